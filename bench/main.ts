@@ -1,0 +1,26 @@
+import { describeMachine } from './machine.ts'
+import { benchGossip } from './gossip.ts'
+import { benchMessages } from './messages.ts'
+import { benchPrograms } from './programs.ts'
+
+const benches: Record<string, { what: string; run: () => Promise<object> }> = {
+  messages: { what: 'Messages accepted and processed by one core node', run: benchMessages },
+  gossip: { what: 'Delay from one core node to another', run: benchGossip },
+  programs: { what: 'Cold start, restored start and requests per second of each runtime', run: benchPrograms },
+}
+
+/** `npm run bench [-- NAME…]`: runs the named benches (all without names) and prints their figures. */
+export async function bench(names: string[]): Promise<number> {
+  const unknown = names.find((name) => !(name in benches))
+  if (unknown !== undefined) {
+    console.error(`No bench "${unknown}". There are: ${Object.keys(benches).join(', ')}.`)
+    return 2
+  }
+  console.log(describeMachine())
+  for (const name of names.length > 0 ? names : Object.keys(benches)) {
+    const { what, run } = benches[name]!
+    console.log(`\n${name}: ${what}`)
+    console.log(JSON.stringify(await run(), null, 2))
+  }
+  return 0
+}

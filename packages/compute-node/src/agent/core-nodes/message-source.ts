@@ -1,0 +1,295 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import {
+  classifyHash,
+  type Envelope,
+  isAuthorised,
+  itemHash,
+  parseContent,
+  parseEnvelope,
+  ProtocolError,
+  sha256Hex,
+  type StoreContent,
+  verifySignature,
+} from '@aleph-ts/protocol'
+import type { Logger } from 'pino'
+import { AgentError } from '../errors.ts'
+import type { Attempt, CoreNodes } from './core-nodes.ts'
+
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+const MAX_LIST_BYTES = 16 * 1024 * 1024
+const FRESH_MS = 60_000
+const LATEST_FRESH_MS = 10_000
+const AGGREGATE_FRESH_MS = 60_000
+const MAX_CACHED = 2_000
+
+/** A message whose hash and signature this node checked itself. `content` is not yet checked against a type's schema. */
+export interface VerifiedMessage {
+  envelope: Envelope
+  content: unknown
+}
+
+interface CachedMessage {
+  message: VerifiedMessage
+  checkedAt: number
+}
+
+interface CachedValue<T> {
+  value: T
+  checkedAt: number
+}
+
+export interface MessageSourceOptions {
+  coreNodes: CoreNodes
+  cacheDir: string
+  logger: Logger
+  /** Called when a message this node had cached turns out forgotten, removed or rejected. */
+  onGone?: (itemHash: string) => void
+}
+
+/**
+ * Signed messages by hash, fetched from any core node and verified here, so that one lying API server can
+ * neither change a program nor invent one (protocol 05 §24.4). Verified messages never change, so they are
+ * kept on disk; only their status is asked again, in the background.
+ */
+export class MessageSource {
+  readonly #options: MessageSourceOptions
+  readonly #messages = new Map<string, CachedMessage>()
+  readonly #loading = new Map<string, Promise<VerifiedMessage>>()
+  readonly #latest = new Map<string, CachedValue<string>>()
+  readonly #aggregates = new Map<string, CachedValue<unknown>>()
+
+  constructor(options: MessageSourceOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The verified message. Throws AgentError `message_not_found`, `message_pending`, `message_rejected`,
+   * `message_gone`, `message_invalid` or `core_nodes_unreachable`.
+   */
+  async get(hash: string): Promise<VerifiedMessage> {
+    const cached = this.#messages.get(hash)
+    if (cached) {
+      if (Date.now() - cached.checkedAt > FRESH_MS) this.#recheck(hash, cached)
+      return cached.message
+    }
+    const loading = this.#loading.get(hash)
+    if (loading) return loading
+    const load = this.#load(hash).finally(() => this.#loading.delete(hash))
+    this.#loading.set(hash, load)
+    return load
+  }
+
+  /** The STORE message content behind `ref`, following amends by its owner when `useLatest` (protocol 05 §6.3). */
+  async store(ref: string, useLatest: boolean): Promise<{ ref: string; content: StoreContent }> {
+    const original = storeContent(await this.#fileMessage(ref), ref)
+    if (!useLatest) return { ref, content: original }
+    const latest = await this.#latestRef(ref, original.address)
+    if (latest === ref) return { ref, content: original }
+    return { ref: latest, content: storeContent(await this.get(latest), latest) }
+  }
+
+  /** One aggregate key of an address, or null. Answers are kept for a minute. Not verifiable: use for policy only. */
+  async aggregate(address: string, key: string): Promise<unknown> {
+    const id = `${address}/${key}`
+    const cached = this.#aggregates.get(id)
+    if (cached && Date.now() - cached.checkedAt < AGGREGATE_FRESH_MS) return cached.value
+    const path = `/api/v0/aggregates/${encodeURIComponent(address)}.json?keys=${encodeURIComponent(key)}`
+    const answer = await this.#options.coreNodes.first(`aggregate ${key}`, (server) =>
+      this.#options.coreNodes.getJson(server, path, MAX_LIST_BYTES),
+    )
+    const value = (answer as { data?: Record<string, unknown> | null } | null)?.data?.[key] ?? null
+    // An absent aggregate may be published any moment (a node starting before its network): ask again soon.
+    if (value !== null) remember(this.#aggregates, id, { value, checkedAt: Date.now() })
+    return value
+  }
+
+  async #fileMessage(ref: string): Promise<VerifiedMessage> {
+    try {
+      return await this.get(ref)
+    } catch (error) {
+      if (error instanceof AgentError && error.code === 'message_not_found') {
+        throw new AgentError(
+          'file_not_found',
+          `Code, runtime or data not available: no core node knows the STORE message ${ref}`,
+        )
+      }
+      throw error
+    }
+  }
+
+  async #load(hash: string): Promise<VerifiedMessage> {
+    const file = join(this.#options.cacheDir, `${hash}.json`)
+    const stored = await readFile(file, 'utf8').catch(() => null)
+    if (stored !== null) {
+      try {
+        const { envelope, text } = JSON.parse(stored) as { envelope: unknown; text: string }
+        const message = verify(hash, envelope, text)
+        const cached = { message, checkedAt: 0 }
+        remember(this.#messages, hash, cached)
+        this.#recheck(hash, cached)
+        return message
+      } catch (error) {
+        this.#options.logger.warn({ hash, reason: (error as Error).message }, 'cached message is damaged, dropped')
+        await rm(file, { force: true })
+      }
+    }
+    const { message, text } = await this.#fetch(hash)
+    remember(this.#messages, hash, { message, checkedAt: Date.now() })
+    await mkdir(this.#options.cacheDir, { recursive: true })
+    const part = `${file}.${process.pid}.part`
+    await writeFile(part, JSON.stringify({ envelope: message.envelope, text }))
+    await rename(part, file)
+    return message
+  }
+
+  async #fetch(hash: string): Promise<{ message: VerifiedMessage; text: string }> {
+    const found = await this.#options.coreNodes.first(`message ${hash}`, async (server) => {
+      const answer = await this.#options.coreNodes.getJson(server, `/api/v0/messages/${hash}`, MAX_MESSAGE_BYTES)
+      if ('missing' in answer) return answer
+      const raw = acceptedEnvelope(hash, answer.found)
+      const text = await this.#contentText(server, raw)
+      if ('missing' in text) return text
+      return { found: { message: verify(hash, raw, text.found), text: text.found } }
+    })
+    if (!found) throw new AgentError('message_not_found', `No core node knows the message ${hash}`)
+    return found
+  }
+
+  async #contentText(server: string, raw: Record<string, unknown>): Promise<Attempt<string>> {
+    if (typeof raw.item_content === 'string') return { found: raw.item_content }
+    if (raw.item_type !== 'storage') {
+      throw new AgentError('unsupported', `Message content of item_type "${raw.item_type}" is not supported yet`)
+    }
+    const path = `/api/v0/storage/raw/${raw.item_hash}`
+    const bytes = await this.#options.coreNodes.getBytes(server, path, MAX_MESSAGE_BYTES)
+    return 'missing' in bytes ? bytes : { found: Buffer.from(bytes.found).toString('utf8') }
+  }
+
+  async #latestRef(ref: string, owner: string): Promise<string> {
+    const cached = this.#latest.get(ref)
+    if (cached && Date.now() - cached.checkedAt < LATEST_FRESH_MS) return cached.value
+    try {
+      const latest = (await this.#findAmend(ref, owner)) ?? ref
+      remember(this.#latest, ref, { value: latest, checkedAt: Date.now() })
+      return latest
+    } catch (error) {
+      // The last version known is better than none while the core nodes are away.
+      this.#options.logger.warn({ ref, reason: (error as Error).message }, 'cannot ask for a newer version')
+      return cached?.value ?? ref
+    }
+  }
+
+  async #findAmend(ref: string, owner: string): Promise<string | null> {
+    const query = new URLSearchParams({ msgType: 'STORE', sortOrder: '-1', refs: ref, owners: owner, pagination: '20' })
+    return this.#options.coreNodes.first(`newer version of ${ref}`, async (server) => {
+      const answer = await this.#options.coreNodes.getJson(server, `/api/v0/messages.json?${query}`, MAX_LIST_BYTES)
+      if ('missing' in answer) return answer
+      const messages = (answer.found as { messages?: unknown }).messages
+      if (!Array.isArray(messages)) throw new Error('answered no list of messages')
+      for (const candidate of messages as { item_hash?: unknown }[]) {
+        const amend = await this.#acceptAmend(candidate.item_hash, ref, owner)
+        if (amend) return { found: amend }
+      }
+      return { missing: true }
+    })
+  }
+
+  async #acceptAmend(hash: unknown, ref: string, owner: string): Promise<string | null> {
+    if (typeof hash !== 'string' || classifyHash(hash) !== 'storage') return null
+    const message = await this.get(hash)
+    if (message.envelope.type !== 'STORE') return null
+    const content = storeContent(message, hash)
+    if (content.address !== owner || content.ref !== ref) return null
+    const { sender, chain, channel, type } = message.envelope
+    if (sender === owner) return hash
+    const security = await this.aggregate(owner, 'security')
+    return isAuthorised(sender, owner, { chain, channel, type }, security) ? hash : null
+  }
+
+  #recheck(hash: string, cached: CachedMessage): void {
+    cached.checkedAt = Date.now()
+    this.#options.coreNodes
+      .first(`status of ${hash}`, async (server) => {
+        const path = `/api/v0/messages/${hash}`
+        const answer = await this.#options.coreNodes.getJson(server, path, MAX_MESSAGE_BYTES)
+        if ('found' in answer) acceptedEnvelope(hash, answer.found)
+        return answer
+      })
+      .catch(async (error: unknown) => {
+        if (!(error instanceof AgentError)) throw error
+        if (error.code !== 'message_gone' && error.code !== 'message_rejected') return
+        this.#messages.delete(hash)
+        await rm(join(this.#options.cacheDir, `${hash}.json`), { force: true })
+        this.#options.onGone?.(hash)
+      })
+      .catch((error: unknown) => this.#options.logger.error({ err: error, hash }, 'message status check failed'))
+  }
+}
+
+/** The envelope inside a `GET /api/v0/messages/<hash>` answer, if the message counts (protocol 03 §4.4). */
+function acceptedEnvelope(hash: string, answer: unknown): Record<string, unknown> {
+  const { status, message } = (answer ?? {}) as { status?: unknown; message?: unknown }
+  switch (status) {
+    case 'processed':
+    case 'removing':
+      if (typeof message === 'object' && message !== null) return message as Record<string, unknown>
+      throw new AgentError('message_invalid', `A core node sent no envelope for the message ${hash}`)
+    case 'pending':
+      throw new AgentError('message_pending', `The message ${hash} is not processed yet; try again shortly`, {
+        retryAfterSeconds: 1,
+      })
+    case 'rejected':
+      throw new AgentError('message_rejected', `The network rejected the message ${hash}`)
+    case 'forgotten':
+    case 'removed':
+      throw new AgentError('message_gone', `The message ${hash} was ${status}`)
+    default:
+      throw new AgentError('message_invalid', `A core node sent an unknown status for the message ${hash}`)
+  }
+}
+
+function verify(hash: string, raw: unknown, text: string): VerifiedMessage {
+  try {
+    const { sender, chain, signature, type, item_type, item_hash, item_content, time, channel } = raw as Record<
+      string,
+      unknown
+    >
+    const envelope = parseEnvelope({
+      sender,
+      chain,
+      signature,
+      type,
+      item_type,
+      item_hash,
+      item_content: item_content ?? null,
+      time: typeof time === 'string' ? Date.parse(time) / 1000 : time,
+      channel: channel ?? null,
+    })
+    const computed = envelope.item_type === 'inline' ? itemHash(text) : sha256Hex(text)
+    if (envelope.item_hash !== hash || computed !== hash) {
+      throw new AgentError('message_invalid', `A core node sent other content than the message ${hash} was signed for`)
+    }
+    if (envelope.signature === null || !verifySignature({ ...envelope, signature: envelope.signature })) {
+      throw new AgentError('message_invalid', `A core node sent the message ${hash} with a signature that does not verify`)
+    }
+    return { envelope, content: JSON.parse(text) }
+  } catch (error) {
+    if (error instanceof AgentError) throw error
+    const reason = error instanceof ProtocolError || error instanceof SyntaxError ? error.message : String(error)
+    throw new AgentError('message_invalid', `A core node sent a malformed message ${hash}: ${reason}`, { cause: error })
+  }
+}
+
+function storeContent(message: VerifiedMessage, ref: string): StoreContent {
+  if (message.envelope.type !== 'STORE') {
+    throw new AgentError('invalid_program', `The program refers to ${ref}, which is no STORE message`)
+  }
+  return parseContent('STORE', message.content)
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key)
+  map.set(key, value)
+  if (map.size > MAX_CACHED) map.delete(map.keys().next().value as string)
+}

@@ -1,0 +1,124 @@
+import type { Duplex } from 'node:stream'
+
+/** Who executes the guest's instructions; `none` for the fake. */
+export type Accelerator = 'kvm' | 'tcg' | 'none'
+
+/** What a hypervisor turned out to be able to do, measured by booting a guest (protocol 05 §21.1). */
+export interface HypervisorCapabilities {
+  hypervisor: 'qemu' | 'fake'
+  accelerator: Accelerator
+  /** Version of the hypervisor, for humans. */
+  version: string
+  /** Why the accelerator is not KVM, when it is not. */
+  acceleratorReason?: string
+  /** Changes whenever a snapshot taken before could no longer be restored. */
+  fingerprint: string
+  /** Factor for every guest time limit: 1 on hardware virtualisation (protocol 05 §21.5). */
+  timeoutFactor: number
+  /** Milliseconds the probe guest took to its agent, when it was booted. */
+  probeBootMs?: number
+}
+
+/** The host's end of a running guest's control channel; `GuestChannel` of the guest package is one. */
+export interface GuestLink {
+  /** Resolves when the guest acknowledged the verb. */
+  control(verb: string, fields?: Record<string, string | string[]>): Promise<void>
+  openStream(destination: string): Duplex
+  onStream(handler: (destination: string, stream: Duplex) => void): void
+  on(event: 'event', listener: (verb: string, fields: Record<string, string | string[]>) => void): unknown
+  on(event: 'close', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  close(): Promise<void>
+}
+
+/** What must be equal between a snapshot and the machine it is restored into. */
+export interface MachineShape {
+  vcpus: number
+  memoryMiB: number
+  /** Read-only disks in slot order; the guest finds them by serial. */
+  disks: { serial: string; path: string }[]
+}
+
+/** The two files of a snapshot. Neither may change while a machine restored from it lives. */
+export interface SnapshotFiles {
+  /** Guest memory, sparse. */
+  memory: string
+  /** Device state. */
+  state: string
+}
+
+/** How a machine begins: from the kernel, or from a snapshot it shares memory pages with. */
+export type MachineStart =
+  | { kind: 'cold'; /** Keep guest memory in this file, so that `snapshot` is possible. */ memory?: string }
+  | { kind: 'restore'; snapshot: SnapshotFiles }
+
+export interface LaunchRequest {
+  /** Opaque, for names and logs. */
+  id: string
+  shape: MachineShape
+  start: MachineStart
+  /** Receives the raw console output. */
+  onConsole: (chunk: Uint8Array) => void
+  /** Limit until the machine executes (not until the guest answers), milliseconds, unscaled. */
+  timeoutMs: number
+  signal?: AbortSignal
+}
+
+/** Plain data with which a machine can be found again after a restart of this process. */
+export interface MachineRecord {
+  hypervisor: 'qemu' | 'fake'
+  /** Unique per launch. */
+  launchId: string
+  pid?: number
+  /** Kernel start time of `pid` in clock ticks: tells a recycled pid from ours. */
+  pidStartTicks?: string
+}
+
+/** How a machine ended. `expected` when `kill` was called. */
+export interface MachineExit {
+  expected: boolean
+  reason: string
+}
+
+export interface Machine {
+  readonly record: MachineRecord
+  /** Resolves (never rejects) when the machine is gone and its host resources are released. */
+  readonly exited: Promise<MachineExit>
+  /** Opens the control channel; any earlier one is reset by the guest. Limit in milliseconds, unscaled. */
+  connect(timeoutMs: number): Promise<GuestLink>
+  /** Pauses the machine and writes its device state; needs `start.memory`. It stays paused. */
+  snapshot(statePath: string): Promise<void>
+  /** Continues a machine paused by `snapshot`. */
+  resume(): Promise<void>
+  /** Ends the machine at once; resolves when it is gone. */
+  kill(): Promise<void>
+  /** Lets go of the machine, which runs on; `exited` never resolves afterwards. */
+  detach(): void
+}
+
+/** A way to run machines: QEMU, or the in-process fake. */
+export interface Hypervisor {
+  /** Boots a guest to learn what works here. Called once before anything else; cheap when remembered. */
+  probe(): Promise<HypervisorCapabilities>
+  launch(request: LaunchRequest): Promise<Machine>
+  /** Takes over a machine that outlived the process which launched it; null when it is gone. */
+  adopt(record: MachineRecord, onConsole: (chunk: Uint8Array) => void): Promise<Machine | null>
+  /** Kills every machine of this node that is not in `keep` and removes what it left; returns how many. */
+  sweep(keep: MachineRecord[]): Promise<number>
+}
+
+/** The hypervisor itself failed: not installed, refused its arguments, died, did not answer. */
+export class HypervisorError extends Error {
+  override readonly name = 'HypervisorError'
+  readonly code:
+    | 'hypervisor_missing'
+    | 'hypervisor_failed'
+    | 'hypervisor_timeout'
+    | 'guest_images_missing'
+    | 'aborted'
+
+  constructor(code: HypervisorError['code'], message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

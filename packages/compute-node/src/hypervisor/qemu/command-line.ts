@@ -1,0 +1,100 @@
+import type { Accelerator, MachineShape } from '../hypervisor.ts'
+import type { LaunchPaths } from './run-directory.ts'
+
+/** What QEMU is started with; file names are as QEMU shall open them. */
+export interface QemuCommandLine {
+  id: string
+  accelerator: Exclude<Accelerator, 'none'>
+  kernel: string
+  initrd: string
+  kernelCommandLine: string
+  shape: MachineShape
+  paths: LaunchPaths
+  /** Guest memory file: `shared` writes through to it, `private` is copy-on-write on top of it. */
+  memory?: { path: string; mode: 'shared' | 'private' }
+  /** Wait for a snapshot instead of beginning at the kernel. */
+  incoming: boolean
+}
+
+/** Part of every snapshot's key: bump it when a change below alters the machine the guest sees. */
+export const machineRevision = 1
+
+/**
+ * Arguments of a machine with no network device, no default devices, no way to spawn or to gain rights
+ * (protocol 05 §21; the guest's only door is the `aleph.channel` port).
+ */
+export function qemuArguments(line: QemuCommandLine): string[] {
+  const { shape, paths } = line
+  const machine = 'microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on'
+  const args = [
+    '-name',
+    `aleph-vm-${line.id}`,
+    '-nodefaults',
+    '-no-user-config',
+    '-no-reboot',
+    '-display',
+    'none',
+    '-sandbox',
+    'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+    '-M',
+    line.memory ? `${machine},memory-backend=memory` : machine,
+    '-accel',
+    line.accelerator,
+    '-cpu',
+    cpuModel(line.accelerator),
+    '-smp',
+    String(shape.vcpus),
+    '-m',
+    `${shape.memoryMiB}M`,
+    '-kernel',
+    line.kernel,
+    '-initrd',
+    line.initrd,
+    '-append',
+    line.kernelCommandLine,
+    '-pidfile',
+    paths.pidFile,
+    ...serverSocket('qmp', paths.qmp),
+    '-mon',
+    'chardev=qmp,mode=control',
+    ...serverSocket('console', paths.console),
+    '-serial',
+    'chardev:console',
+    '-device',
+    'virtio-serial-device',
+    ...serverSocket('channel', paths.channel),
+    '-device',
+    'virtserialport,chardev=channel,name=aleph.channel',
+  ]
+  if (line.memory) {
+    const share = line.memory.mode === 'shared' ? 'on' : 'off'
+    args.push(
+      '-object',
+      `memory-backend-file,id=memory,size=${shape.memoryMiB}M,mem-path=${escapeOption(line.memory.path)},share=${share}`,
+    )
+  }
+  for (const disk of shape.disks) {
+    args.push(
+      '-drive',
+      `id=${disk.serial},if=none,format=raw,readonly=on,file=${escapeOption(disk.path)}`,
+      '-device',
+      `virtio-blk-device,drive=${disk.serial},serial=${disk.serial}`,
+    )
+  }
+  // A cold machine waits too, until the console is connected: not one line of its boot is lost.
+  args.push(...(line.incoming ? ['-incoming', 'defer'] : ['-S']))
+  return args
+}
+
+export function cpuModel(accelerator: Accelerator): string {
+  return accelerator === 'kvm' ? 'host' : 'max'
+}
+
+/** QEMU splits option strings at commas; a comma in a value is written twice. */
+export function escapeOption(value: string): string {
+  return value.replaceAll(',', ',,')
+}
+
+function serverSocket(id: string, path: string): string[] {
+  return ['-chardev', `socket,id=${id},path=${escapeOption(path)},server=on,wait=off`]
+}

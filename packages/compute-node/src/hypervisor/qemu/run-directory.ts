@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import { chown, lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { HypervisorError } from '../hypervisor.ts'
+
+/**
+ * Sockets and pid files of this node's machines, one folder per launch.
+ *
+ * They stand outside the data directory because a UNIX socket path may have 107 bytes only, and because
+ * QEMU's own user must reach them whatever the permissions above the data directory are.
+ */
+export class RunDirectory {
+  readonly #base: string
+
+  private constructor(base: string) {
+    this.#base = base
+  }
+
+  /** One per data directory: two nodes on a host never see each other's machines. */
+  static async create(dataDir: string): Promise<RunDirectory> {
+    const uid = process.getuid?.() ?? 0
+    const node = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
+    const base = join(tmpdir(), `aleph-vm-${uid}-${node}`)
+    await mkdir(base, { recursive: true, mode: 0o711 })
+    const found = await lstat(base)
+    if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o022) !== 0) {
+      throw new HypervisorError(
+        'hypervisor_failed',
+        `${base} belongs to somebody else or is writable by others; remove it or set TMPDIR`,
+      )
+    }
+    return new RunDirectory(base)
+  }
+
+  /** Paths of one launch; nothing is created. */
+  paths(launchId: string): LaunchPaths {
+    const directory = join(this.#base, launchId)
+    return {
+      directory,
+      qmp: join(directory, 'qmp'),
+      console: join(directory, 'console'),
+      channel: join(directory, 'channel'),
+      migration: join(directory, 'migration'),
+      pidFile: join(directory, 'pid'),
+    }
+  }
+
+  async open(launchId: string, owner: { uid: number; gid: number } | null): Promise<LaunchPaths> {
+    await mkdir(this.#base, { recursive: true, mode: 0o711 })
+    const paths = this.paths(launchId)
+    await mkdir(paths.directory, { mode: 0o700 })
+    if (owner) await chown(paths.directory, owner.uid, owner.gid)
+    return paths
+  }
+
+  async remove(launchId: string): Promise<void> {
+    await rm(this.paths(launchId).directory, { recursive: true, force: true })
+    // The last machine takes the folder of the node with it.
+    await rmdir(this.#base).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'ENOENT') throw error
+    })
+  }
+
+  async launchIds(): Promise<string[]> {
+    try {
+      return await readdir(this.#base)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
+  }
+
+  async readPid(launchId: string): Promise<number | null> {
+    try {
+      const pid = Number((await readFile(this.paths(launchId).pidFile, 'utf8')).trim())
+      return Number.isSafeInteger(pid) && pid > 1 ? pid : null
+    } catch {
+      return null
+    }
+  }
+}
+
+export interface LaunchPaths {
+  directory: string
+  qmp: string
+  console: string
+  channel: string
+  migration: string
+  pidFile: string
+}

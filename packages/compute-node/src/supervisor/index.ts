@@ -1,0 +1,21 @@
+export {
+  createHypervisor,
+  type FakeProgram,
+  FakeHypervisor,
+  type Hypervisor,
+  type HypervisorCapabilities,
+  HypervisorError,
+  QemuHypervisor,
+} from '../hypervisor/index.ts'
+export { Supervisor, type SupervisorOptions } from './supervisor.ts'
+export { VmNotRunningError, VmStartError, type VmStartErrorCode } from './vm-errors.ts'
+export type {
+  DiskImage,
+  LogLine,
+  LogOptions,
+  RunningVm,
+  VmInfo,
+  VmKind,
+  VmSpec,
+  VmState,
+} from './vm-spec.ts'

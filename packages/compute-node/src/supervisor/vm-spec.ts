@@ -1,0 +1,92 @@
+import type { Duplex } from 'node:stream'
+
+/** Whether a VM starts at the first request and stops when idle, or is kept running. */
+export type VmKind = 'on-demand' | 'persistent'
+
+/** A read-only squashfs image on the host, with the hash its content was verified against. */
+export interface DiskImage {
+  path: string
+  /** Lower-case hexadecimal SHA-256 of the file. */
+  sha256: string
+}
+
+/**
+ * Everything needed to start one VM. Knows nothing of messages or payment (protocol 05 §21.1).
+ *
+ * `templateKey` names whatever else the caller wants to tell snapshots apart by; machine shape, disks,
+ * command, environment, host name and hypervisor are always part of the real key.
+ */
+export interface VmSpec {
+  /** Letters, digits, `-` and `_`, at most 128 characters: the item hash of the VM. */
+  id: string
+  kind: VmKind
+  vcpus: number
+  memoryMiB: number
+  /** `command` is the runtime's argv before the entrypoint; empty: the entrypoint is run itself. */
+  runtime: DiskImage & { command: string[]; env?: Record<string, string> }
+  code: DiskImage
+  entrypoint: string
+  env: Record<string, string>
+  hostname: string
+  /** Gives the program the outgoing proxy; its streams reach `SupervisorOptions.onEgress`. */
+  internet: boolean
+  templateKey: string
+}
+
+/** `defined → booting → running → stopping → stopped`, and `failed` from any of them (protocol 05 §21.1). */
+export type VmState = 'defined' | 'booting' | 'running' | 'stopping' | 'stopped' | 'failed'
+
+/** A snapshot of what is known of one VM; plain data, safe to serialise. Times are epoch seconds. */
+export interface VmInfo {
+  id: string
+  kind: VmKind
+  state: VmState
+  vcpus: number
+  memoryMiB: number
+  internet: boolean
+  definedAt: number
+  /** When the last successful start was asked for. */
+  startedAt?: number
+  stoppedAt?: number
+  /** When `RunningVm.touch` or `openHttp` was last called. */
+  lastUsedAt?: number
+  startKind?: 'cold' | 'restored'
+  /** From the request to start to the program listening, in milliseconds. */
+  startMs?: number
+  /** How many times it has reached `running`. */
+  starts: number
+  pid?: number
+  /** Why it is `failed`. */
+  error?: { code: string; message: string }
+}
+
+/** A VM whose program accepts connections. */
+export interface RunningVm {
+  readonly info: VmInfo
+  /**
+   * A fresh byte stream to the program's HTTP server.
+   *
+   * @throws VmNotRunningError when the VM has stopped since.
+   */
+  openHttp(): Duplex
+  /** Marks the VM as used now (`VmInfo.lastUsedAt`). */
+  touch(): void
+}
+
+/** One line of a VM's console. */
+export interface LogLine {
+  /** Epoch seconds at which the host received the line. */
+  time: number
+  text: string
+}
+
+/** Which lines `Supervisor.logs` yields. */
+export interface LogOptions {
+  /** Only lines received at or after this time, epoch seconds. */
+  since?: number
+  /** Only the last `limit` of them (default: all that are kept). */
+  limit?: number
+  /** Go on yielding new lines until the signal aborts. */
+  follow?: boolean
+  signal?: AbortSignal
+}

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs'
+import { isAbsolute, resolve } from 'node:path'
+import { devnetProfile, mainnetProfile, type NetworkProfile, parseNetworkProfile } from '@aleph-ts/protocol'
+import { z } from 'zod'
+
+/** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
+export interface CoreNodeConfig {
+  /** Folder of everything this node keeps: database, files, keys. */
+  dataDir: string
+  http: { host: string; port: number }
+  p2p: { host: string; port: number; peers: string[] }
+  profile: NetworkProfile
+  /** JSON-RPC URL of the Ethereum chain balances are read from; without it every balance is zero. */
+  ethereumRpc?: string
+  /** EVM key of the operator, hex text; created in `dataDir` when absent. */
+  privateKeyFile: string
+  /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
+  databaseUrl?: string
+  logLevel: string
+  limits: {
+    /** Body of any JSON route, bytes. */
+    bodyBytes: number
+    /** One stored file, bytes. */
+    fileBytes: number
+    /** One file uploaded without a signed message, bytes. */
+    unsignedFileBytes: number
+    /** Messages waiting in the inbox above which the API door answers 503. */
+    pendingMessages: number
+  }
+  /** Retries of a message before it is refused (protocol 02 §5.1). */
+  maxRetries: number
+}
+
+/** A setting that cannot be used; the message names it and says how to mend it. */
+export class ConfigError extends Error {
+  readonly code = 'invalid_config'
+}
+
+export const defaultLimits: CoreNodeConfig['limits'] = {
+  bodyBytes: 1024 * 1024,
+  fileBytes: 100 * 1024 * 1024,
+  unsignedFileBytes: 25 * 1024 * 1024,
+  pendingMessages: 500_000,
+}
+
+const port = z.coerce.number().int().min(0).max(65535)
+
+const environmentSchema = z.object({
+  ALEPH_CORE_DATA_DIR: z.string().min(1),
+  ALEPH_CORE_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
+  ALEPH_CORE_HTTP_PORT: port.default(4024),
+  ALEPH_CORE_P2P_HOST: z.string().min(1).default('127.0.0.1'),
+  ALEPH_CORE_P2P_PORT: port.default(4025),
+  ALEPH_CORE_P2P_PEERS: z.string().default(''),
+  ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
+  ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^(https?|wss?)$/ }).optional(),
+  ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
+  DATABASE_URL: z.string().min(1).optional(),
+  ALEPH_CORE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+})
+
+/**
+ * Reads the settings from the environment; empty variables count as absent.
+ *
+ * @throws {ConfigError} naming every variable that is missing or wrong
+ */
+export function configFromEnvironment(environment: Record<string, string | undefined>): CoreNodeConfig {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const parsed = environmentSchema.safeParse(given)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new ConfigError(`Set these environment variables right: ${problems.join('; ')}`)
+  }
+  const env = parsed.data
+  const dataDir = resolve(env.ALEPH_CORE_DATA_DIR)
+  return {
+    dataDir,
+    http: { host: env.ALEPH_CORE_HTTP_HOST, port: env.ALEPH_CORE_HTTP_PORT },
+    p2p: {
+      host: env.ALEPH_CORE_P2P_HOST,
+      port: env.ALEPH_CORE_P2P_PORT,
+      peers: env.ALEPH_CORE_P2P_PEERS.split(',')
+        .map((peer) => peer.trim())
+        .filter(Boolean),
+    },
+    profile: loadProfile(env.ALEPH_CORE_PROFILE),
+    ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
+    privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
+    databaseUrl: env.DATABASE_URL,
+    logLevel: env.ALEPH_CORE_LOG_LEVEL,
+    limits: defaultLimits,
+    maxRetries: 10,
+  }
+}
+
+function loadProfile(nameOrPath: string): NetworkProfile {
+  const known = [mainnetProfile, devnetProfile].find((profile) => profile.name === nameOrPath)
+  if (known) return known
+  if (!isAbsolute(nameOrPath) && !nameOrPath.endsWith('.json')) {
+    throw new ConfigError(`ALEPH_CORE_PROFILE: no profile is named "${nameOrPath}"; give a path to a JSON file`)
+  }
+  try {
+    return parseNetworkProfile(JSON.parse(readFileSync(nameOrPath, 'utf8')))
+  } catch (error) {
+    throw new ConfigError(`ALEPH_CORE_PROFILE: cannot use ${nameOrPath}: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}

@@ -1,0 +1,40 @@
+import type { NetworkProfile } from '@aleph-ts/protocol'
+import type { Kysely } from 'kysely'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { CoreNodeConfig } from './config.ts'
+import type { Database } from './database/schema.ts'
+import type { CoreEvents } from './events.ts'
+import type { Inbox } from './inbox/inbox.ts'
+import type { CoreMetrics } from './metrics.ts'
+import type { OperatorKey } from './operator-key.ts'
+import type { FileStore } from './storage/file-store.ts'
+
+/** Finds a file that this node lacks and streams it into the file store. */
+export interface ContentFetcher {
+  /**
+   * `stored`: the bytes are in the file store and their hash was verified.
+   * `unavailable`: nobody we asked has it now (ask again later).
+   */
+  fetch(
+    hash: string,
+    itemType: 'storage' | 'ipfs',
+    options: { maxBytes: number; signal?: AbortSignal },
+  ): Promise<'stored' | 'unavailable'>
+}
+
+/** Everything a service of the node may use, built once by `CoreNode.create`. */
+export interface CoreNodeContext {
+  config: CoreNodeConfig
+  profile: NetworkProfile
+  /** Typed queries. */
+  db: Kysely<Database>
+  /** The same connections, for statements where building SQL would cost. */
+  pool: pg.Pool
+  logger: Logger
+  events: CoreEvents
+  fileStore: FileStore
+  inbox: Inbox
+  metrics: CoreMetrics
+  operatorKey: OperatorKey
+}

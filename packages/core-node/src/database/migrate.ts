@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type pg from 'pg'
+
+/** The database's schema cannot be brought up to date. */
+export class MigrationError extends Error {
+  readonly code = 'migration_failed'
+}
+
+const lockKey = 0x616c6570 // "alep"
+const folder = join(import.meta.dirname, 'migrations')
+
+/**
+ * Applies the SQL files of `migrations/` that this database lacks, in the order of their names, each in its own
+ * transaction.
+ *
+ * @returns the names of the files applied now
+ * @throws {MigrationError} when a file fails, or was changed after it had been applied
+ */
+export async function migrate(pool: pg.Pool): Promise<string[]> {
+  const client = await pool.connect()
+  try {
+    await client.query('select pg_advisory_lock($1)', [lockKey])
+    await client.query(
+      'create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())',
+    )
+    const { rows } = await client.query<{ name: string; sha256: string }>('select name, sha256 from schema_migrations')
+    const known = new Map(rows.map((row) => [row.name, row.sha256]))
+    const applied: string[] = []
+    for (const name of (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort()) {
+      const text = await readFile(join(folder, name), 'utf8')
+      const sha256 = createHash('sha256').update(text).digest('hex')
+      const before = known.get(name)
+      if (before === sha256) continue
+      if (before) throw new MigrationError(`Migration ${name} was changed after it had been applied; add a new file`)
+      await apply(client, name, text, sha256)
+      applied.push(name)
+    }
+    return applied
+  } finally {
+    await client.query('select pg_advisory_unlock($1)', [lockKey]).catch(() => {})
+    client.release()
+  }
+}
+
+async function apply(client: pg.PoolClient, name: string, text: string, sha256: string): Promise<void> {
+  try {
+    await client.query('begin')
+    await client.query(text)
+    await client.query('insert into schema_migrations (name, sha256) values ($1, $2)', [name, sha256])
+    await client.query('commit')
+  } catch (error) {
+    await client.query('rollback')
+    throw new MigrationError(`Migration ${name} failed: ${(error as Error).message}`, { cause: error })
+  }
+}

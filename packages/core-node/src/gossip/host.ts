@@ -1,0 +1,68 @@
+import { gossipMessageId } from '@aleph-ts/protocol'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
+import { type Identify, identify } from '@libp2p/identify'
+import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import { type Ping, ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { createLibp2p } from 'libp2p'
+import { limitOutgoingFrames } from './frame-limit.ts'
+import { maxFrameBytes } from './payload.ts'
+
+/** This node's presence on the peer-to-peer network. */
+export type P2pHost = Libp2p<{ identify: Identify; ping: Ping; pubsub: GossipSub }>
+
+export interface HostOptions {
+  privateKey: PrivateKey
+  /** IP address (v4 or v6) to listen on. */
+  listenHost: string
+  /** TCP port; 0 takes a free one. */
+  listenPort: number
+  /** Topics worth remembering a peer's subscription to; others are ignored. */
+  topics: string[]
+}
+
+/** Bytes queued towards one slow peer before its gossip stream is dropped. */
+const maxQueuedBytes = 32 * 1024 * 1024
+
+/**
+ * A libp2p host that speaks with every node of the network: TCP, Noise, Yamux and gossipsub with the network's
+ * parameters (protocol 04 §2 and §5). Returned not yet started.
+ */
+export async function createHost(options: HostOptions): Promise<P2pHost> {
+  const family = options.listenHost.includes(':') ? 'ip6' : 'ip4'
+  const host: P2pHost = await createLibp2p({
+    start: false,
+    privateKey: options.privateKey,
+    addresses: { listen: [`/${family}/${options.listenHost}/tcp/${options.listenPort}`] },
+    transports: [tcp({ outboundSocketInactivityTimeout: 120_000, inboundSocketInactivityTimeout: 120_000 })],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionManager: { maxConnections: 500, inboundConnectionThreshold: 50, dialTimeout: 10_000 },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      pubsub: gossipsub({
+        globalSignaturePolicy: StrictSign,
+        msgIdFn: (message) => gossipMessageId(message.data),
+        // Ids are short ASCII digits; the default would base64 them once more.
+        msgIdToStrFn: (id) => Buffer.from(id).toString('latin1'),
+        seenTTL: 1_800_000,
+        D: 6,
+        Dlo: 5,
+        Dhi: 12,
+        fallbackToFloodsub: false,
+        floodPublish: true,
+        batchPublish: true,
+        allowPublishToZeroTopicPeers: true,
+        ignoreDuplicatePublishError: true,
+        maxInboundDataLength: maxFrameBytes,
+        maxOutboundBufferSize: maxQueuedBytes,
+        allowedTopics: options.topics,
+      }),
+    },
+  })
+  limitOutgoingFrames(host.services.pubsub)
+  return host
+}

@@ -1,0 +1,35 @@
+import type pg from 'pg'
+import type { Announcement, PeerType } from './announcement.ts'
+
+/** Silent for longer than this, a peer is no longer dialed (protocol 04 §1.2), seconds. */
+const maxPeerAgeSeconds = 86_400
+const maxListed = 1000
+
+/** The nodes we heard of, and how to reach them, in PostgreSQL. */
+export class PeerTable {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  /** Remembers where a peer says it is, seen now. */
+  async save(peerId: string, announcement: Announcement): Promise<void> {
+    await this.#pool.query(
+      `INSERT INTO peers (peer_id, peer_type, address) VALUES ($1, $2, $3)
+       ON CONFLICT (peer_id, peer_type) DO UPDATE SET address = excluded.address, last_seen = now()`,
+      [peerId, announcement.peer_type, announcement.address],
+    )
+  }
+
+  /** Addresses of one type heard of within a day, freshest first. */
+  async addresses(type: PeerType): Promise<{ peerId: string; address: string }[]> {
+    const { rows } = await this.#pool.query<{ peer_id: string; address: string }>(
+      `SELECT peer_id, address FROM peers
+       WHERE peer_type = $1 AND last_seen > now() - make_interval(secs => $2)
+       ORDER BY last_seen DESC LIMIT $3`,
+      [type, maxPeerAgeSeconds, maxListed],
+    )
+    return rows.map((row) => ({ peerId: row.peer_id, address: row.address }))
+  }
+}

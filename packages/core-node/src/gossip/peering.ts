@@ -1,0 +1,140 @@
+import type { Connection, PeerId } from '@libp2p/interface'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import type { Logger } from 'pino'
+import type { P2pHost } from './host.ts'
+import type { PeerTable } from './peer-table.ts'
+
+const dialPeriodMs = 10_000
+const dialTimeoutMs = 10_000
+const maxDials = 100
+/** Time a fresh connection has to show up in gossipsub by itself, ms. */
+const identifyPatienceMs = 2_000
+const gossipProtocols = ['/meshsub/1.1.0', '/meshsub/1.0.0']
+
+export interface PeeringOptions {
+  host: P2pHost
+  peers: PeerTable
+  /** Multiaddresses with `/p2p/…` that the operator configured. */
+  configured: string[]
+  logger: Logger
+}
+
+/** Keeps this node connected: dials configured and known peers, and again when they are lost (protocol 04 §6.4). */
+export class Peering {
+  readonly #options: PeeringOptions
+  readonly #stopped = new AbortController()
+  readonly #nudges = new Set<NodeJS.Timeout>()
+  #timer: NodeJS.Timeout | undefined
+  #round: Promise<void> | undefined
+
+  constructor(options: PeeringOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#options.host.addEventListener('connection:open', this.#onConnection)
+    this.#dialSoon(0)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort()
+    clearTimeout(this.#timer)
+    for (const nudge of this.#nudges) clearTimeout(nudge)
+    this.#options.host.removeEventListener('connection:open', this.#onConnection)
+    await this.#round
+  }
+
+  #dialSoon(delayMs: number): void {
+    this.#timer = setTimeout(() => {
+      this.#round = this.#dialMissing().finally(() => {
+        if (!this.#stopped.signal.aborted) this.#dialSoon(dialPeriodMs)
+      })
+    }, delayMs)
+  }
+
+  async #dialMissing(): Promise<void> {
+    const { host, logger } = this.#options
+    this.#hangUpDeafPeers()
+    const connected = new Set(host.getPeers().map(String))
+    const targets = await this.#targets()
+    await Promise.all(
+      targets
+        .filter(({ peerId }) => !connected.has(peerId))
+        .slice(0, maxDials)
+        .map(async ({ address }) => {
+          try {
+            const timeout = AbortSignal.timeout(dialTimeoutMs)
+            await host.dial(address, { signal: AbortSignal.any([this.#stopped.signal, timeout]) })
+          } catch (error) {
+            logger.debug({ peer: address.toString(), reason: (error as Error).message }, 'peer not reachable')
+          }
+        }),
+    )
+  }
+
+  async #targets(): Promise<{ peerId: string; address: Multiaddr }[]> {
+    const { configured, host, peers, logger } = this.#options
+    const self = host.peerId.toString()
+    const targets = new Map<string, Multiaddr>()
+    for (const text of configured) addTarget(targets, text)
+    try {
+      for (const { peerId, address } of await peers.addresses('P2P')) {
+        // An address that names another peer than the one who announced it is not its own.
+        if (peerIdOf(address) === peerId && !targets.has(peerId)) addTarget(targets, address)
+      }
+    } catch (error) {
+      logger.warn({ err: error }, 'cannot read the peer table; dialing configured peers only')
+    }
+    targets.delete(self)
+    return [...targets].map(([peerId, address]) => ({ peerId, address }))
+  }
+
+  /**
+   * Nodes of the production network do not answer identify, by which gossipsub learns who speaks gossip
+   * (protocol 04 §5). When a connection stays unknown to it, we tell it to try.
+   */
+  readonly #onConnection = (event: CustomEvent<Connection>): void => {
+    const { remotePeer } = event.detail
+    const nudge = setTimeout(() => {
+      this.#nudges.delete(nudge)
+      void this.#tryGossip(remotePeer)
+    }, identifyPatienceMs)
+    this.#nudges.add(nudge)
+  }
+
+  async #tryGossip(peer: PeerId): Promise<void> {
+    const { host, logger } = this.#options
+    if (host.getConnections(peer).length === 0) return
+    if (host.services.pubsub.getPeers().some((known) => known.equals(peer))) return
+    try {
+      await host.peerStore.merge(peer, { protocols: gossipProtocols })
+    } catch (error) {
+      logger.debug({ err: error, peer: peer.toString() }, 'could not propose gossip to a silent peer')
+    }
+  }
+
+  /** gossipsub does not reopen a stream that broke on a living connection; a new connection does. */
+  #hangUpDeafPeers(): void {
+    const { host, logger } = this.#options
+    const { streamsOutbound } = host.services.pubsub as unknown as { streamsOutbound: Map<string, unknown> }
+    for (const peer of host.services.pubsub.getPeers()) {
+      if (streamsOutbound.has(peer.toString())) continue
+      const connections = host.getConnections(peer)
+      const settled = connections.every(({ timeline }) => Date.now() - timeline.open > dialPeriodMs)
+      if (connections.length === 0 || !settled) continue
+      logger.info({ peer: peer.toString() }, 'reconnecting to a peer whose gossip stream broke')
+      host.hangUp(peer).catch((error) => logger.debug({ err: error }, 'hang up failed'))
+    }
+  }
+}
+
+/** The peer id a multiaddress ends with, when it holds exactly one (protocol 04 §6.3). */
+export function peerIdOf(address: string): string | null {
+  const [, peerId, ...more] = address.split('/p2p/')
+  return peerId && !peerId.includes('/') && more.length === 0 ? peerId : null
+}
+
+function addTarget(targets: Map<string, Multiaddr>, text: string): void {
+  const peerId = peerIdOf(text)
+  if (peerId) targets.set(peerId, multiaddr(text))
+}

@@ -1,0 +1,98 @@
+import type { Envelope } from '@aleph-ts/protocol'
+import type { GossipSub } from '@libp2p/gossipsub'
+import type pg from 'pg'
+import type { Logger } from 'pino'
+import type { MessageJudge } from './message-judge.ts'
+import { loadUnannounced, markAnnounced } from './announced-marks.ts'
+import { encodePayload, maxPayloadBytes } from './payload.ts'
+
+export interface PublisherOptions {
+  pubsub: GossipSub
+  topic: string
+  pool: pg.Pool
+  judge: MessageJudge
+  logger: Logger
+}
+
+/** Messages kept for the first peer to come, when there is none; more than these reach others by catch-up. */
+const maxHeld = 10_000
+/** Published between two notes in the database, and re-announced at start in one go. */
+const batchSize = 500
+
+/**
+ * Spreads messages that came in through our own API, each as one gossip message (protocol 04 §3.1), and notes in the
+ * database that it did, so that a crash between acknowledgement and gossip loses nothing.
+ */
+export class Publisher {
+  readonly #options: PublisherOptions
+  #waiting: Envelope[] = []
+  #running: Promise<void> | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+  }
+
+  /** Queues messages; they leave at once, in order. Without any listening peer they wait for {@link flush}. */
+  publish(envelopes: Envelope[]): void {
+    for (const envelope of envelopes) this.#options.judge.remember(envelope)
+    this.#waiting.push(...envelopes)
+    const excess = this.#waiting.length - maxHeld
+    if (excess > 0 && !this.#hasListeners()) this.#waiting.splice(0, excess)
+    this.flush()
+  }
+
+  /** Sends what waits, when somebody listens. */
+  flush(): void {
+    this.#running ??= this.#drain().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  /** Queues again what an earlier run acknowledged but did not announce. */
+  async resume(): Promise<void> {
+    const envelopes = await loadUnannounced(this.#options.pool, maxHeld)
+    if (envelopes.length === 0) return
+    this.#options.logger.info({ messages: envelopes.length }, 'announcing messages of an earlier run')
+    this.publish(envelopes)
+  }
+
+  /** Resolves when nothing is being sent any more. */
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0 && this.#hasListeners()) {
+      const batch = this.#waiting.splice(0, batchSize)
+      for (const envelope of batch) await this.#send(envelope)
+      await this.#markAnnounced(batch)
+    }
+  }
+
+  async #send(envelope: Envelope): Promise<void> {
+    const payload = encodePayload(envelope)
+    if (payload.length > maxPayloadBytes) {
+      this.#options.logger.warn({ hash: envelope.item_hash, bytes: payload.length }, 'too large for gossip')
+      return
+    }
+    try {
+      await this.#options.pubsub.publish(this.#options.topic, payload)
+    } catch (error) {
+      this.#options.logger.warn({ err: error, hash: envelope.item_hash }, 'gossip failed; peers catch up')
+    }
+  }
+
+  async #markAnnounced(batch: Envelope[]): Promise<void> {
+    try {
+      await markAnnounced(this.#options.pool, batch)
+    } catch (error) {
+      // Announcing once more after a restart is harmless.
+      this.#options.logger.warn({ err: error }, 'could not note announced messages')
+    }
+  }
+
+  #hasListeners(): boolean {
+    return this.#options.pubsub.getSubscribers(this.#options.topic).length > 0
+  }
+}
+

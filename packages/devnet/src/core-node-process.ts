@@ -1,0 +1,61 @@
+import { join } from 'node:path'
+import { ServiceProcess } from './process/service-process.ts'
+
+export interface CoreNodeSettings {
+  /** Shown to people. */
+  name: string
+  dataDir: string
+  logFile: string
+  httpPort?: number
+  p2pPort?: number
+  /** Multiaddresses of other core nodes. */
+  peers?: string[]
+  /** Name of a built-in network profile, or path of a JSON one. */
+  profile?: string
+  ethereumRpc?: string
+  operatorKeyFile?: string
+}
+
+/** What a core node says of itself once it serves. */
+export interface CoreNodeReady {
+  ready: true
+  url: string
+  peerId: string
+  multiaddrs: string[]
+  /** EVM address of its operator key. */
+  address: string
+  version: string
+}
+
+export type CoreNodeProcess = ServiceProcess<CoreNodeReady>
+
+const script = join(import.meta.dirname, '../../core-node/src/main.ts')
+const readyTimeoutMs = 120_000
+
+/** A core node as a process of its own; not started yet. */
+export function coreNodeProcess(settings: CoreNodeSettings): CoreNodeProcess {
+  return new ServiceProcess({
+    name: settings.name,
+    script,
+    logFile: settings.logFile,
+    readyTimeoutMs,
+    env: {
+      ALEPH_CORE_DATA_DIR: settings.dataDir,
+      ALEPH_CORE_HTTP_PORT: String(settings.httpPort ?? 0),
+      ALEPH_CORE_P2P_PORT: String(settings.p2pPort ?? 0),
+      ALEPH_CORE_P2P_PEERS: (settings.peers ?? []).join(','),
+      ALEPH_CORE_PROFILE: settings.profile ?? 'devnet',
+      ALEPH_CORE_ETHEREUM_RPC: settings.ethereumRpc ?? '',
+      ALEPH_CORE_PRIVATE_KEY_FILE: settings.operatorKeyFile ?? '',
+    },
+  })
+}
+
+/** Starts one core node on free ports, for a bench or a test that needs no whole network. */
+export async function startCoreNode(
+  settings: CoreNodeSettings,
+): Promise<CoreNodeReady & { pid: number; stop: () => Promise<void> }> {
+  const service = coreNodeProcess(settings)
+  const ready = await service.start()
+  return { ...ready, pid: service.pid!, stop: () => service.stop() }
+}

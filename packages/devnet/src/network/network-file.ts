@@ -1,0 +1,21 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** `network.json` in the data dir: tells tools where everything is while the network runs. */
+export interface NetworkFile {
+  coreNodes: { url: string; peerId: string; address: string }[]
+  computeNodes: { url: string; coreNode: string }[]
+  chain: { rpc: string; chainId: number; contracts: Record<string, string> }
+  accounts: { address: string; privateKey: string; aleph: string }[]
+  /** Item hash of the STORE message of each guest runtime. */
+  runtimes: Record<string, string>
+}
+
+export function networkFilePath(dataDir: string): string {
+  return join(dataDir, 'network.json')
+}
+
+/** Readable by its owner only: it holds private keys, though only of accounts that are worth nothing. */
+export function writeNetworkFile(dataDir: string, network: NetworkFile): void {
+  writeFileSync(networkFilePath(dataDir), `${JSON.stringify(network, null, 2)}\n`, { mode: 0o600 })
+}

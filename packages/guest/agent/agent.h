@@ -1,0 +1,132 @@
+/*
+ * The guest agent: PID 1 of every microVM. It prepares the machine, runs one program as an
+ * unprivileged user and carries that program's connections over a single virtio-serial port.
+ * Everything runs on one thread around one epoll loop.
+ */
+#ifndef ALEPH_AGENT_H
+#define ALEPH_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define AGENT_VERSION "3.0"
+#define PROGRAM_UID 1000
+#define PROGRAM_PORT 8080
+#define EGRESS_PORT 3128
+
+/* ---- loop.c: one epoll loop ---- */
+
+/* Embed as the first member of whatever owns the descriptor. */
+struct watcher {
+  int fd;
+  uint32_t events; /* what epoll currently reports, 0 when not registered */
+  void (*on_event)(struct watcher *watcher, uint32_t events);
+};
+
+void loop_init(void);
+/* Asks for `events`; 0 takes the descriptor out of the loop (so a hang-up cannot spin it). */
+void loop_watch(struct watcher *watcher, uint32_t events);
+void loop_run(void) __attribute__((noreturn));
+
+/* ---- console.c: the agent's own lines in the VM's log ---- */
+
+void console_open(void);
+/* The descriptor that programs inherit as standard output and error. */
+int console_fd(void);
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Says why and powers off: for what cannot be reported over the channel. */
+void give_up(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* ---- system.c: kernel services ---- */
+
+void system_mount_kernel_filesystems(void);
+void system_load_modules(void);
+void system_loopback_up(void);
+bool system_set_hostname(const char *name);
+bool system_add_entropy(const char *hex);
+bool system_set_time(const char *seconds);
+void system_power_off(void) __attribute__((noreturn));
+
+/* ---- disks.c: virtio-blk disks and the root file system ---- */
+
+/* Makes the disk `runtime` the root and mounts `code`. NULL when all went well, else the reason. */
+const char *disks_prepare(void);
+/* "device:path:fstype:ro|rw", device being a disk serial. NULL when mounted, else the reason. */
+const char *disks_mount(const char *specification);
+
+/* ---- channel.c: frames over the virtio-serial port ---- */
+
+enum frame_type {
+  FRAME_PADDING = 0x00,
+  FRAME_HELLO = 0x01,
+  FRAME_CONTROL = 0x02,
+  FRAME_EVENT = 0x03,
+  FRAME_OPEN = 0x10,
+  FRAME_DATA = 0x11,
+  FRAME_END = 0x12,
+  FRAME_RESET = 0x13,
+  FRAME_WINDOW = 0x14,
+};
+
+#define FRAME_HEADER 9
+#define FRAME_MAX_PAYLOAD 65536
+
+void channel_init(void);
+/* Starts a session: what was queued for an earlier host is dropped. */
+void channel_begin_session(void);
+/* Queues a frame; dropped when no host has said hello. */
+void channel_send(uint8_t type, uint32_t stream, const void *payload, size_t length);
+/* True while so much is queued that streams should stop reading from their sockets. */
+bool channel_is_congested(void);
+/* Writes what the port takes. Called once per turn of the loop. */
+void channel_flush(void);
+
+/* ---- streams.c: TCP connections inside the guest, carried over the channel ---- */
+
+void streams_on_frame(uint8_t type, uint32_t id, const uint8_t *payload, size_t length);
+void streams_reset_all(void);
+/* Takes up reading again after congestion, frees what ended. Called once per turn of the loop. */
+void streams_settle(void);
+bool streams_listen_for_egress(void);
+
+/* ---- control.c: verbs of the host, events of the guest ---- */
+
+/* Mounts the disks; a failure is told to the host at hello and at start. */
+void control_init(void);
+void control_on_frame(const uint8_t *payload, size_t length);
+/* Sends an event: a verb, then key, value, …, NULL. */
+void control_event(const char *verb, ...) __attribute__((sentinel));
+
+/* ---- program.c: the one program ---- */
+
+enum program_state { PROGRAM_IDLE, PROGRAM_STARTING, PROGRAM_READY, PROGRAM_EXITED };
+
+void program_init(void);
+/* Each returns NULL, or why it was refused. */
+const char *program_set_hostname_env(const char *hostname);
+const char *program_add_env(const char *name, const char *value);
+const char *program_add_argument(const char *argument);
+const char *program_set_directory(const char *directory);
+const char *program_set_entrypoint(const char *entrypoint);
+const char *program_start(void);
+void program_stop(int signal);
+enum program_state program_state(void);
+const char *program_state_name(void);
+/* True when the program's only listening socket is IPv6 loopback. */
+bool program_listens_on_ipv6(void);
+/* Asks a program that registered for it to renew its random state; `done` runs when it has. */
+void program_renew(void (*done)(void));
+
+/* ---- runtime.c: /aleph/runtime.json of the runtime image ---- */
+
+struct runtime_sink {
+  const char *(*argument)(const char *argument);
+  const char *(*env)(const char *name, const char *value);
+};
+
+/* Reads `command` and `env` into the sink. NULL, or why not. A missing file is an empty runtime. */
+const char *runtime_read(const struct runtime_sink *sink);
+
+#endif

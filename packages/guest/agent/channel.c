@@ -1,0 +1,160 @@
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PORT_NAME "aleph.channel"
+#define CONGESTION (128 * 1024)
+
+static void on_port(struct watcher *watcher, uint32_t events);
+
+static struct watcher port = {.fd = -1, .on_event = on_port};
+static bool in_session;
+
+static uint8_t received[FRAME_HEADER + FRAME_MAX_PAYLOAD];
+static size_t received_length;
+
+static uint8_t *queue;
+static size_t queue_start, queue_end, queue_capacity;
+
+/* Without udev there is no /dev/virtio-ports: the name is in sysfs. */
+static bool find_port(char *device, size_t size) {
+  DIR *ports = opendir("/sys/class/virtio-ports");
+  if (ports == NULL) return false;
+  bool found = false;
+  struct dirent *entry;
+  while (!found && (entry = readdir(ports)) != NULL) {
+    if (entry->d_name[0] == '.') continue;
+    char path[320], name[64];
+    snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/name", entry->d_name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
+    if (fd >= 0) close(fd);
+    if (length < 0) continue;
+    name[length] = '\0';
+    name[strcspn(name, "\n")] = '\0';
+    if (strcmp(name, PORT_NAME) != 0) continue;
+    found = snprintf(device, size, "/dev/%s", entry->d_name) < (int)size;
+  }
+  closedir(ports);
+  return found;
+}
+
+void channel_init(void) {
+  char device[300];
+  const struct timespec pause = {.tv_nsec = 1000000};
+  /* The port is announced by a message that arrives shortly after the driver is loaded. */
+  for (int tries = 0; tries < 10000; tries++) {
+    if (find_port(device, sizeof device) && (port.fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC)) >= 0) {
+      /* Edge triggered: a port without a host reports a hang-up for as long as that lasts. */
+      loop_watch(&port, EPOLLIN | EPOLLOUT | EPOLLET);
+      return;
+    }
+    nanosleep(&pause, NULL);
+  }
+  give_up("no virtio-serial port named " PORT_NAME);
+}
+
+void channel_begin_session(void) {
+  in_session = true;
+  queue_start = queue_end = 0;
+}
+
+static void end_session(void) {
+  in_session = false;
+  received_length = 0;
+  queue_start = queue_end = 0;
+  streams_reset_all();
+}
+
+static void put_u32(uint8_t *at, uint32_t value) {
+  at[0] = (uint8_t)(value >> 24);
+  at[1] = (uint8_t)(value >> 16);
+  at[2] = (uint8_t)(value >> 8);
+  at[3] = (uint8_t)value;
+}
+
+static uint32_t get_u32(const uint8_t *at) {
+  return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+void channel_send(uint8_t type, uint32_t stream, const void *payload, size_t length) {
+  if (!in_session || length > FRAME_MAX_PAYLOAD) return;
+  if (queue_start > 0 && queue_start == queue_end) queue_start = queue_end = 0;
+  if (queue_end + FRAME_HEADER + length > queue_capacity) {
+    memmove(queue, queue + queue_start, queue_end - queue_start);
+    queue_end -= queue_start;
+    queue_start = 0;
+    size_t needed = queue_end + FRAME_HEADER + length;
+    if (needed > queue_capacity) {
+      queue_capacity = needed + CONGESTION;
+      queue = realloc(queue, queue_capacity);
+      if (queue == NULL) give_up("out of memory");
+    }
+  }
+  uint8_t *frame = queue + queue_end;
+  frame[0] = type;
+  put_u32(frame + 1, stream);
+  put_u32(frame + 5, (uint32_t)length);
+  if (length > 0) memcpy(frame + FRAME_HEADER, payload, length);
+  queue_end += FRAME_HEADER + length;
+}
+
+bool channel_is_congested(void) { return queue_end - queue_start > CONGESTION; }
+
+void channel_flush(void) {
+  while (queue_start < queue_end) {
+    ssize_t written = write(port.fd, queue + queue_start, queue_end - queue_start);
+    if (written <= 0) return; /* full or no host: an event will come */
+    queue_start += (size_t)written;
+  }
+}
+
+/* Hands on every whole frame. Returns how many bytes were used. */
+static size_t parse(const uint8_t *bytes, size_t length) {
+  size_t used = 0;
+  while (used < length) {
+    const uint8_t *frame = bytes + used;
+    if (frame[0] == FRAME_PADDING) {
+      used++;
+      continue;
+    }
+    if (length - used < FRAME_HEADER) break;
+    size_t payload = get_u32(frame + 5);
+    if (payload > FRAME_MAX_PAYLOAD) {
+      say("channel: frame of %zu bytes refused", payload);
+      end_session();
+      return length;
+    }
+    if (length - used < FRAME_HEADER + payload) break;
+    used += FRAME_HEADER + payload;
+    if (frame[0] == FRAME_CONTROL)
+      control_on_frame(frame + FRAME_HEADER, payload);
+    else if (in_session)
+      streams_on_frame(frame[0], get_u32(frame + 1), frame + FRAME_HEADER, payload);
+  }
+  return used;
+}
+
+static void on_port(struct watcher *watcher, uint32_t events) {
+  if (events & EPOLLHUP) {
+    end_session();
+    return;
+  }
+  for (;;) {
+    ssize_t length = read(watcher->fd, received + received_length, sizeof received - received_length);
+    if (length <= 0) return;
+    received_length += (size_t)length;
+    size_t used = parse(received, received_length);
+    received_length -= used > received_length ? received_length : used;
+    if (received_length > 0) memmove(received, received + used, received_length);
+  }
+}

@@ -1,0 +1,37 @@
+#include "agent.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+static int epoll_fd = -1;
+
+void loop_init(void) {
+  epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd < 0) give_up("epoll_create1: %s", strerror(errno));
+}
+
+void loop_watch(struct watcher *watcher, uint32_t events) {
+  if (watcher->events == events) return;
+  struct epoll_event event = {.events = events, .data.ptr = watcher};
+  int operation = events == 0            ? EPOLL_CTL_DEL
+                  : watcher->events == 0 ? EPOLL_CTL_ADD
+                                         : EPOLL_CTL_MOD;
+  if (epoll_ctl(epoll_fd, operation, watcher->fd, &event) < 0) say("epoll_ctl: %s", strerror(errno));
+  watcher->events = events;
+}
+
+void loop_run(void) {
+  struct epoll_event events[64];
+  for (;;) {
+    int count = epoll_wait(epoll_fd, events, 64, -1);
+    if (count < 0 && errno != EINTR) give_up("epoll_wait: %s", strerror(errno));
+    for (int i = 0; i < count; i++) {
+      struct watcher *watcher = events[i].data.ptr;
+      /* An earlier event of this turn may have taken the watcher out of the loop. */
+      if (watcher->events != 0) watcher->on_event(watcher, events[i].events);
+    }
+    channel_flush();
+    streams_settle();
+  }
+}

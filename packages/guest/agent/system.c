@@ -1,0 +1,112 @@
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/random.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void mount_or_give_up(const char *type, const char *path, unsigned long flags, const char *data) {
+  mkdir(path, 0755);
+  if (mount(type, path, type, flags, data) < 0) give_up("mount %s: %s", path, strerror(errno));
+}
+
+void system_mount_kernel_filesystems(void) {
+  mount_or_give_up("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
+  mount_or_give_up("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  mount_or_give_up("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  mount_or_give_up("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
+  mount_or_give_up("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "mode=0620,ptmxmode=0666");
+  symlink("/proc/self/fd", "/dev/fd");
+  symlink("/proc/self/fd/0", "/dev/stdin");
+  symlink("/proc/self/fd/1", "/dev/stdout");
+  symlink("/proc/self/fd/2", "/dev/stderr");
+}
+
+/* /modules/order lists file names, each after all that it needs. */
+void system_load_modules(void) {
+  FILE *order = fopen("/modules/order", "re");
+  if (order == NULL) return; /* a kernel with everything built in */
+  char name[128];
+  while (fgets(name, sizeof name, order) != NULL) {
+    name[strcspn(name, "\n")] = '\0';
+    char path[160];
+    snprintf(path, sizeof path, "/modules/%s", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
+      say("module %s: %s", name, strerror(errno));
+    if (fd >= 0) close(fd);
+    unlink(path);
+  }
+  fclose(order);
+}
+
+void system_loopback_up(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq request = {.ifr_name = "lo"};
+  if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0) give_up("loopback: %s", strerror(errno));
+  request.ifr_flags |= IFF_UP;
+  if (ioctl(fd, SIOCSIFFLAGS, &request) < 0) give_up("loopback: %s", strerror(errno));
+  close(fd);
+}
+
+bool system_set_hostname(const char *name) {
+  size_t length = strlen(name);
+  return length > 0 && length <= 64 && sethostname(name, length) == 0;
+}
+
+static int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+bool system_add_entropy(const char *hex) {
+  struct {
+    struct rand_pool_info info;
+    unsigned char bytes[512];
+  } pool = {0};
+  size_t length = strlen(hex);
+  if (length < 32 || length % 2 != 0 || length / 2 > sizeof pool.bytes) return false;
+  for (size_t i = 0; i < length; i += 2) {
+    int high = hex_digit(hex[i]), low = hex_digit(hex[i + 1]);
+    if (high < 0 || low < 0) return false;
+    ((unsigned char *)pool.info.buf)[i / 2] = (unsigned char)(high << 4 | low);
+  }
+  pool.info.buf_size = (int)(length / 2);
+  pool.info.entropy_count = (int)(length / 2 * 8);
+  int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool done = ioctl(fd, RNDADDENTROPY, &pool) == 0 && ioctl(fd, RNDRESEEDCRNG) == 0;
+  close(fd);
+  explicit_bzero(&pool, sizeof pool);
+  return done;
+}
+
+bool system_set_time(const char *seconds) {
+  char *end;
+  double value = strtod(seconds, &end);
+  if (*end != '\0' || !(value >= 0 && value < 253402300800.0)) return false;
+  struct timespec now = {.tv_sec = (time_t)value};
+  now.tv_nsec = (long)((value - (double)now.tv_sec) * 1e9);
+  return clock_settime(CLOCK_REALTIME, &now) == 0;
+}
+
+void system_power_off(void) {
+  sync();
+  reboot(RB_POWER_OFF);
+  reboot(RB_AUTOBOOT);
+  _exit(1);
+}

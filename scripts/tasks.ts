@@ -1,0 +1,21 @@
+import { join } from 'node:path'
+import process from 'node:process'
+import { hostRequirements } from './host-requirements.ts'
+import { runTests } from './run-tests.ts'
+
+const root = join(import.meta.dirname, '..')
+
+/** What `npm run <name>` does once Node 24 is there. Each answers with a process exit code. */
+const tasks: Record<string, (args: string[]) => number | Promise<number>> = {
+  up: async (args) => (await import('@aleph-ts/devnet')).up(args),
+  test: (args) => runTests(root, args),
+  bench: async (args) => (await import('../bench/main.ts')).bench(args),
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+const task = tasks[name]
+if (task === undefined) {
+  console.error(`Unknown task "${name}". Known: ${Object.keys(tasks).join(', ')}.`)
+  process.exit(2)
+}
+process.exit(hostRequirements() ? await task(args) : 1)
