@@ -23,7 +23,9 @@ export async function benchGossip({ count = 500 } = {}) {
   })
   try {
     const arrivals = new Map<string, number>()
-    const socket = new WebSocket(`${second.url.replace('http', 'ws')}/api/ws0/messages?channels=bench&history=0`)
+    const socket = new WebSocket(
+      `${second.url.replace('http', 'ws')}/api/ws0/messages?channels=bench&history=0`,
+    )
     socket.onmessage = ({ data }) => {
       arrivals.set((JSON.parse(String(data)) as { item_hash: string }).item_hash, performance.now())
     }
@@ -34,13 +36,22 @@ export async function benchGossip({ count = 500 } = {}) {
     for (const body of signedPosts(count)) {
       const { message } = JSON.parse(body) as { message: { item_hash: string } }
       sent.set(message.item_hash, performance.now())
-      void fetch(`${first.url}/api/v0/messages`, { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+      void fetch(`${first.url}/api/v0/messages`, {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
       await sleep(1_000 / perSecond)
     }
     await sleep(3_000)
     socket.close()
     const delays = [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : []))
-    return { messages: count, arrived: delays.length, 'messages per second': perSecond, 'delay, ms': spread(delays) }
+    return {
+      messages: count,
+      arrived: delays.length,
+      'messages per second': perSecond,
+      'delay, ms': spread(delays),
+    }
   } finally {
     await second.stop()
     await first.stop()

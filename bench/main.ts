@@ -1,12 +1,15 @@
-import { describeMachine } from './machine.ts'
 import { benchGossip } from './gossip.ts'
+import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
 import { benchPrograms } from './programs.ts'
 
 const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   messages: { what: 'Messages accepted and processed by one core node', run: benchMessages },
   gossip: { what: 'Delay from one core node to another', run: benchGossip },
-  programs: { what: 'Cold start, restored start and requests per second of each runtime', run: benchPrograms },
+  programs: {
+    what: 'Cold start, restored start and requests per second of each runtime',
+    run: benchPrograms,
+  },
 }
 
 /** `npm run bench [-- NAME…]`: runs the named benches (all without names) and prints their figures. */

@@ -13,7 +13,12 @@ export function signedPosts(count: number, { senders = 100, sync = false } = {})
     const time = Date.now() / 1000
     const text = `A document of ordinary length, number ${index} of the run ${run}. `.repeat(3)
     const item_content = JSON.stringify({ address, time, type: 'bench', content: { index, text } })
-    const unsigned = { chain: 'ETH', sender: address, type: 'POST', item_hash: itemHash(item_content) } as const
+    const unsigned = {
+      chain: 'ETH',
+      sender: address,
+      type: 'POST',
+      item_hash: itemHash(item_content),
+    } as const
     const signature = personalSign(verificationBuffer(unsigned), privateKey)
     const message = { ...unsigned, item_type: 'inline', item_content, time, channel: 'bench', signature }
     return JSON.stringify({ message, sync })

@@ -38,7 +38,7 @@ export function hostRequirements(): boolean {
 }
 
 function isOnPath(tool: string): boolean {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']
   return folders.some((folder) => {
     try {
       accessSync(join(folder, tool), constants.X_OK)

@@ -1,5 +1,5 @@
 import { createWalletClient, defineChain, http, publicActions } from 'viem'
-import { nonceManager, privateKeyToAccount } from 'viem/accounts'
+import { privateKeyToAccount } from 'viem/accounts'
 import { alephSyncAbi, alephSyncBytecode } from './generated/aleph-sync.ts'
 import { alephTokenAbi, alephTokenBytecode } from './generated/aleph-token.ts'
 
@@ -51,7 +51,7 @@ type Client = Awaited<ReturnType<typeof connect>>
 /** A client of whatever chain answers at the address, which signs with the given key. */
 export async function connect({ rpcUrl, privateKey }: EvmSigner) {
   const transport = http(rpcUrl)
-  const account = privateKeyToAccount(privateKey, { nonceManager })
+  const account = privateKeyToAccount(privateKey)
   const probe = createWalletClient({ transport, account }).extend(publicActions)
   const chain = defineChain({
     id: await probe.getChainId(),

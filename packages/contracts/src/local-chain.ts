@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdir, open, rename, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,12 +6,14 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { findAnvilBinary } from './anvil-binary.ts'
 import { type DevAccount, devAccounts, devMnemonic } from './dev-accounts.ts'
-import { endLeftover, forgetPid, rememberPid } from './leftover-process.ts'
+
+export { type DevAccount, devAccounts }
 
 const startTimeoutMs = 30_000
 const stopTimeoutMs = 5_000
 const maxLogCharacters = 16_384
 const inflate = promisify(gunzip)
+const run = promisify(execFile)
 
 export interface LocalChainConfig {
   /** Port on 127.0.0.1; 0 (the default) takes a free one, which later starts of this object keep. */
@@ -96,25 +98,23 @@ export class LocalChain {
    */
   async start(): Promise<void> {
     if (this.#child) return
-    const binary = findAnvilBinary()
-    const args = ['--host', '127.0.0.1', '--port', String(this.#port)]
+    const [command, ...prefix] = [...(await leash()), findAnvilBinary()]
+    const args = [...prefix, '--host', '127.0.0.1', '--port', String(this.#port)]
     args.push('--mnemonic', devMnemonic, '--accounts', String(this.accounts.length))
     args.push('--chain-id', String(this.chainId))
     if (this.#stateFile) {
       await mkdir(dirname(this.#stateFile), { recursive: true })
-      await endLeftover(pidFileOf(this.#stateFile))
       if (await isFile(this.#stateFile)) args.push('--load-state', this.#stateFile)
     }
 
     this.#log = ''
     // Its own process group: a Ctrl-C in the terminal is for us, and we stop the chain last.
-    const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     this.#child = child
     process.once('exit', this.#killNow)
     child.once('close', (code, signal) => this.#onClose(child, code ?? signal))
     try {
       this.#port = await this.#listeningPort(child)
-      if (this.#stateFile) await rememberPid(pidFileOf(this.#stateFile), child.pid!)
       await this.#request('eth_chainId')
     } catch (error) {
       await this.#end(child)
@@ -266,12 +266,16 @@ export class LocalChain {
       await closed
       clearTimeout(force)
     }
-    if (this.#stateFile) await forgetPid(pidFileOf(this.#stateFile))
   }
 }
 
-function pidFileOf(stateFile: string): string {
-  return `${stateFile}.pid`
+/** Where Linux has `setpriv`, the kernel ends the chain with us, even when we are killed. */
+async function leash(): Promise<string[]> {
+  const setpriv = ['setpriv', '--pdeathsig', 'KILL'] as const
+  return await run(setpriv[0], [...setpriv.slice(1), 'true']).then(
+    () => [...setpriv],
+    () => [],
+  )
 }
 
 function lastLines(log: string): string {

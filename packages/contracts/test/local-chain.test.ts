@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,15 +76,33 @@ describe('a local chain', () => {
       .toContain(token.toLowerCase())
   })
 
-  test('ends a chain that a killed parent left behind, and takes over its port', async () => {
+  test.runIf(process.platform === 'linux')('ends with its parent, even one that is killed', async () => {
     const stateFile = join(folder, 'chain.json')
-    const orphan = await LocalChain.create({ stateFile })
-    await orphan.start()
-    await orphan.save()
-    await using chain = await LocalChain.create({ stateFile, port: Number(new URL(orphan.rpcUrl).port) })
+    const script = `
+      import { LocalChain } from '${new URL('../src/local-chain.ts', import.meta.url)}'
+      const chain = await LocalChain.create({ stateFile: process.argv[1] })
+      await chain.start()
+      await chain.save()
+      console.log(chain.rpcUrl)
+      setInterval(() => {}, 1000)`
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', script, stateFile], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer]
+    const rpcUrl = line.toString().trim()
+    parent.kill('SIGKILL')
+    await expect
+      .poll(() =>
+        fetch(rpcUrl).then(
+          () => 'alive',
+          () => 'gone',
+        ),
+      )
+      .toBe('gone')
+
+    await using chain = await LocalChain.create({ stateFile, port: Number(new URL(rpcUrl).port) })
     await chain.start()
-    expect(chain.rpcUrl).toBe(orphan.rpcUrl)
-    await expect.poll(() => orphan.pid).toBeUndefined()
+    expect(chain.rpcUrl).toBe(rpcUrl)
   })
 
   test('says in words why it cannot start', async () => {

@@ -42,7 +42,10 @@ export function parseOptions(args: string[]): DevnetOptions | 'help' {
     coreNodes,
     computeNodes: integer('--compute', values.compute, Math.min(2, coreNodes), 0, 64),
     dataDir: resolve(values['data-dir'] ?? '.devnet'),
-    portBase: values['port-base'] === undefined ? undefined : integer('--port-base', values['port-base'], 0, 1024, 65_000),
+    portBase:
+      values['port-base'] === undefined
+        ? undefined
+        : integer('--port-base', values['port-base'], 0, 1024, 65_000),
     once: values.once ?? false,
     quick: values.quick ?? false,
   }

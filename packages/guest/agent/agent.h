@@ -99,19 +99,22 @@ void control_on_frame(const uint8_t *payload, size_t length);
 /* Sends an event: a verb, then key, value, …, NULL. */
 void control_event(const char *verb, ...) __attribute__((sentinel));
 
+/* Tells the host that the program ended; completes a halt under way. */
+void control_on_program_exit(const char *code, const char *signal);
+
 /* ---- program.c: the one program ---- */
 
 enum program_state { PROGRAM_IDLE, PROGRAM_STARTING, PROGRAM_READY, PROGRAM_EXITED };
 
 void program_init(void);
 /* Each returns NULL, or why it was refused. */
-const char *program_set_hostname_env(const char *hostname);
 const char *program_add_env(const char *name, const char *value);
 const char *program_add_argument(const char *argument);
 const char *program_set_directory(const char *directory);
 const char *program_set_entrypoint(const char *entrypoint);
 const char *program_start(void);
-void program_stop(int signal);
+/* Asks the program and its children to end. */
+void program_stop(void);
 enum program_state program_state(void);
 const char *program_state_name(void);
 /* True when the program's only listening socket is IPv6 loopback. */

@@ -1,1 +1,157 @@
-export {}
+export {
+  type Allocation,
+  type AllocationsAggregate,
+  allocationSchema,
+  allocationsKey,
+  allocationsSchema,
+} from './aggregates/allocations.ts'
+export {
+  type ComputeNode,
+  type CorechannelAggregate,
+  type CoreNode,
+  computeNodeSchema,
+  corechannelSchema,
+  coreNodeSchema,
+} from './aggregates/corechannel.ts'
+export {
+  type PricingAggregate,
+  type Product,
+  type ProductPricing,
+  pricingSchema,
+  products,
+} from './aggregates/pricing.ts'
+export { type SettingsAggregate, settingsSchema } from './aggregates/settings.ts'
+export {
+  type Authorization,
+  type DomainsAggregate,
+  domainsSchema,
+  type PortForwardingAggregate,
+  portForwardingSchema,
+  type SecurityAggregate,
+  securitySchema,
+  type VmImagesAggregate,
+  vmImagesSchema,
+} from './aggregates/user-aggregates.ts'
+export {
+  type AllocationAuthCode,
+  AllocationAuthError,
+  type AllocationRequest,
+  type AllocationVerification,
+  allocationAuthLimits,
+  allocationPayload,
+  signAllocationRequest,
+  verifyAllocationRequest,
+} from './allocation/allocation-auth.ts'
+export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
+export { type VmIpv6, type VmKind, vmIpv6 } from './allocation/vm-ipv6.ts'
+export type { AggregateContent } from './content/aggregate.ts'
+export { type ContentOf, contentSchemas } from './content/content-of.ts'
+export { parseContentText } from './content/content-text.ts'
+export type { Environment } from './content/environment.ts'
+export type { ForgetContent } from './content/forget.ts'
+export type { InstanceContent } from './content/instance.ts'
+export {
+  type ParsedContent,
+  parseContent,
+  parseFetchedContent,
+  parseInlineContent,
+} from './content/parse-content.ts'
+export type { Payment } from './content/payment.ts'
+export type { PostContent } from './content/post.ts'
+export { type Encoding, encodings, type ProgramContent } from './content/program.ts'
+export type { Requirements } from './content/requirements.ts'
+export type { Resources } from './content/resources.ts'
+export type { StoreContent } from './content/store.ts'
+export { extractTags } from './content/tags.ts'
+export type { TrustedExecution } from './content/trusted-execution.ts'
+export type { VProgramContent } from './content/v-program.ts'
+export type { Volume } from './content/volumes.ts'
+export {
+  type ErrorName,
+  errorCodes,
+  errorDescriptions,
+  errorName,
+  isRetryable,
+} from './errors/error-codes.ts'
+export {
+  type ErrorDetails,
+  formatError,
+  ProtocolError,
+  type ProtocolErrorOptions,
+} from './errors/protocol-error.ts'
+export { gossipMessageId } from './gossip/message-id.ts'
+export { classifyHash, type HashKind, isItemHash, itemHash } from './hash/item-hash.ts'
+export { createSha256, type Sha256, sha256Bytes, sha256Hex } from './hash/sha256.ts'
+export { addressKey } from './identity/address-key.ts'
+export {
+  canonicalEvmSignature,
+  evmAddress,
+  isEvmAddress,
+  personalSign,
+  recoverPersonalSign,
+  toChecksumAddress,
+} from './identity/evm.ts'
+export { signEnvelope } from './identity/sign-envelope.ts'
+export { signSolana, solanaAddress } from './identity/solana.ts'
+export { type SignedFields, verificationBuffer } from './identity/verification-buffer.ts'
+export {
+  canonicalSignature,
+  isChainVerifiable,
+  type SignedMessage,
+  verifySignature,
+} from './identity/verify-signature.ts'
+export {
+  type Chain,
+  chainCodes,
+  chains,
+  isChain,
+  type SignatureScheme,
+  signatureScheme,
+} from './message/chains.ts'
+export {
+  type Envelope,
+  type ItemType,
+  itemTypes,
+  type MessageStatus,
+  type MessageType,
+  messageStatuses,
+  messageTypes,
+} from './message/envelope.ts'
+export type { FormatIssue } from './message/format-issues.ts'
+export { messageLimits } from './message/limits.ts'
+export { parseEnvelope } from './message/parse-envelope.ts'
+export {
+  type AuthorisationPolicy,
+  type AuthorisationSubject,
+  isAuthorised,
+  securityKey,
+} from './permissions/is-authorised.ts'
+export { maxWeight, minimumScore, nodeWeight, scoreMultiplier } from './placement/node-weight.ts'
+export {
+  type Placed,
+  type PlacementCandidate,
+  type PlacementOptions,
+  type PlacementReason,
+  placeVm,
+  type Unschedulable,
+} from './placement/place-vm.ts'
+export { type PlacementLevel, rankNodes, rendezvousRank, type WeightedNode } from './placement/rendezvous.ts'
+export { noRequirements, type VmRequirements, vmRequirements } from './placement/vm-requirements.ts'
+export { type BalanceQuestion, balanceShortfall } from './pricing/balance-check.ts'
+export {
+  type CostContext,
+  type CostInput,
+  computeCost,
+  type FileRef,
+  paymentTypeOf,
+  productOf,
+} from './pricing/compute-cost.ts'
+export { type CostRow, type CostType, totalCost } from './pricing/cost-row.ts'
+export type { CostableMessage } from './pricing/costable.ts'
+export { defaultPricing } from './pricing/default-pricing.ts'
+export { defaultSettings } from './pricing/default-settings.ts'
+export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
+export { devnetProfile } from './profile/devnet.ts'
+export { mainnetProfile } from './profile/mainnet.ts'
+export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
+export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'

@@ -1,1 +1,56 @@
-export {}
+export type { Account } from './account/account.ts'
+export {
+  EthereumAccount,
+  type EthereumAccountOptions,
+  type EthereumProvider,
+} from './account/ethereum-account.ts'
+export { SolanaAccount } from './account/solana-account.ts'
+export { getAggregate, getAggregates } from './aggregate/get-aggregate.ts'
+export { AlephClient, type PublishOptions } from './client/aleph-client.ts'
+export { type ClientContext, type ClientOptions, createClientContext } from './client/client-context.ts'
+export {
+  ComputeNodeClient,
+  type Executions,
+  type MachineOperation,
+  type SystemUsage,
+  type VmLogLine,
+} from './compute/compute-node-client.ts'
+export { type OperatorHeaders, OperatorSession } from './compute/operator-session.ts'
+export { AlephApiError, AlephError, type AlephErrorCode, MessageRejectedError } from './errors.ts'
+export { downloadFile } from './file/download-file.ts'
+export { findFile, type StoredFile } from './file/find-file.ts'
+export { type FileSource, hashBlob } from './file/hash-file.ts'
+export { type UploadedFile, type UploadFileParams, uploadFile } from './file/upload-file.ts'
+export { createTransport, type Transport, type TransportOptions } from './http/transport.ts'
+export { type AggregateFields, buildAggregate } from './message/build-aggregate.ts'
+export { buildForget, type ForgetFields } from './message/build-forget.ts'
+export { type BuiltMessage, buildMessage, type MessageOptions } from './message/build-message.ts'
+export { buildAmend, buildPost, type PostFields } from './message/build-post.ts'
+export { buildProgram, type ProgramFields } from './message/build-program.ts'
+export { buildStore, type StoreFields } from './message/build-store.ts'
+export { getMessage, type MessageLookup } from './message/get-message.ts'
+export { getMessageStatus } from './message/get-message-status.ts'
+export {
+  type ListMessagesOptions,
+  listMessages,
+  type MessageFilter,
+  type MessagePage,
+} from './message/list-messages.ts'
+export type { NetworkMessage } from './message/message-shape.ts'
+export { paymentOf } from './message/payment.ts'
+export { type SendOptions, type SentMessage, sendMessage } from './message/send-message.ts'
+export { type SignedMessage, signMessage } from './message/sign-message.ts'
+export { type WaitOptions, waitForMessage } from './message/wait-for-message.ts'
+export { type WatchOptions, watchMessages } from './message/watch-messages.ts'
+export { getNodeVersion } from './network/get-node-version.ts'
+export { amountOfNumber, formatAmount, parseAmount } from './payment/decimal-amount.ts'
+export { type Balance, getBalance } from './payment/get-balance.ts'
+export { estimatePrice, getPrice, type Price } from './payment/get-price.ts'
+export { type CallProgramOptions, callProgram, programUrl } from './program/call-program.ts'
+export {
+  type DeployedProgram,
+  type DeployProgramParams,
+  type DeployStep,
+  deployProgram,
+} from './program/deploy-program.ts'
+export { type Allocation, getAllocation, waitForAllocation } from './program/get-allocation.ts'

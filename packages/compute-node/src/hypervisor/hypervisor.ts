@@ -49,7 +49,7 @@ export interface SnapshotFiles {
 
 /** How a machine begins: from the kernel, or from a snapshot it shares memory pages with. */
 export type MachineStart =
-  | { kind: 'cold'; /** Keep guest memory in this file, so that `snapshot` is possible. */ memory?: string }
+  | { kind: 'cold' /** Keep guest memory in this file, so that `snapshot` is possible. */; memory?: string }
   | { kind: 'restore'; snapshot: SnapshotFiles }
 
 export interface LaunchRequest {
@@ -59,7 +59,7 @@ export interface LaunchRequest {
   start: MachineStart
   /** Receives the raw console output. */
   onConsole: (chunk: Uint8Array) => void
-  /** Limit until the machine executes (not until the guest answers), milliseconds, unscaled. */
+  /** Limit until the machine executes (not until the guest answers), milliseconds. */
   timeoutMs: number
   signal?: AbortSignal
 }
@@ -84,7 +84,7 @@ export interface Machine {
   readonly record: MachineRecord
   /** Resolves (never rejects) when the machine is gone and its host resources are released. */
   readonly exited: Promise<MachineExit>
-  /** Opens the control channel; any earlier one is reset by the guest. Limit in milliseconds, unscaled. */
+  /** Opens the control channel; any earlier one is reset by the guest. Limit in milliseconds. */
   connect(timeoutMs: number): Promise<GuestLink>
   /** Pauses the machine and writes its device state; needs `start.memory`. It stays paused. */
   snapshot(statePath: string): Promise<void>

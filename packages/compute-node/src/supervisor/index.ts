@@ -1,7 +1,7 @@
 export {
   createHypervisor,
-  type FakeProgram,
   FakeHypervisor,
+  type FakeProgram,
   type Hypervisor,
   type HypervisorCapabilities,
   HypervisorError,

@@ -46,7 +46,6 @@ export interface PendingMessagesTable extends EnvelopeColumns {
   id: Generated<bigint>
   origin: string
   tx_hash: string | null
-  check_message: boolean
   fetched: boolean
   next_attempt: Date
   retries: number
@@ -119,6 +118,7 @@ export interface FilePinsTable {
   owner: string | null
   item_hash: string | null
   ref: string | null
+  tag: string | null
   created: Seconds
   delete_by: Date | null
 }

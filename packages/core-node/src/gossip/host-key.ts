@@ -38,7 +38,8 @@ export async function loadHostKey(keyDir: string): Promise<PrivateKey> {
 
 function rsaKeyFromPkcs8(der: Buffer): PrivateKey {
   const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-  if (key.asymmetricKeyType !== 'rsa') throw new Error(`it is a key of type ${key.asymmetricKeyType}, not rsa`)
+  if (key.asymmetricKeyType !== 'rsa')
+    throw new Error(`it is a key of type ${key.asymmetricKeyType}, not rsa`)
   return privateKeyFromRaw(key.export({ format: 'der', type: 'pkcs1' }))
 }
 

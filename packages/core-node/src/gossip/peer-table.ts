@@ -16,8 +16,8 @@ export class PeerTable {
   /** Remembers where a peer says it is, seen now. */
   async save(peerId: string, announcement: Announcement): Promise<void> {
     await this.#pool.query(
-      `INSERT INTO peers (peer_id, peer_type, address) VALUES ($1, $2, $3)
-       ON CONFLICT (peer_id, peer_type) DO UPDATE SET address = excluded.address, last_seen = now()`,
+      `insert into peers (peer_id, peer_type, address) values ($1, $2, $3)
+       on conflict (peer_id, peer_type) do update set address = excluded.address, last_seen = now()`,
       [peerId, announcement.peer_type, announcement.address],
     )
   }
@@ -25,9 +25,9 @@ export class PeerTable {
   /** Addresses of one type heard of within a day, freshest first. */
   async addresses(type: PeerType): Promise<{ peerId: string; address: string }[]> {
     const { rows } = await this.#pool.query<{ peer_id: string; address: string }>(
-      `SELECT peer_id, address FROM peers
-       WHERE peer_type = $1 AND last_seen > now() - make_interval(secs => $2)
-       ORDER BY last_seen DESC LIMIT $3`,
+      `select peer_id, address from peers
+       where peer_type = $1 and last_seen > now() - make_interval(secs => $2)
+       order by last_seen desc limit $3`,
       [type, maxPeerAgeSeconds, maxListed],
     )
     return rows.map((row) => ({ peerId: row.peer_id, address: row.address }))

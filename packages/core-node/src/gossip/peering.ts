@@ -2,6 +2,7 @@ import type { Connection, PeerId } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Logger } from 'pino'
 import type { P2pHost } from './host.ts'
+import { hasOutboundStream } from './outbound-streams.ts'
 import type { PeerTable } from './peer-table.ts'
 
 const dialPeriodMs = 10_000
@@ -14,8 +15,8 @@ const gossipProtocols = ['/meshsub/1.1.0', '/meshsub/1.0.0']
 export interface PeeringOptions {
   host: P2pHost
   peers: PeerTable
-  /** Multiaddresses with `/p2p/…` that the operator configured. */
-  configured: string[]
+  /** The peers the operator configured. */
+  configured: { peerId: string; address: Multiaddr }[]
   logger: Logger
 }
 
@@ -76,11 +77,12 @@ export class Peering {
     const { configured, host, peers, logger } = this.#options
     const self = host.peerId.toString()
     const targets = new Map<string, Multiaddr>()
-    for (const text of configured) addTarget(targets, text)
+    for (const { peerId, address } of configured) targets.set(peerId, address)
     try {
-      for (const { peerId, address } of await peers.addresses('P2P')) {
+      for (const row of await peers.addresses('P2P')) {
+        const known = parsePeerAddress(row.address)
         // An address that names another peer than the one who announced it is not its own.
-        if (peerIdOf(address) === peerId && !targets.has(peerId)) addTarget(targets, address)
+        if (known?.peerId === row.peerId && !targets.has(row.peerId)) targets.set(row.peerId, known.address)
       }
     } catch (error) {
       logger.warn({ err: error }, 'cannot read the peer table; dialing configured peers only')
@@ -116,9 +118,8 @@ export class Peering {
   /** gossipsub does not reopen a stream that broke on a living connection; a new connection does. */
   #hangUpDeafPeers(): void {
     const { host, logger } = this.#options
-    const { streamsOutbound } = host.services.pubsub as unknown as { streamsOutbound: Map<string, unknown> }
     for (const peer of host.services.pubsub.getPeers()) {
-      if (streamsOutbound.has(peer.toString())) continue
+      if (hasOutboundStream(host.services.pubsub, peer)) continue
       const connections = host.getConnections(peer)
       const settled = connections.every(({ timeline }) => Date.now() - timeline.open > dialPeriodMs)
       if (connections.length === 0 || !settled) continue
@@ -134,7 +135,13 @@ export function peerIdOf(address: string): string | null {
   return peerId && !peerId.includes('/') && more.length === 0 ? peerId : null
 }
 
-function addTarget(targets: Map<string, Multiaddr>, text: string): void {
+/** Reads a multiaddress that ends with `/p2p/…`; `null` when it is not one. */
+export function parsePeerAddress(text: string): { peerId: string; address: Multiaddr } | null {
   const peerId = peerIdOf(text)
-  if (peerId) targets.set(peerId, multiaddr(text))
+  if (!peerId) return null
+  try {
+    return { peerId, address: multiaddr(text) }
+  } catch {
+    return null
+  }
 }

@@ -1,15 +1,16 @@
 import type { Envelope } from '@aleph-ts/protocol'
 import type { GossipSub } from '@libp2p/gossipsub'
-import type pg from 'pg'
+import type { PeerId } from '@libp2p/interface'
 import type { Logger } from 'pino'
+import type { Inbox } from '../inbox/inbox.ts'
 import type { MessageJudge } from './message-judge.ts'
-import { loadUnannounced, markAnnounced } from './announced-marks.ts'
+import { hasOutboundStream } from './outbound-streams.ts'
 import { encodePayload, maxPayloadBytes } from './payload.ts'
 
 export interface PublisherOptions {
   pubsub: GossipSub
   topic: string
-  pool: pg.Pool
+  inbox: Pick<Inbox, 'unannounced' | 'markAnnounced'>
   judge: MessageJudge
   logger: Logger
 }
@@ -18,6 +19,8 @@ export interface PublisherOptions {
 const maxHeld = 10_000
 /** Published between two notes in the database, and re-announced at start in one go. */
 const batchSize = 500
+/** Time between looks for an open stream to somebody who listens, ms. */
+const streamPatienceMs = 100
 
 /**
  * Spreads messages that came in through our own API, each as one gossip message (protocol 04 §3.1), and notes in the
@@ -27,6 +30,7 @@ export class Publisher {
   readonly #options: PublisherOptions
   #waiting: Envelope[] = []
   #running: Promise<void> | undefined
+  #retry: NodeJS.Timeout | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -37,7 +41,7 @@ export class Publisher {
     for (const envelope of envelopes) this.#options.judge.remember(envelope)
     this.#waiting.push(...envelopes)
     const excess = this.#waiting.length - maxHeld
-    if (excess > 0 && !this.#hasListeners()) this.#waiting.splice(0, excess)
+    if (excess > 0 && !this.#canSend()) this.#waiting.splice(0, excess)
     this.flush()
   }
 
@@ -45,24 +49,31 @@ export class Publisher {
   flush(): void {
     this.#running ??= this.#drain().finally(() => {
       this.#running = undefined
+      // Somebody listens whose stream is about to open.
+      if (this.#waiting.length > 0 && this.#listeners().length > 0) {
+        clearTimeout(this.#retry)
+        this.#retry = setTimeout(() => this.flush(), streamPatienceMs)
+      }
     })
   }
 
   /** Queues again what an earlier run acknowledged but did not announce. */
   async resume(): Promise<void> {
-    const envelopes = await loadUnannounced(this.#options.pool, maxHeld)
+    const envelopes = await this.#options.inbox.unannounced(maxHeld)
     if (envelopes.length === 0) return
     this.#options.logger.info({ messages: envelopes.length }, 'announcing messages of an earlier run')
     this.publish(envelopes)
   }
 
-  /** Resolves when nothing is being sent any more. */
-  async idle(): Promise<void> {
+  /** Stops sending; what waits stays noted in the database as unannounced. */
+  async stop(): Promise<void> {
+    this.#waiting = []
     await this.#running
+    clearTimeout(this.#retry)
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#hasListeners()) {
+    while (this.#waiting.length > 0 && this.#canSend()) {
       const batch = this.#waiting.splice(0, batchSize)
       for (const envelope of batch) await this.#send(envelope)
       await this.#markAnnounced(batch)
@@ -84,15 +95,18 @@ export class Publisher {
 
   async #markAnnounced(batch: Envelope[]): Promise<void> {
     try {
-      await markAnnounced(this.#options.pool, batch)
+      await this.#options.inbox.markAnnounced(batch.map((envelope) => envelope.item_hash))
     } catch (error) {
       // Announcing once more after a restart is harmless.
       this.#options.logger.warn({ err: error }, 'could not note announced messages')
     }
   }
 
-  #hasListeners(): boolean {
-    return this.#options.pubsub.getSubscribers(this.#options.topic).length > 0
+  #canSend(): boolean {
+    return this.#listeners().some((peer) => hasOutboundStream(this.#options.pubsub, peer))
+  }
+
+  #listeners(): PeerId[] {
+    return this.#options.pubsub.getSubscribers(this.#options.topic)
   }
 }
-

@@ -21,7 +21,10 @@ export async function startChain(
     stateFile: join(dataDir, 'chain', 'state.json'),
     onExit: (error) => {
       note(`the chain stopped (${error.message}), starting it again`)
-      setTimeout(() => chain.start().catch((again: Error) => note(`the chain stays down: ${again.message}`)), restartDelayMs)
+      setTimeout(
+        () => chain.start().catch((again: Error) => note(`the chain stays down: ${again.message}`)),
+        restartDelayMs,
+      )
     },
     onSaveError: (error) => note(`the chain could not be saved: ${error.message}`),
   })

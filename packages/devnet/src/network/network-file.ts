@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** `network.json` in the data dir: tells tools where everything is while the network runs. */
@@ -18,4 +18,9 @@ export function networkFilePath(dataDir: string): string {
 /** Readable by its owner only: it holds private keys, though only of accounts that are worth nothing. */
 export function writeNetworkFile(dataDir: string, network: NetworkFile): void {
   writeFileSync(networkFilePath(dataDir), `${JSON.stringify(network, null, 2)}\n`, { mode: 0o600 })
+}
+
+/** Gone when the network is: tools take the file as the sign that one runs. */
+export function removeNetworkFile(dataDir: string): void {
+  rmSync(networkFilePath(dataDir), { force: true })
 }

@@ -32,7 +32,11 @@ export async function findFreeBase(coreNodes: number, computeNodes: number): Pro
 }
 
 /** A port of the block that something else listens on, if any. */
-export async function busyPort(ports: Ports, coreNodes: number, computeNodes: number): Promise<number | undefined> {
+export async function busyPort(
+  ports: Ports,
+  coreNodes: number,
+  computeNodes: number,
+): Promise<number | undefined> {
   const needed = [ports.chain]
   for (let i = 0; i < coreNodes; i++) needed.push(ports.coreHttp(i), ports.coreP2p(i))
   for (let i = 0; i < computeNodes; i++) needed.push(ports.compute(i))

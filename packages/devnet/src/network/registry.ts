@@ -1,7 +1,8 @@
-import type { AlephClient, EthereumAccount } from '@aleph-ts/sdk'
+import type { AlephClient } from '@aleph-ts/sdk'
 
-/** A core node as its operator registers it. */
+/** A core node as its operator registered it. */
 export interface CoreNodeEntry {
+  /** Item hash of its registration: its identity. */
   hash: string
   owner: string
   name: string
@@ -9,7 +10,7 @@ export interface CoreNodeEntry {
   url: string
 }
 
-/** A compute node as its operator registers it, linked to a core node. */
+/** A compute node as its operator registered it, linked to a core node. */
 export interface ComputeNodeEntry {
   hash: string
   owner: string
@@ -21,31 +22,33 @@ export interface ComputeNodeEntry {
 
 const registryChannel = 'FOUNDATION'
 const registryTag = 'devnet'
-const devnetStake = 500_000
-const devnetScore = 1
+const stakeOnEach = 500_000
+const scoreOfEach = 1
 
 /**
  * Publishes the post by which an operator registers a node; its item hash is the node's identity for ever
  * (protocol 06 §2.1).
  */
 export async function registerNode(
-  client: AlephClient,
-  account: EthereumAccount,
+  operator: AlephClient,
   action: 'create-node' | 'create-resource-node',
   details: Record<string, string>,
 ): Promise<string> {
-  const post = await client.publishPost({
-    account,
-    type: 'corechan-operation',
-    content: { action, tags: [action, registryTag], details },
-    channel: registryChannel,
-  })
-  return post.item_hash
+  const content = { action, tags: [action, registryTag], details }
+  const post = await operator.publishPost(
+    { postType: 'corechan-operation', content },
+    { channel: registryChannel },
+  )
+  return post.itemHash
 }
 
 /** The `corechannel` aggregate: who is who in the network, and who is linked to whom (protocol 06 §2.7). */
-export function corechannelContent(coreNodes: CoreNodeEntry[], computeNodes: ComputeNodeEntry[], time: number) {
-  const shared = {
+export function corechannelContent(
+  coreNodes: readonly CoreNodeEntry[],
+  computeNodes: readonly ComputeNodeEntry[],
+  time: number,
+) {
+  const common = {
     locked: false,
     authorized: [] as string[],
     manager: '',
@@ -56,15 +59,15 @@ export function corechannelContent(coreNodes: CoreNodeEntry[], computeNodes: Com
     registration_url: '',
     terms_and_conditions: '',
     time,
-    score: devnetScore,
-    performance: devnetScore,
-    decentralization: devnetScore,
+    score: scoreOfEach,
+    performance: scoreOfEach,
+    decentralization: scoreOfEach,
     score_updated: true,
     inactive_since: null,
   }
   return {
     nodes: coreNodes.map((node) => ({
-      ...shared,
+      ...common,
       hash: node.hash,
       owner: node.owner,
       reward: node.owner,
@@ -72,13 +75,13 @@ export function corechannelContent(coreNodes: CoreNodeEntry[], computeNodes: Com
       multiaddress: node.multiaddress,
       address: node.url,
       status: 'active',
-      stakers: { [node.owner]: devnetStake },
-      total_staked: devnetStake,
+      stakers: { [node.owner]: stakeOnEach },
+      total_staked: stakeOnEach,
       has_bonus: false,
       resource_nodes: computeNodes.filter((each) => each.parent === node.hash).map((each) => each.hash),
     })),
     resource_nodes: computeNodes.map((node) => ({
-      ...shared,
+      ...common,
       hash: node.hash,
       type: 'compute',
       owner: node.owner,

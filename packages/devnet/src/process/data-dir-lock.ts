@@ -20,7 +20,9 @@ export class DataDirLock {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
       const holder = Number(readFileSync(file, 'utf8'))
       if (isDevnet(holder)) {
-        throw new Error(`A network already runs on ${dataDir} (process ${holder}). Stop it, or use --data-dir.`)
+        throw new Error(
+          `A network already runs on ${dataDir} (process ${holder}). Stop it, or use --data-dir.`,
+        )
       }
       writeFileSync(file, String(process.pid))
     }

@@ -27,7 +27,10 @@ const logTailLines = 15
  *
  * Events: `died` (reason), `restarted`.
  */
-export class ServiceProcess<Ready extends { ready: true }> extends EventEmitter<{ died: [string]; restarted: [] }> {
+export class ServiceProcess<Ready extends { ready: true }> extends EventEmitter<{
+  died: [string]
+  restarted: []
+}> {
   readonly name: string
   readonly #options: ServiceOptions
   #child: ChildProcess | undefined
@@ -88,7 +91,8 @@ export class ServiceProcess<Ready extends { ready: true }> extends EventEmitter<
         reject(new ServiceStartError(this.name, why, this.#options.logFile))
       }
       const timer = setTimeout(() => fail('was not ready in time'), this.#options.readyTimeoutMs)
-      const onExit = (code: number | null, signal: string | null) => fail(`ended (${signal ?? `exit code ${code}`})`)
+      const onExit = (code: number | null, signal: string | null) =>
+        fail(`ended (${signal ?? `exit code ${code}`})`)
       child.once('exit', onExit)
       child.once('error', (error) => fail(error.message))
       createInterface({ input: child.stdout! }).on('line', (line) => {

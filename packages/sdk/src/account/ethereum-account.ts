@@ -1,6 +1,13 @@
-import { type Chain, evmAddress, personalSign, toChecksumAddress, verificationBuffer } from '@aleph-ts/protocol'
+import {
+  type Chain,
+  evmAddress,
+  personalSign,
+  type SignedFields,
+  toChecksumAddress,
+  verificationBuffer,
+} from '@aleph-ts/protocol'
 import { AlephError } from '../errors.ts'
-import type { Account, SignatureSubject } from './account.ts'
+import type { Account } from './account.ts'
 import { bytesToHex, secretBytes } from './hex.ts'
 
 /** The part of EIP-1193 that is needed: what `window.ethereum` and every wallet connector offer. */
@@ -82,8 +89,8 @@ export class EthereumAccount implements Account {
     return new EthereumAccount(address, sign, options)
   }
 
-  signMessage(subject: SignatureSubject): Promise<string> {
-    return this.#signBytes(verificationBuffer(subject))
+  signMessage(fields: SignedFields): Promise<string> {
+    return this.#signBytes(verificationBuffer(fields))
   }
 
   signOperatorPayload(payload: Uint8Array): Promise<string> {

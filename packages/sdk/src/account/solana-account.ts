@@ -1,7 +1,13 @@
-import { type Chain, signSolana, solanaAddress, verificationBuffer } from '@aleph-ts/protocol'
+import {
+  type Chain,
+  type SignedFields,
+  signSolana,
+  solanaAddress,
+  verificationBuffer,
+} from '@aleph-ts/protocol'
 import { base58 } from '@scure/base'
 import { AlephError } from '../errors.ts'
-import type { Account, SignatureSubject } from './account.ts'
+import type { Account } from './account.ts'
 import { bytesToHex, secretBytes } from './hex.ts'
 
 /**
@@ -46,8 +52,8 @@ export class SolanaAccount implements Account {
     return { account: SolanaAccount.fromPrivateKey(seed, options), privateKey: `0x${bytesToHex(seed)}` }
   }
 
-  async signMessage(subject: SignatureSubject): Promise<string> {
-    return signSolana(verificationBuffer(subject), this.#secret)
+  async signMessage(fields: SignedFields): Promise<string> {
+    return signSolana(verificationBuffer(fields), this.#secret)
   }
 
   async signOperatorPayload(payload: Uint8Array): Promise<string> {

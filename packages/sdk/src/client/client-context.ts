@@ -27,7 +27,10 @@ export interface ClientContext {
 }
 
 export function createClientContext(options: ClientOptions): ClientContext {
-  const core = createTransport(options.apiUrls ?? (options.apiUrl === undefined ? [] : [options.apiUrl]), options)
+  const core = createTransport(
+    options.apiUrls ?? (options.apiUrl === undefined ? [] : [options.apiUrl]),
+    options,
+  )
   return {
     core,
     scheduler: options.schedulerUrl === undefined ? core : createTransport(options.schedulerUrl, options),

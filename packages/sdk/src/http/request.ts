@@ -5,7 +5,7 @@ export interface RequestOptions {
   method?: 'GET' | 'HEAD' | 'POST' | 'DELETE'
   query?: Record<string, QueryValue>
   headers?: Record<string, string>
-  body?: BodyInit
+  body?: NonNullable<RequestInit['body']>
   /** Statuses besides 2xx that are an answer and not a failure. */
   accept?: readonly number[]
   /** True when sending it twice is the same as sending it once; GET and HEAD are by nature. */

@@ -1,4 +1,4 @@
-import { type ContentOf, type Envelope, itemHash, type MessageType, parseContent } from '@aleph-ts/protocol'
+import { type Envelope, itemHash, type MessageType, parseContent } from '@aleph-ts/protocol'
 import type { Account } from '../account/account.ts'
 import { AlephError } from '../errors.ts'
 
@@ -17,7 +17,7 @@ export type UnsignedEnvelope = Omit<Envelope, 'signature'>
 /** A message ready to sign. `text` is exactly what was hashed. */
 export interface BuiltMessage<T extends MessageType = MessageType> {
   envelope: UnsignedEnvelope & { type: T }
-  content: ContentOf<T>
+  content: Record<string, unknown> & { address: string; time: number }
   text: string
 }
 
@@ -26,15 +26,18 @@ export const inlineLimitBytes = 50_000
 
 /**
  * Puts content into an envelope: fills owner and time, checks it against the schema a node will use,
- * serialises it once and hashes that text (protocol 01 §10).
+ * serialises it once and hashes that text (protocol 01 §10). The builders beside this file give the fields
+ * of each type their names; this is for what they do not cover.
+ *
+ * @throws ProtocolError INVALID_FORMAT, naming the field.
  */
 export function buildMessage<T extends MessageType>(
   type: T,
-  fields: Omit<ContentOf<T>, 'address' | 'time'>,
+  fields: object,
   options: MessageOptions,
 ): BuiltMessage<T> {
   const time = options.time ?? Date.now() / 1000
-  const content = { ...fields, address: options.owner ?? options.account.address, time } as ContentOf<T>
+  const content = { ...fields, address: options.owner ?? options.account.address, time }
   parseContent(type, content)
   const text = serialise(content)
   const hash = itemHash(text)

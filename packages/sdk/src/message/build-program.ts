@@ -1,6 +1,19 @@
-import type { ProgramContent } from '@aleph-ts/protocol'
+import type { PaymentType } from '@aleph-ts/protocol'
 import { type BuiltMessage, buildMessage, type MessageOptions } from './build-message.ts'
-import { type PaymentType, paymentOf } from './payment.ts'
+import { paymentOf } from './payment.ts'
+
+/** A disk of a program (protocol 01 §6.11); each kind has a key the others lack. */
+export type ProgramVolume =
+  | { ref: string; use_latest?: boolean; mount: string; comment?: string }
+  | { ephemeral: true; size_mib: number; mount: string; comment?: string }
+  | {
+      persistence: 'host' | 'store'
+      size_mib: number
+      mount: string
+      name?: string
+      parent?: { ref: string; use_latest?: boolean }
+      comment?: string
+    }
 
 export interface ProgramFields {
   /** Item hash of the STORE message that holds the code. */
@@ -27,7 +40,7 @@ export interface ProgramFields {
   variables?: Record<string, string>
   name?: string
   metadata?: Record<string, unknown>
-  volumes?: ProgramContent['volumes']
+  volumes?: readonly ProgramVolume[]
   paymentType?: PaymentType
   paymentReceiver?: string
   allowAmend?: boolean
@@ -47,10 +60,7 @@ export function buildProgram(fields: ProgramFields, options: MessageOptions): Bu
   return buildMessage('PROGRAM', programContent(fields, options), options)
 }
 
-function programContent(
-  fields: ProgramFields,
-  options: MessageOptions,
-): Omit<ProgramContent, 'address' | 'time'> {
+function programContent(fields: ProgramFields, options: MessageOptions) {
   const useLatest = fields.useLatest ?? true
   const metadata = { ...(fields.name === undefined ? {} : { name: fields.name }), ...fields.metadata }
   return {

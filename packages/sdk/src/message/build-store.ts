@@ -1,5 +1,6 @@
+import type { PaymentType } from '@aleph-ts/protocol'
 import { type BuiltMessage, buildMessage, type MessageOptions } from './build-message.ts'
-import { type PaymentType, paymentOf } from './payment.ts'
+import { paymentOf } from './payment.ts'
 
 export interface StoreFields {
   /** sha256 of the file in lower-case hex, or its CID with `itemType: 'ipfs'`. */

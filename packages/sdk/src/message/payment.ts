@@ -1,9 +1,9 @@
-import type { Chain } from '@aleph-ts/protocol'
+import type { Chain, PaymentType } from '@aleph-ts/protocol'
 
-/** `hold`: tokens stay with you while it runs; `credit`: prepaid; `superfluid`: a stream per second. */
-export type PaymentType = 'hold' | 'superfluid' | 'credit'
-
-/** The `payment` object of a content (protocol 01 §6.12). */
+/**
+ * The `payment` object of a content (protocol 01 §6.12). `hold`: tokens stay with you while it runs;
+ * `credit`: prepaid; `superfluid`: a stream per second.
+ */
 export function paymentOf<T extends PaymentType>(
   type: T,
   chain: Chain,

@@ -1,3 +1,4 @@
+import { errorName } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { type ClientContext, requireAccount } from '../client/client-context.ts'
 import { MessageRejectedError } from '../errors.ts'
@@ -23,7 +24,7 @@ export interface SentMessage {
 const answerSchema = z.looseObject({
   message_status: z.string().nullish(),
   error_code: z.number().nullish(),
-  details: z.unknown(),
+  details: z.unknown().optional(),
 })
 
 /**
@@ -77,10 +78,16 @@ export async function rejection(
   }
   const lookup = await getMessage(context, itemHash, signal ? { signal } : {}).catch(() => undefined)
   if (lookup?.status === 'rejected') return rejectionOf(itemHash, lookup.errorCode, lookup.details)
-  const errorName = typeof body === 'string' && body !== '' ? body.slice(0, 200) : 'the node gave no reason'
-  return new MessageRejectedError({ itemHash, errorCode: null, errorName, details: null })
+  const reason = typeof body === 'string' && body !== '' ? body.slice(0, 200) : 'the node gave no reason'
+  return new MessageRejectedError({ itemHash, errorCode: null, errorName: reason, details: null })
 }
 
-export function rejectionOf(itemHash: string, errorCode: number | null, details: unknown) {
-  return new MessageRejectedError({ itemHash, errorCode, errorName: nameOfError(errorCode), details })
+/** The error of a refusal whose reason is known. */
+export function rejectionOf(
+  itemHash: string,
+  errorCode: number | null,
+  details: unknown,
+): MessageRejectedError {
+  const name = errorCode === null ? null : errorName(errorCode)
+  return new MessageRejectedError({ itemHash, errorCode, errorName: name ?? 'UNKNOWN_ERROR', details })
 }

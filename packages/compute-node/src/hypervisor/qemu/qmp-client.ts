@@ -159,7 +159,10 @@ export class QmpClient extends EventEmitter<QmpEvents> {
       clearTimeout(pending.timer)
       if (message.error) {
         pending.reject(
-          new HypervisorError('hypervisor_failed', `QEMU refused: ${message.error.desc ?? 'no reason given'}`),
+          new HypervisorError(
+            'hypervisor_failed',
+            `QEMU refused: ${message.error.desc ?? 'no reason given'}`,
+          ),
         )
       } else pending.resolve(message.return)
     }

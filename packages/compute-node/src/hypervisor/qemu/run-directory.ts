@@ -47,9 +47,17 @@ export class RunDirectory {
   }
 
   async open(launchId: string, owner: { uid: number; gid: number } | null): Promise<LaunchPaths> {
-    await mkdir(this.#base, { recursive: true, mode: 0o711 })
     const paths = this.paths(launchId)
-    await mkdir(paths.directory, { mode: 0o700 })
+    for (let attempt = 0; ; attempt++) {
+      await mkdir(this.#base, { recursive: true, mode: 0o711 })
+      try {
+        await mkdir(paths.directory, { mode: 0o700 })
+        break
+      } catch (error) {
+        // The machine that ended just now may have taken the base with it.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt >= 10) throw error
+      }
+    }
     if (owner) await chown(paths.directory, owner.uid, owner.gid)
     return paths
   }

@@ -20,9 +20,7 @@ create table pending_messages (
   reception_time timestamptz not null,
   origin text not null,
   tx_hash text,
-  -- false once the signature is known to be good, or when a smart contract vouches for the sender
-  check_message boolean not null,
-  -- true when everything the message names outside itself has been fetched or looked for by the fetch stage
+  -- true when the content and the file that the message names are in the file store
   fetched boolean not null,
   next_attempt timestamptz not null,
   retries integer not null default 0,
@@ -113,7 +111,7 @@ create view message_status as
 
 -- Posts; an original carries its newest amend. Contents are read from messages.
 create table posts (
-  item_hash text primary key,
+  item_hash text collate "C" primary key,
   owner text not null,
   type text not null,
   ref text,
@@ -131,7 +129,7 @@ create index posts_ref on posts (ref) where ref is not null;
 create index posts_amends on posts (amends, created, item_hash) where amends is not null;
 
 create table aggregate_elements (
-  item_hash text primary key,
+  item_hash text collate "C" primary key,
   owner text not null,
   key text not null,
   content jsonb not null,
@@ -146,7 +144,7 @@ create table aggregates (
   created double precision not null,
   last_updated double precision not null,
   first_hash text not null,
-  last_revision_hash text not null,
+  last_revision_hash text collate "C" not null,
   primary key (owner, key)
 );
 create index aggregates_last_updated on aggregates (last_updated, key, owner);
@@ -163,14 +161,16 @@ create table file_pins (
   file_hash text not null references files (hash),
   type text not null,
   owner text,
-  item_hash text,
+  item_hash text collate "C",
   ref text,
+  -- the name that this pin is a revision of (protocol 02 §10.4)
+  tag text,
   created double precision not null,
   delete_by timestamptz,
   unique (item_hash, type)
 );
 create index file_pins_file_hash on file_pins (file_hash);
-create index file_pins_tag on file_pins ((coalesce(ref, item_hash))) where type = 'message';
+create index file_pins_tag on file_pins (tag, created, item_hash) where type = 'message';
 create unique index file_pins_grace on file_pins (file_hash) where type = 'grace_period' and item_hash is null;
 create index file_pins_owner on file_pins (owner, created) where type = 'message';
 

@@ -1,0 +1,69 @@
+import type { FastifyInstance } from 'fastify'
+import type { Reconciler } from '../allocations/reconciler.ts'
+import type { AgentMetrics } from '../metrics.ts'
+import type { VmHost } from '../vm-host.ts'
+import { allExecutions, runningExecutions } from './executions.ts'
+import { indexPage } from './index-page.ts'
+import { capability, systemUsage } from './system-usage.ts'
+
+/** Facts of the node that its routes tell. */
+export interface NodeFacts {
+  version: string
+  nodeHash: string | null
+  ownerAddress: string
+  domainName: string
+  apiServers: string[]
+  network: string
+  reuseTimeoutSeconds: number
+}
+
+export interface AboutRoutesOptions {
+  facts: NodeFacts
+  vms: VmHost
+  reconciler: Reconciler
+  metrics: AgentMetrics
+  dataDir: string
+}
+
+/** Everything the node says of itself, open to all (protocol 05 §16). */
+export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOptions): Promise<void> {
+  const { facts, vms, reconciler, metrics, dataDir } = options
+  app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
+  app.get('/about/usage/system', () => systemUsage(dataDir))
+  app.get('/about/capability', () => capability())
+  app.get('/about/executions/list', async () => runningExecutions(vms))
+  app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler))
+  // There is nothing to log in to; scoring measures a node by this very refusal.
+  app.get('/about/login', (_request, reply) => reply.code(401).send({ success: false }))
+  app.get('/status/config', async () => statusConfig(facts, vms))
+  app.get('/metrics', async (_request, reply) =>
+    reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+  )
+}
+
+/** `GET /status/config` with the keys clients of the network read, and how this node runs its VMs. */
+function statusConfig(facts: NodeFacts, vms: VmHost) {
+  const { hypervisor, accelerator, version, acceleratorReason } = vms.capabilities
+  return {
+    DOMAIN_NAME: facts.domainName,
+    node_hash: facts.nodeHash,
+    owner_address: facts.ownerAddress || null,
+    version: facts.version,
+    network: facts.network,
+    references: { API_SERVER: facts.apiServers[0] ?? null, API_SERVERS: facts.apiServers },
+    security: { USE_JAILER: true, PRINT_SYSTEM_LOGS: true, WATCH_FOR_UPDATES: false, ALLOW_VM_NETWORKING: false },
+    networking: { IPV6_ADDRESS_POOL: null, IPV6_FORWARDING_ENABLED: false, USE_NDP_PROXY: false },
+    debug: { SENTRY_DSN_CONFIGURED: false, DEBUG_ASYNCIO: false, EXECUTION_LOG_ENABLED: false },
+    payment: { PAYMENT_RECEIVER_ADDRESS: null, AVAILABLE_PAYMENTS: {} },
+    computing: {
+      ENABLE_QEMU_SUPPORT: hypervisor === 'qemu',
+      INSTANCE_DEFAULT_HYPERVISOR: 'qemu',
+      ENABLE_CONFIDENTIAL_COMPUTING: false,
+      ENABLE_GPU_SUPPORT: false,
+      INSTANCES: false,
+      REUSE_TIMEOUT: facts.reuseTimeoutSeconds,
+      hypervisor: { name: hypervisor, version, accelerator, reason: acceleratorReason ?? null },
+    },
+    api: { allocations: 1 },
+  }
+}

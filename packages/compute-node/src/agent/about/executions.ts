@@ -1,0 +1,59 @@
+import type { VmInfo } from '../../supervisor/index.ts'
+import type { Reconciler } from '../allocations/reconciler.ts'
+import { formatTime } from '../control/machine-routes.ts'
+import type { VmHost } from '../vm-host.ts'
+
+/** `GET /about/executions/list`: what runs (protocol 05 §16). Guests have no network device, so addresses are empty. */
+export function runningExecutions(vms: VmHost) {
+  const running = vms.list().filter(({ state }) => state === 'running')
+  return Object.fromEntries(
+    running.map((info) => [
+      info.id,
+      { networking: { ipv4: '', ipv6: '' }, vm_type: vmType(info), awaiting_confidential_init: false },
+    ]),
+  )
+}
+
+/** `GET /v2/about/executions/list`: everything known, with how far its start is (protocol 05 §16, 06 §7.5). */
+export function allExecutions(vms: VmHost, reconciler: Reconciler) {
+  const known = new Map(vms.list().map((info) => [info.id, info]))
+  const hashes = new Set([...known.keys(), ...reconciler.planned()])
+  return Object.fromEntries([...hashes].map((hash) => [hash, execution(known.get(hash), reconciler, hash)]))
+}
+
+function execution(info: VmInfo | undefined, reconciler: Reconciler, hash: string) {
+  const allocation = reconciler.allocation(hash)
+  return {
+    networking: {},
+    status: {
+      defined_at: time(info?.definedAt),
+      preparing_at: null,
+      prepared_at: null,
+      starting_at: null,
+      started_at: time(info?.startedAt),
+      stopping_at: null,
+      stopped_at: time(info?.stoppedAt),
+    },
+    running: info?.state === 'running',
+    awaiting_confidential_init: false,
+    vm_type: info ? vmType(info) : 'persistent_program',
+    state: info?.state ?? null,
+    start: info?.startKind === undefined ? null : { kind: info.startKind, ms: info.startMs ?? null },
+    allocation: allocation
+      ? {
+          state: allocation.state,
+          attempts: allocation.attempts,
+          error: allocation.error,
+          next_retry_at: allocation.nextRetryAt === null ? null : formatTime(allocation.nextRetryAt / 1000),
+        }
+      : null,
+  }
+}
+
+function vmType({ kind }: VmInfo): string {
+  return kind === 'persistent' ? 'persistent_program' : 'microvm'
+}
+
+function time(epochSeconds: number | undefined): string | null {
+  return epochSeconds === undefined ? null : formatTime(epochSeconds)
+}

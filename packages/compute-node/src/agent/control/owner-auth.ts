@@ -1,0 +1,153 @@
+import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
+import { recoverPersonalSign } from '@aleph-ts/protocol'
+import { base58 } from '@scure/base'
+import { z } from 'zod'
+
+const OPERATION_WINDOW_SECONDS = 120
+const MAX_HEADER_CHARACTERS = 8_192
+
+/** The request as the operation must have been signed for. `path` is percent-decoded, without query. */
+export interface OwnerRequest {
+  signedPubKey: string | undefined
+  signedOperation: string | undefined
+  method: string
+  path: string
+  domain: string
+  /** Epoch seconds. */
+  now: number
+}
+
+/** Why an owner was not believed: `status` and text are what the client sees (protocol 05 §4.1). */
+export class OwnerAuthError extends Error {
+  override readonly name = 'OwnerAuthError'
+  readonly code = 'unauthenticated'
+  readonly status: 400 | 401
+
+  constructor(status: 400 | 401, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+const hex = z
+  .string()
+  .transform((text) => text.replace(/^0x/i, ''))
+  .refine((text) => /^([0-9a-f]{2})+$/i.test(text))
+const signed = z.object({ payload: hex, signature: z.string() })
+const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text) / 1000)
+const keyPayload = z.object({
+  pubkey: z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: z.string(), y: z.string() }),
+  address: z.string().min(1).max(128),
+  expires: instant,
+  chain: z.enum(['ETH', 'SOL']).default('ETH'),
+})
+const operationPayload = z.object({
+  time: instant,
+  method: z.enum(['POST', 'GET', 'DELETE']),
+  domain: z.string(),
+  path: z.string(),
+})
+
+/**
+ * Checks the two headers of an owner's call: a wallet vouches for a short-lived P-256 key, which signs the
+ * operation (protocol 05 §4.1, checks in that order). Returns the wallet's address.
+ *
+ * The `domain` of the key is ignored on purpose: the web console uses one key for all nodes.
+ *
+ * @throws {OwnerAuthError}
+ */
+export function authenticateOwner(request: OwnerRequest): string {
+  const key = openKey(request.signedPubKey, request.now)
+  if (!request.signedOperation) throw new OwnerAuthError(400, 'Missing X-SignedOperation header')
+  const operation = openOperation(request.signedOperation, request.now)
+  const { domain, path, method } = operation
+  if (domain !== request.domain) {
+    throw new OwnerAuthError(401, `Invalid domain: Signed: '${domain}' != Request: '${request.domain}'`)
+  }
+  if (path !== request.path) {
+    throw new OwnerAuthError(401, `Invalid path. Signed: '${path}' !=  requested path: '${request.path}'`)
+  }
+  if (method !== request.method) {
+    throw new OwnerAuthError(401, `Invalid method. Signed: '${method}' !=  request:'${request.method}'`)
+  }
+  if (!operation.signedBy(key.pubkey)) throw new OwnerAuthError(401, 'Signature could not verified')
+  return key.address
+}
+
+function openKey(header: string | undefined, now: number): z.output<typeof keyPayload> {
+  if (!header) throw new OwnerAuthError(400, 'Missing X-SignedPubKey header')
+  const json = parseHeader(header)
+  if (json === undefined) throw new OwnerAuthError(400, 'Invalid X-SignedPubKey format')
+  const envelope = signed.safeParse(json)
+  const bytes = Buffer.from(envelope.data?.payload ?? '', 'hex')
+  const payload = keyPayload.safeParse(parseJson(bytes.toString('utf8')))
+  if (!envelope.success || !payload.success || !isUsableKey(payload.data.pubkey)) {
+    throw new OwnerAuthError(400, 'Invalid X-SignedPubKey data')
+  }
+  if (payload.data.expires <= now) throw new OwnerAuthError(401, 'Token expired')
+  if (!signedByWallet(payload.data, envelope.data, bytes)) throw new OwnerAuthError(401, 'Invalid signature')
+  return payload.data
+}
+
+function openOperation(header: string, now: number) {
+  const envelope = signed.safeParse(parseHeader(header))
+  const bytes = Buffer.from(envelope.data?.payload ?? '', 'hex')
+  const payload = operationPayload.safeParse(parseJson(bytes.toString('utf8')))
+  const signature = hex.safeParse(envelope.data?.signature)
+  if (!payload.success || !signature.success || Math.abs(payload.data.time - now) > OPERATION_WINDOW_SECONDS) {
+    throw new OwnerAuthError(400, 'Invalid X-SignedOperation fields')
+  }
+  const signedBy = (jwk: JsonWebKey) => {
+    const key = createPublicKey({ key: jwk, format: 'jwk' })
+    return verify('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature.data, 'hex'))
+  }
+  return { ...payload.data, signedBy }
+}
+
+function signedByWallet(
+  { address, chain }: z.output<typeof keyPayload>,
+  envelope: z.output<typeof signed>,
+  bytes: Buffer,
+): boolean {
+  if (chain === 'SOL') return signedBySolana(address, envelope)
+  try {
+    return recoverPersonalSign(bytes, envelope.signature).toLowerCase() === address.toLowerCase()
+  } catch {
+    // Whatever is wrong with a signature, it is not the wallet's.
+    return false
+  }
+}
+
+/** Solana wallets sign the text of the hex payload, not the bytes it stands for. */
+function signedBySolana(address: string, { payload, signature }: z.output<typeof signed>): boolean {
+  const signatureHex = hex.safeParse(signature)
+  if (!signatureHex.success || address.length > 44) return false
+  try {
+    const x = Buffer.from(base58.decode(address)).toString('base64url')
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+    return verify(null, Buffer.from(payload, 'ascii'), key, Buffer.from(signatureHex.data, 'hex'))
+  } catch {
+    return false
+  }
+}
+
+function isUsableKey(jwk: JsonWebKey): boolean {
+  try {
+    createPublicKey({ key: jwk, format: 'jwk' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function parseHeader(header: string): unknown {
+  return header.length > MAX_HEADER_CHARACTERS ? undefined : parseJson(header)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,67 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { VmHost } from './vm-host.ts'
+
+const START_BUCKETS = [0.05, 0.1, 0.15, 0.25, 0.5, 1, 2, 5, 10, 30, 60]
+const REQUEST_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** What this node tells Prometheus at `/metrics`. Durations in seconds, from the node's side. */
+export class AgentMetrics {
+  readonly registry = new Registry()
+  readonly requests: Counter<'status'>
+  readonly firstByte: Histogram
+  readonly starts: Histogram<'kind'>
+  readonly refusals: Counter<'code'>
+  readonly downloadedBytes: Counter
+  readonly egressConnections: Counter<'outcome'>
+
+  constructor(vms: VmHost) {
+    const registers = [this.registry]
+    collectDefaultMetrics({ register: this.registry })
+    this.requests = new Counter({
+      name: 'aleph_program_requests_total',
+      help: 'Program calls by status class of the answer',
+      labelNames: ['status'],
+      registers,
+    })
+    this.firstByte = new Histogram({
+      name: 'aleph_program_first_byte_seconds',
+      help: "Time from the request's arrival to the first byte of the answer, starts included",
+      buckets: REQUEST_BUCKETS,
+      registers,
+    })
+    this.starts = new Histogram({
+      name: 'aleph_vm_start_seconds',
+      help: 'Time from the wish to start a VM to its program listening',
+      labelNames: ['kind'],
+      buckets: START_BUCKETS,
+      registers,
+    })
+    this.refusals = new Counter({
+      name: 'aleph_refusals_total',
+      help: "Calls the node answered itself, by error code",
+      labelNames: ['code'],
+      registers,
+    })
+    this.downloadedBytes = new Counter({
+      name: 'aleph_downloaded_bytes_total',
+      help: 'Bytes of verified files downloaded from core nodes',
+      registers,
+    })
+    this.egressConnections = new Counter({
+      name: 'aleph_egress_connections_total',
+      help: 'Outgoing connections of guests, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    })
+    new Gauge({
+      name: 'aleph_vms',
+      help: 'VMs this node knows, by state and kind',
+      labelNames: ['state', 'kind'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { state, kind } of vms.list()) this.inc({ state, kind })
+      },
+    })
+  }
+}

@@ -1,0 +1,231 @@
+import { VmStartError, type RunningVm, type VmInfo, type VmKind } from '../../supervisor/index.ts'
+import type { Logger } from 'pino'
+import { AgentError } from '../errors.ts'
+import type { AgentMetrics } from '../metrics.ts'
+import { GuestConnections } from '../proxy/guest-connections.ts'
+import type { VmHost } from '../vm-host.ts'
+import { IdleStopper } from './idle-stopper.ts'
+import type { ProgramFacts, ProgramLoader } from './program-loader.ts'
+
+const MAX_CALLS_PER_VM = 1_024
+const FAILURE_MEMORY_MS = 3_000
+const MAX_LOG_CHARACTERS = 4_096
+const MAX_REMEMBERED_FACTS = 2_000
+
+/** A program that runs, with the connections to it. */
+export interface ActiveProgram {
+  facts: ProgramFacts
+  vm: RunningVm
+  connections: GuestConnections
+}
+
+/** The right to use a running program until `release`; the VM does not stop for idleness meanwhile. */
+export interface ProgramLease extends ActiveProgram {
+  release(): void
+}
+
+export interface ProgramHostOptions {
+  loader: ProgramLoader
+  vms: VmHost
+  /** Whether the network's plan keeps this VM running here. */
+  isPlanned: (hash: string) => boolean
+  reuseTimeoutMs: number
+  metrics: AgentMetrics
+  logger: Logger
+}
+
+/** Programs that run or should run: starts them once for any number of callers, stops them when idle. */
+export class ProgramHost {
+  readonly #options: ProgramHostOptions
+  readonly #active = new Map<string, ActiveProgram>()
+  readonly #starting = new Map<string, Promise<ActiveProgram>>()
+  readonly #failures = new Map<string, { error: AgentError; until: number }>()
+  readonly #facts = new Map<string, ProgramFacts>()
+  readonly #idle: IdleStopper
+
+  constructor(options: ProgramHostOptions) {
+    this.#options = options
+    this.#idle = new IdleStopper({
+      timeoutMs: options.reuseTimeoutMs,
+      isExempt: options.isPlanned,
+      stop: (hash) => this.#stopIdle(hash),
+    })
+    options.vms.on('state', (info) => this.#onState(info))
+  }
+
+  /** Starts the idle clock of VMs that were adopted from an earlier run of this node and are in no plan. */
+  start(): void {
+    for (const { id, state } of this.#options.vms.list()) {
+      if (state === 'running' && !this.#options.isPlanned(id)) this.#idle.watch(id)
+    }
+  }
+
+  /** Closes every connection to guests; the VMs are the supervisor's to stop. */
+  close(): void {
+    this.#idle.clear()
+    for (const { connections } of this.#active.values()) connections.destroy()
+    this.#active.clear()
+  }
+
+  /**
+   * The running program, started if need be, held until released. Throws AgentError: those of
+   * ProgramLoader.load, and `insufficient_capacity`, `program_failed`, `program_not_listening`, `hypervisor_failed`,
+   * `overloaded`.
+   */
+  async acquire(hash: string): Promise<ProgramLease> {
+    if (this.#idle.calls(hash) >= MAX_CALLS_PER_VM) {
+      throw new AgentError('overloaded', 'The program has too many calls under way; try again shortly')
+    }
+    this.#idle.enter(hash)
+    try {
+      const program = this.#active.get(hash) ?? (await this.#startOnce(hash))
+      let released = false
+      return {
+        ...program,
+        release: () => {
+          if (released) return
+          released = true
+          program.vm.touch()
+          this.#idle.leave(hash)
+        },
+      }
+    } catch (error) {
+      this.#idle.leave(hash)
+      throw error
+    }
+  }
+
+  /** Starts a program the plan wants running; errors as `acquire`, without the memory of recent failures. */
+  async ensureRunning(hash: string): Promise<void> {
+    this.#failures.delete(hash)
+    if (!this.#active.has(hash)) await this.#startOnce(hash)
+  }
+
+  /** Downloads and builds everything a program needs, so that its first call only has to boot it. */
+  async prefetch(hash: string): Promise<void> {
+    const { facts } = await this.#options.loader.load(hash, 'on-demand')
+    this.#rememberFacts(facts)
+  }
+
+  /** Whether a start is under way, downloads included. */
+  isStarting(hash: string): boolean {
+    return this.#starting.has(hash)
+  }
+
+  async stop(hash: string): Promise<void> {
+    this.#drop(hash)
+    if (this.#options.vms.get(hash)) await this.#options.vms.stop(hash)
+  }
+
+  /** Drops a program the network no longer has: forgotten, removed or rejected. */
+  onGone(hash: string): void {
+    if (!this.#options.vms.get(hash)) return
+    this.#options.logger.info({ hash }, 'message is gone, stopping its VM')
+    this.#stopInBackground(hash)
+  }
+
+  /** Lets a VM that left the plan stop once idle. */
+  watchIdle(hash: string): void {
+    this.#idle.watch(hash)
+  }
+
+  /** Content hashes of downloaded files that VMs run on. */
+  filesInUse(): ReadonlySet<string> {
+    const hashes = new Set<string>()
+    for (const { id, state } of this.#options.vms.list()) {
+      if (state === 'stopped' || state === 'failed') continue
+      for (const file of this.#facts.get(id)?.files ?? []) hashes.add(file)
+    }
+    return hashes
+  }
+
+  #startOnce(hash: string): Promise<ActiveProgram> {
+    const failure = this.#failures.get(hash)
+    if (failure && failure.until > Date.now()) return Promise.reject(failure.error)
+    let starting = this.#starting.get(hash)
+    if (!starting) {
+      starting = this.#start(hash).finally(() => this.#starting.delete(hash))
+      this.#starting.set(hash, starting)
+    }
+    return starting
+  }
+
+  async #start(hash: string): Promise<ActiveProgram> {
+    const { loader, vms, isPlanned, logger, metrics } = this.#options
+    const kind: VmKind = isPlanned(hash) ? 'persistent' : 'on-demand'
+    const { facts, spec } = await loader.load(hash, kind)
+    this.#rememberFacts(facts)
+    try {
+      const vm = await vms.ensureRunning(spec)
+      const { startKind, startMs } = vm.info
+      if (startKind && startMs !== undefined) metrics.starts.observe({ kind: startKind }, startMs / 1000)
+      logger.info({ hash, startKind, startMs }, 'program runs')
+      const program = { facts, vm, connections: new GuestConnections(vm) }
+      this.#active.set(hash, program)
+      this.#failures.delete(hash)
+      return program
+    } catch (error) {
+      const refusal = startRefusal(error)
+      // A program that dies at start would otherwise cost a full boot per request.
+      if (this.#failures.size > MAX_REMEMBERED_FACTS) this.#failures.clear()
+      this.#failures.set(hash, { error: refusal, until: Date.now() + FAILURE_MEMORY_MS })
+      throw refusal
+    }
+  }
+
+  #onState(info: VmInfo): void {
+    if (info.state !== 'running' && info.state !== 'booting') this.#drop(info.id)
+  }
+
+  #drop(hash: string): void {
+    const program = this.#active.get(hash)
+    if (!program) return
+    this.#active.delete(hash)
+    program.connections.destroy()
+  }
+
+  #stopIdle(hash: string): void {
+    if (this.#options.vms.get(hash)?.state !== 'running') return
+    this.#options.logger.info({ hash }, 'program is idle, stopping it')
+    this.#stopInBackground(hash)
+  }
+
+  #stopInBackground(hash: string): void {
+    this.stop(hash).catch((error: unknown) => {
+      this.#options.logger.error({ err: error, hash }, 'stopping a VM failed')
+    })
+  }
+
+  #rememberFacts(facts: ProgramFacts): void {
+    if (this.#facts.size >= MAX_REMEMBERED_FACTS) this.#facts.delete(this.#facts.keys().next().value as string)
+    this.#facts.set(facts.hash, facts)
+  }
+}
+
+function startRefusal(error: unknown): AgentError {
+  if (!(error instanceof VmStartError)) {
+    return new AgentError('internal', 'The program could not be started; the operator can find why in the log', {
+      cause: error,
+    })
+  }
+  const options = { cause: error, log: error.log.slice(-MAX_LOG_CHARACTERS) }
+  switch (error.code) {
+    case 'program_exited':
+    case 'guest_failed':
+      return new AgentError('program_failed', `The program ended before it listened: ${error.message}`, options)
+    case 'program_not_listening':
+      return new AgentError('program_not_listening', 'The program started but does not listen on port 8080', options)
+    case 'insufficient_capacity':
+      return new AgentError('insufficient_capacity', 'This node cannot host the requested program at this time', {
+        cause: error,
+        retryAfterSeconds: 30,
+      })
+    case 'invalid_spec':
+      return new AgentError('invalid_program', `The program cannot be run as it is: ${error.message}`, options)
+    default:
+      return new AgentError('hypervisor_failed', `The microVM did not start (${error.code}); try again`, {
+        ...options,
+        retryAfterSeconds: 5,
+      })
+  }
+}

@@ -1,0 +1,13 @@
+import type { HypervisorCapabilities, LogLine, LogOptions, RunningVm, VmInfo, VmSpec } from '../supervisor/index.ts'
+
+/** The part of the Supervisor the agent works with. */
+export interface VmHost {
+  readonly capabilities: HypervisorCapabilities
+  /** Starts the VM or finds it running; concurrent calls share one start. Throws VmStartError. */
+  ensureRunning(spec: VmSpec): Promise<RunningVm>
+  stop(id: string, graceMs?: number): Promise<void>
+  list(): VmInfo[]
+  get(id: string): VmInfo | undefined
+  logs(id: string, options?: LogOptions): AsyncIterable<LogLine>
+  on(event: 'state', listener: (info: VmInfo) => void): unknown
+}

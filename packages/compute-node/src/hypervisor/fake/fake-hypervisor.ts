@@ -1,0 +1,230 @@
+import { randomBytes } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { type Duplex, duplexPair } from 'node:stream'
+import type {
+  GuestLink,
+  Hypervisor,
+  HypervisorCapabilities,
+  LaunchRequest,
+  Machine,
+  MachineExit,
+  MachineRecord,
+} from '../hypervisor.ts'
+import { HypervisorError } from '../hypervisor.ts'
+
+/** What a fake machine was configured with, for the program to look at. */
+export interface FakeMachine {
+  id: string
+  hostname: string
+  env: Record<string, string>
+  /** Arguments of the program, or the entrypoint alone. */
+  command: string[]
+  internet: boolean
+  /** Set after a start from a snapshot. */
+  restored: boolean
+  /** Prints a line on the machine's console. */
+  print(line: string): void
+}
+
+/** What the fake runs instead of a guest: an HTTP server, or a way to go wrong. */
+export type FakeProgram =
+  | RequestListener
+  | Server
+  | { fails: 'boot' | 'never-listens' }
+  | { fails: 'exits'; code: number; prints?: string }
+
+/** Chooses the program of a machine. */
+export type FakeProgramChoice = (machine: FakeMachine) => FakeProgram
+
+const fakeCapabilities: HypervisorCapabilities = {
+  hypervisor: 'fake',
+  accelerator: 'none',
+  version: 'fake',
+  fingerprint: 'fake',
+  timeoutFactor: 1,
+}
+
+/**
+ * Runs each "guest" as an HTTP server inside this process: deterministic, no files, no time passes. Knows
+ * the same failures as a real guest, on demand.
+ */
+export class FakeHypervisor implements Hypervisor {
+  readonly #choose: FakeProgramChoice
+  readonly #machines = new Map<string, FakeMachineProcess>()
+
+  /** Default program: answers every request with its method and URL as JSON. */
+  constructor(choose: FakeProgramChoice = () => echoRequest) {
+    this.#choose = choose
+  }
+
+  /** How many machines live. */
+  get machineCount(): number {
+    return this.#machines.size
+  }
+
+  /** Ends a VM's machine as if its process had been killed from outside. */
+  crash(id: string): void {
+    this.#find(id).end({ expected: false, reason: 'the QEMU process ended' })
+  }
+
+  /** Lets a VM's program end by itself. */
+  exitProgram(id: string, code: number): void {
+    this.#find(id).link?.emit('event', 'exited', { code: String(code), signal: '' })
+  }
+
+  /** Opens an outgoing connection from inside a VM; the host's end goes to `onEgress`. */
+  openEgress(id: string): Duplex {
+    const [inside, outside] = duplexPair()
+    const { link } = this.#find(id)
+    if (!link?.streamHandler) throw new Error(`nobody takes streams of ${id}`)
+    link.streamHandler('egress', outside)
+    return inside
+  }
+
+  async probe(): Promise<HypervisorCapabilities> {
+    return fakeCapabilities
+  }
+
+  async launch(request: LaunchRequest): Promise<Machine> {
+    if (request.signal?.aborted) throw new HypervisorError('aborted', 'the start was called off')
+    if (request.start.kind === 'cold' && request.start.memory) await writeFile(request.start.memory, '')
+    const machine = new FakeMachineProcess(request, this.#choose)
+    if (request.start.kind === 'restore') {
+      Object.assign(machine.facts, JSON.parse(await readFile(request.start.snapshot.state, 'utf8')))
+      machine.facts.restored = true
+    }
+    this.#machines.set(machine.record.launchId, machine)
+    machine.exited.then(() => this.#machines.delete(machine.record.launchId))
+    return machine
+  }
+
+  async adopt(record: MachineRecord): Promise<Machine | null> {
+    return this.#machines.get(record.launchId) ?? null
+  }
+
+  async sweep(keep: MachineRecord[]): Promise<number> {
+    const kept = new Set(keep.map(({ launchId }) => launchId))
+    const leftovers = [...this.#machines.values()].filter(({ record }) => !kept.has(record.launchId))
+    await Promise.all(leftovers.map((machine) => machine.kill()))
+    return leftovers.length
+  }
+
+  #find(id: string): FakeMachineProcess {
+    const machine = [...this.#machines.values()].findLast(({ request }) => request.id === id)
+    if (!machine) throw new Error(`no fake machine ${id} is running`)
+    return machine
+  }
+}
+
+class FakeMachineProcess implements Machine {
+  readonly record: MachineRecord = { hypervisor: 'fake', launchId: randomBytes(8).toString('hex') }
+  readonly request: LaunchRequest
+  readonly exited: Promise<MachineExit>
+  readonly facts: FakeMachine
+  readonly #choose: FakeProgramChoice
+  server: Server | null = null
+  link: FakeLink | null = null
+  end!: (exit: MachineExit) => void
+
+  constructor(request: LaunchRequest, choose: FakeProgramChoice) {
+    this.request = request
+    this.#choose = choose
+    this.facts = {
+      id: request.id,
+      hostname: '',
+      env: {},
+      command: [],
+      internet: false,
+      restored: false,
+      print: (line) => request.onConsole(Buffer.from(`${line}\n`)),
+    }
+    this.exited = new Promise((resolve) => {
+      this.end = (exit) => {
+        this.server?.closeAllConnections()
+        this.link?.emit('close')
+        resolve(exit)
+      }
+    })
+  }
+
+  async connect(): Promise<GuestLink> {
+    if (this.facts.restored && !this.server) this.run()
+    const program = this.server ? null : this.#choose(this.facts)
+    if (program && 'fails' in program && program.fails === 'boot') {
+      throw new Error('the fake guest does not boot')
+    }
+    this.link = new FakeLink(this)
+    return this.link
+  }
+
+  /** Starts the program; tells how it went through the link. */
+  run(): void {
+    const program = this.#choose(this.facts)
+    const tell = (verb: string, fields: Record<string, string>) =>
+      setImmediate(() => this.link?.emit('event', verb, fields))
+    if (!('fails' in program)) {
+      this.server = typeof program === 'function' ? createServer(program) : program
+      tell('ready', { port: '8080' })
+    } else if (program.fails === 'exits') {
+      if (program.prints) this.facts.print(program.prints)
+      tell('exited', { code: String(program.code), signal: '' })
+    }
+  }
+
+  async snapshot(statePath: string): Promise<void> {
+    await writeFile(statePath, JSON.stringify(this.facts))
+  }
+
+  async resume(): Promise<void> {}
+
+  async kill(): Promise<void> {
+    this.end({ expected: true, reason: 'killed' })
+    await this.exited
+  }
+
+  detach(): void {
+    this.link = null
+  }
+}
+
+class FakeLink extends EventEmitter implements GuestLink {
+  readonly #machine: FakeMachineProcess
+  streamHandler: ((destination: string, stream: Duplex) => void) | null = null
+
+  constructor(machine: FakeMachineProcess) {
+    super()
+    this.#machine = machine
+  }
+
+  async control(verb: string, fields: Record<string, string | string[]> = {}): Promise<void> {
+    const { facts } = this.#machine
+    if (verb === 'configure') {
+      facts.hostname = String(fields.hostname ?? '')
+      facts.internet = fields.internet === '1'
+      facts.command = [fields.cmd ?? fields.entrypoint ?? []].flat()
+      for (const [key, value] of Object.entries(fields)) {
+        if (key.startsWith('env.')) facts.env[key.slice(4)] = String(value)
+      }
+    } else if (verb === 'start') this.#machine.run()
+    else if (verb === 'halt') this.#machine.end({ expected: false, reason: 'the guest shut down' })
+  }
+
+  openStream(): Duplex {
+    const [host, guest] = duplexPair()
+    this.#machine.server?.emit('connection', guest)
+    return host
+  }
+
+  onStream(handler: (destination: string, stream: Duplex) => void): void {
+    this.streamHandler = handler
+  }
+
+  async close(): Promise<void> {}
+}
+
+function echoRequest(...[request, response]: Parameters<RequestListener>): void {
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify({ method: request.method, url: request.url }))
+}

@@ -1,0 +1,17 @@
+export { createHypervisor, type HypervisorChoice } from './create-hypervisor.ts'
+export { FakeHypervisor, type FakeMachine, type FakeProgram } from './fake/fake-hypervisor.ts'
+export {
+  type Accelerator,
+  type GuestLink,
+  type Hypervisor,
+  type HypervisorCapabilities,
+  HypervisorError,
+  type LaunchRequest,
+  type Machine,
+  type MachineExit,
+  type MachineRecord,
+  type MachineShape,
+  type MachineStart,
+  type SnapshotFiles,
+} from './hypervisor.ts'
+export { type BootImages, QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'

@@ -1,0 +1,84 @@
+import { once } from 'node:events'
+import { chmod, open, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { HypervisorError } from '../hypervisor.ts'
+import type { QmpClient } from './qmp-client.ts'
+import { connectSocket } from './socket-connect.ts'
+
+/** Device state without memory is some tens of KiB; more than this is not a snapshot of ours. */
+const maxStateBytes = 64 * 1024 * 1024
+const migrationTimeoutMs = 30_000
+
+/**
+ * Pauses the machine and writes its device state. Memory is not in it: it already stands in the shared
+ * memory file, which `x-ignore-shared` leaves alone. The stream passes a socket because the sandbox
+ * forbids QEMU to spawn `cat`.
+ */
+export async function saveDeviceState(qmp: QmpClient, socketPath: string, statePath: string): Promise<void> {
+  await qmp.execute('stop')
+  await setCapabilities(qmp)
+  const file = await open(statePath, 'wx', 0o600)
+  const server = createServer()
+  try {
+    server.listen(socketPath)
+    await once(server, 'listening')
+    // The folder lets only this machine's user in.
+    await chmod(socketPath, 0o666)
+    const received = once(server, 'connection').then(([socket]) =>
+      pipeline(socket, limitBytes(maxStateBytes), file.createWriteStream({ autoClose: false })),
+    )
+    await Promise.all([received, migrationEnd(qmp), qmp.execute('migrate', { uri: `unix:${socketPath}` })])
+  } finally {
+    server.close()
+    await file.close()
+    await rm(socketPath, { force: true })
+  }
+}
+
+/** Loads device state into a machine started with `-incoming defer` and sets it going. */
+export async function loadDeviceState(qmp: QmpClient, socketPath: string, statePath: string): Promise<void> {
+  await setCapabilities(qmp)
+  await qmp.execute('migrate-incoming', { uri: `unix:${socketPath}` })
+  const [file, socket] = await Promise.all([open(statePath, 'r'), connectSocket(socketPath)])
+  try {
+    await Promise.all([migrationEnd(qmp), pipeline(file.createReadStream({ autoClose: false }), socket)])
+  } finally {
+    socket.destroy()
+    await file.close()
+  }
+  await qmp.execute('cont')
+}
+
+async function setCapabilities(qmp: QmpClient): Promise<void> {
+  await qmp.execute('migrate-set-capabilities', {
+    capabilities: [
+      { capability: 'x-ignore-shared', state: true },
+      { capability: 'events', state: true },
+    ],
+  })
+}
+
+async function migrationEnd(qmp: QmpClient): Promise<void> {
+  const { status } = await qmp.waitFor(
+    'MIGRATION',
+    (data) => data.status === 'completed' || data.status === 'failed',
+    migrationTimeoutMs,
+  )
+  if (status === 'failed') {
+    throw new HypervisorError('hypervisor_failed', 'QEMU could not transfer the device state')
+  }
+}
+
+function limitBytes(limit: number) {
+  return async function* (source: AsyncIterable<Uint8Array>) {
+    let seen = 0
+    for await (const chunk of source) {
+      seen += chunk.length
+      if (seen > limit) {
+        throw new HypervisorError('hypervisor_failed', `device state is larger than ${limit} bytes`)
+      }
+      yield chunk
+    }
+  }
+}

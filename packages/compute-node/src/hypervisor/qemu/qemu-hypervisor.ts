@@ -1,0 +1,217 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Logger } from 'pino'
+import type {
+  Accelerator,
+  Hypervisor,
+  HypervisorCapabilities,
+  LaunchRequest,
+  Machine,
+  MachineRecord,
+} from '../hypervisor.ts'
+import { HypervisorError } from '../hypervisor.ts'
+import { cpuModel, machineRevision, qemuArguments } from './command-line.ts'
+import { identifyProcess, isAlive, killProcess, processArguments } from './host-process.ts'
+import { openMachineFiles } from './machine-files.ts'
+import { loadDeviceState } from './migration.ts'
+import { probeAccelerator } from './probe.ts'
+import { findProcess, QemuMachine } from './qemu-machine.ts'
+import { type QemuProcess, qemuVersion, spawnQemu } from './qemu-process.ts'
+import { QmpClient } from './qmp-client.ts'
+import { type LaunchPaths, RunDirectory } from './run-directory.ts'
+import { connectSocket, connectWhenReady } from './socket-connect.ts'
+import { planUsers, type UserPlan } from './unprivileged-user.ts'
+
+/** What a guest boots from; `GuestImages` of the guest package fits. */
+export interface BootImages {
+  kernel: string
+  initrd: string
+  kernelCommandLine: string
+  /** Changes with the content of the files. */
+  key: string
+}
+
+export interface QemuHypervisorOptions {
+  /** Remembers the probe's answer, and names the run directory. */
+  dataDir: string
+  images: BootImages
+  log: Logger
+}
+
+/** Machines as QEMU processes of their own, which survive this one (protocol 05 §21). */
+export class QemuHypervisor implements Hypervisor {
+  readonly #options: QemuHypervisorOptions
+  readonly #run: RunDirectory
+  readonly #users: UserPlan
+  #capabilities: HypervisorCapabilities | null = null
+
+  private constructor(options: QemuHypervisorOptions, run: RunDirectory, users: UserPlan) {
+    this.#options = options
+    this.#run = run
+    this.#users = users
+  }
+
+  static async create(options: QemuHypervisorOptions): Promise<QemuHypervisor> {
+    return new QemuHypervisor(options, await RunDirectory.create(options.dataDir), await planUsers())
+  }
+
+  async probe(): Promise<HypervisorCapabilities> {
+    if (this.#capabilities) return this.#capabilities
+    const { dataDir, images, log } = this.#options
+    const version = await qemuVersion()
+    const found = await probeAccelerator({
+      dataDir,
+      inputs: { version, images: images.key, machineRevision },
+      log,
+      launch: (accelerator, request) => this.#launch(accelerator, request),
+    })
+    const fingerprint = createHash('sha256')
+      .update(
+        JSON.stringify([
+          version,
+          images.key,
+          images.kernelCommandLine,
+          found.accelerator,
+          cpuModel(found.accelerator),
+          machineRevision,
+        ]),
+      )
+      .digest('hex')
+    this.#capabilities = {
+      hypervisor: 'qemu',
+      accelerator: found.accelerator,
+      acceleratorReason: found.reason,
+      probeBootMs: found.bootMs,
+      version,
+      fingerprint,
+      timeoutFactor: found.accelerator === 'kvm' ? 1 : 5,
+    }
+    return this.#capabilities
+  }
+
+  async launch(request: LaunchRequest): Promise<Machine> {
+    const { accelerator } = await this.probe()
+    if (accelerator === 'none') throw new TypeError('QEMU always has an accelerator')
+    return this.#launch(accelerator, request)
+  }
+
+  async #launch(accelerator: Exclude<Accelerator, 'none'>, request: LaunchRequest): Promise<QemuMachine> {
+    const { images } = this.#options
+    const launchId = randomBytes(8).toString('hex')
+    const user = this.#users.userFor(launchId)
+    const files = await openMachineFiles(request, images, user)
+    try {
+      const paths = await this.#run.open(launchId, user)
+      try {
+        const args = qemuArguments({
+          id: request.id,
+          accelerator,
+          kernel: files.kernel,
+          initrd: files.initrd,
+          kernelCommandLine: images.kernelCommandLine,
+          shape: { ...request.shape, disks: files.disks },
+          paths,
+          memory: files.memory,
+          incoming: request.start.kind === 'restore',
+        })
+        const runAs = user && { uid: user.uid, gid: files.memoryGroup ?? user.gid }
+        const qemu = await spawnQemu(args, runAs, files.descriptors)
+        return await this.#bringUp(qemu, launchId, paths, request)
+      } catch (error) {
+        await this.#run.remove(launchId)
+        throw error
+      }
+    } finally {
+      await files.close()
+    }
+  }
+
+  async #bringUp(
+    qemu: QemuProcess,
+    launchId: string,
+    paths: LaunchPaths,
+    request: LaunchRequest,
+  ): Promise<QemuMachine> {
+    const startedAt = performance.now()
+    const host = await identifyProcess(qemu.pid)
+    try {
+      const assertWanted = () => {
+        if (request.signal?.aborted) throw new HypervisorError('aborted', 'the start was called off')
+        qemu.assertRunning()
+      }
+      if (!host) throw new HypervisorError('hypervisor_failed', 'QEMU ended at once')
+      const socket = await connectWhenReady(paths.qmp, request.timeoutMs, assertWanted)
+      const qmp = await QmpClient.connect(paths.qmp, socket)
+      const console = await connectSocket(paths.console)
+      console.on('data', request.onConsole).on('error', () => {})
+      const log = this.#options.log.child({ vm: request.id, pid: host.pid })
+      const machine = new QemuMachine({
+        record: { hypervisor: 'qemu', launchId, pid: host.pid, pidStartTicks: host.startTicks },
+        host,
+        paths,
+        qmp,
+        console,
+        log,
+        release: () => this.#run.remove(launchId),
+        lastWords: qemu.lastWords,
+      })
+      const qmpMs = performance.now() - startedAt
+      if (request.start.kind === 'restore') {
+        await loadDeviceState(qmp, paths.migration, request.start.snapshot.state)
+      } else await qmp.execute('cont')
+      log.debug({ start: request.start.kind, qmpMs, runningMs: performance.now() - startedAt }, 'QEMU runs')
+      return machine
+    } catch (error) {
+      if (host && (await isAlive(host))) await killProcess(host)
+      else {
+        // QEMU's own words explain a lost socket better than the socket does.
+        await qemu.ended
+        qemu.assertRunning()
+      }
+      throw error
+    }
+  }
+
+  async adopt(record: MachineRecord, onConsole: (chunk: Uint8Array) => void): Promise<Machine | null> {
+    const host = await findProcess(record)
+    if (!host) return null
+    const paths = this.#run.paths(record.launchId)
+    const qmp = await QmpClient.connect(paths.qmp)
+    const console = await connectSocket(paths.console)
+    console.on('data', onConsole).on('error', () => {})
+    await qmp.execute('cont')
+    return new QemuMachine({
+      record,
+      host,
+      paths,
+      qmp,
+      console,
+      log: this.#options.log.child({ pid: host.pid }),
+      release: () => this.#run.remove(record.launchId),
+      lastWords: () => '',
+    })
+  }
+
+  async sweep(keep: MachineRecord[]): Promise<number> {
+    const kept = new Set(keep.map((record) => record.launchId))
+    let killed = 0
+    for (const launchId of await this.#run.launchIds()) {
+      if (kept.has(launchId)) continue
+      const pid = await this.#run.readPid(launchId)
+      if (pid !== null && (await this.#isOurs(pid, launchId))) {
+        const host = await identifyProcess(pid)
+        if (host) {
+          await killProcess(host)
+          killed++
+        }
+      }
+      await this.#run.remove(launchId)
+    }
+    return killed
+  }
+
+  /** The pid file can be written by the machine's user: believe it only if the process names our socket. */
+  async #isOurs(pid: number, launchId: string): Promise<boolean> {
+    const args = await processArguments(pid)
+    return args.includes(this.#run.paths(launchId).pidFile)
+  }
+}

@@ -1,0 +1,104 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { GuestChannel } from '@aleph-ts/guest'
+import type { Logger } from 'pino'
+import type { GuestLink, Machine, MachineExit, MachineRecord } from '../hypervisor.ts'
+import { HypervisorError } from '../hypervisor.ts'
+import { type HostProcess, isAlive, killProcess, waitUntilGone } from './host-process.ts'
+import { saveDeviceState } from './migration.ts'
+import type { QmpClient } from './qmp-client.ts'
+import type { LaunchPaths } from './run-directory.ts'
+
+/** How long a QEMU that closed its control socket may take to be gone. */
+const exitGraceMs = 1000
+const consoleDrainMs = 200
+
+/** The parts of a running QEMU, however we came by it. */
+export interface QemuMachineParts {
+  record: MachineRecord
+  host: HostProcess
+  paths: LaunchPaths
+  qmp: QmpClient
+  console: Socket
+  log: Logger
+  /** Releases what stands on the host once the process is gone. */
+  release: () => Promise<void>
+  /** Last words on standard error. */
+  lastWords: () => string
+}
+
+/** One QEMU process, a child of ours or adopted: its end shows in the control socket closing. */
+export class QemuMachine implements Machine {
+  readonly record: MachineRecord
+  readonly exited: Promise<MachineExit>
+  readonly #parts: QemuMachineParts
+  #expected = false
+  #detached = false
+  #shutdownReason = ''
+
+  constructor(parts: QemuMachineParts) {
+    this.#parts = parts
+    this.record = parts.record
+    parts.qmp.on('event', (name, data) => {
+      if (name === 'SHUTDOWN') this.#shutdownReason = String(data.reason ?? '')
+    })
+    this.exited = new Promise((resolve) => {
+      const gone = () => {
+        if (!this.#detached) this.#finish().then(resolve)
+      }
+      if (parts.qmp.closed) gone()
+      else parts.qmp.once('close', gone)
+    })
+  }
+
+  async connect(timeoutMs: number): Promise<GuestLink> {
+    return GuestChannel.connect(this.#parts.paths.channel, { timeoutMs })
+  }
+
+  async snapshot(statePath: string): Promise<void> {
+    await saveDeviceState(this.#parts.qmp, this.#parts.paths.migration, statePath)
+  }
+
+  async resume(): Promise<void> {
+    await this.#parts.qmp.execute('cont')
+  }
+
+  async kill(): Promise<void> {
+    this.#expected = true
+    if (!(await killProcess(this.#parts.host))) {
+      throw new HypervisorError('hypervisor_failed', `QEMU process ${this.#parts.host.pid} cannot be killed`)
+    }
+    await this.exited
+  }
+
+  detach(): void {
+    this.#detached = true
+    this.#parts.qmp.close()
+    this.#parts.console.destroy()
+  }
+
+  async #finish(): Promise<MachineExit> {
+    const { host, console, release, lastWords, log } = this.#parts
+    if (!(await waitUntilGone(host, exitGraceMs))) {
+      log.warn({ pid: host.pid }, 'QEMU closed its control socket but lives on; killing it')
+      await killProcess(host)
+    }
+    // What the guest printed last is still to be read; the socket closes with QEMU.
+    if (!console.closed) await Promise.race([once(console, 'close'), sleep(consoleDrainMs)])
+    console.destroy()
+    await release().catch((error) => log.error({ err: error }, 'the files of a machine could not be removed'))
+    const words = lastWords().trim()
+    const reason = this.#shutdownReason.startsWith('guest-')
+      ? `the guest shut down (${this.#shutdownReason})`
+      : `the QEMU process ended${words === '' ? '' : `: ${words}`}`
+    return { expected: this.#expected, reason }
+  }
+}
+
+/** Whether the process of a record still lives, and is the one we mean. */
+export async function findProcess(record: MachineRecord): Promise<HostProcess | null> {
+  if (record.pid === undefined || record.pidStartTicks === undefined) return null
+  const host = { pid: record.pid, startTicks: record.pidStartTicks }
+  return (await isAlive(host)) ? host : null
+}

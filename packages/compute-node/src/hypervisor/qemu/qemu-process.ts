@@ -1,0 +1,81 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { promisify } from 'node:util'
+import { HypervisorError } from '../hypervisor.ts'
+
+export const qemuBinary = 'qemu-system-x86_64'
+
+const maxWords = 4096
+
+/** A QEMU process just spawned, in its own session so that it survives ours. */
+export interface QemuProcess {
+  pid: number
+  /** Resolves when it is gone and has said everything. */
+  readonly ended: Promise<void>
+  /** Throws with QEMU's own words when it has ended already. */
+  assertRunning(): void
+  /** The end of its standard error. */
+  lastWords(): string
+}
+
+/** Spawns QEMU detached, as `user` when given, with `descriptors` inherited from 3 on. */
+export async function spawnQemu(
+  args: string[],
+  user: { uid: number; gid: number } | null,
+  descriptors: number[],
+): Promise<QemuProcess> {
+  const child: ChildProcess = spawn(qemuBinary, args, {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', ...descriptors],
+    env: { PATH: process.env.PATH },
+    ...user,
+  })
+  let words = ''
+  let end = ''
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    words = (words + text).slice(-maxWords)
+  })
+  const ended = new Promise<void>((resolve) => {
+    child.once('close', (code, signal) => {
+      end = signal ? `was ended by ${signal}` : `exited with code ${code}`
+      resolve()
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve)
+    child.once('error', (error: NodeJS.ErrnoException) => reject(spawnError(error)))
+  })
+  child.unref()
+  if (child.stderr && 'unref' in child.stderr) (child.stderr as { unref(): void }).unref()
+  const lastWords = () => words
+  return {
+    pid: child.pid!,
+    ended,
+    lastWords,
+    assertRunning() {
+      if (end !== '') {
+        throw new HypervisorError('hypervisor_failed', `QEMU ${end}: ${words.trim() || 'it said nothing'}`)
+      }
+    },
+  }
+}
+
+/** The version QEMU reports, such as `7.2.22 (Debian 1:7.2+dfsg-7)`. */
+export async function qemuVersion(): Promise<string> {
+  try {
+    const { stdout } = await promisify(execFile)(qemuBinary, ['--version'], { timeout: 10_000 })
+    return /version (.+)/.exec(stdout)?.[1]?.trim() ?? stdout.trim()
+  } catch (error) {
+    throw spawnError(error as NodeJS.ErrnoException)
+  }
+}
+
+function spawnError(error: NodeJS.ErrnoException): HypervisorError {
+  return error.code === 'ENOENT'
+    ? new HypervisorError(
+        'hypervisor_missing',
+        `${qemuBinary} is not installed; on Debian: sudo apt-get install qemu-system-x86`,
+        { cause: error },
+      )
+    : new HypervisorError('hypervisor_failed', `QEMU did not start: ${error.message}`, { cause: error })
+}

@@ -1,0 +1,242 @@
+import { EventEmitter } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import { availableParallelism, totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { type Logger, pino } from 'pino'
+import type { Hypervisor, HypervisorCapabilities } from '../hypervisor/index.ts'
+import { BootSlots } from './boot-slots.ts'
+import { Capacity, type CapacityBudget } from './capacity.ts'
+import { ConsoleLog } from './console-log.ts'
+import { MachineStarter } from './machine-starter.ts'
+import { TemplateStore } from './template-store.ts'
+import { Vm, type VmContext } from './vm.ts'
+import { VmStartError } from './vm-errors.ts'
+import { VmRegistry } from './vm-registry.ts'
+import type { LogLine, LogOptions, RunningVm, VmInfo, VmSpec } from './vm-spec.ts'
+
+export interface SupervisorOptions {
+  /** Holds the VM records, logs and templates; one supervisor per directory. */
+  dataDir: string
+  hypervisor: Hypervisor
+  log?: Logger
+  /** Takes a guest's outgoing stream (only of VMs with `internet`). Default: refuse. */
+  onEgress?: (vmId: string, stream: Duplex) => void
+  /** What all VMs may use together. Default: 80 % of the host's memory, 4 virtual per real processor. */
+  capacity?: Partial<CapacityBudget>
+  /** Disk space for templates. Default 8 GiB. */
+  templateBudgetBytes?: number
+  /** Console log kept per VM. Default 2 MiB. */
+  logBytesPerVm?: number
+  /** Kernels that may boot at once. Default: one per processor. */
+  concurrentBoots?: number
+  /** Limits on hardware virtualisation, milliseconds; software emulation gets five times as much. */
+  limits?: { bootMs?: number; programMs?: number; restoreMs?: number }
+  /** Ended VMs that stay listed with their logs. Default 1000; the oldest are destroyed. */
+  keepEnded?: number
+}
+
+interface SupervisorEvents {
+  state: [VmInfo]
+}
+
+const idPattern = /^[A-Za-z0-9_-]{1,128}$/
+const defaultStopGraceMs = 5000
+
+/**
+ * Runs VMs as told and knows nothing of why: starts (from snapshots where it can), watches, stops, keeps
+ * logs, and finds its VMs again after a restart (protocol 05 §21). Emits `state` with every `VmInfo` change
+ * of state.
+ */
+export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncDisposable {
+  readonly #options: SupervisorOptions
+  readonly #log: Logger
+  readonly #vms = new Map<string, Vm>()
+  readonly #capacity: Capacity
+  #parts: { context: VmContext; capabilities: HypervisorCapabilities; connectMs: number } | null = null
+  #closing = false
+
+  private constructor(options: SupervisorOptions) {
+    super()
+    this.#options = options
+    this.#log = options.log ?? pino({ level: 'silent' })
+    this.#capacity = new Capacity({
+      memoryMiB: options.capacity?.memoryMiB ?? Math.floor((totalmem() / 1024 / 1024) * 0.8),
+      vcpus: options.capacity?.vcpus ?? availableParallelism() * 4,
+    })
+  }
+
+  static async create(options: SupervisorOptions): Promise<Supervisor> {
+    await mkdir(options.dataDir, { recursive: true, mode: 0o711 })
+    return new Supervisor(options)
+  }
+
+  /**
+   * Probes the hypervisor, takes over the VMs that ran on, kills what nobody knows.
+   *
+   * @throws HypervisorError when no guest boots here.
+   */
+  async start(): Promise<void> {
+    const { dataDir, hypervisor, templateBudgetBytes = 8 * 1024 ** 3, concurrentBoots } = this.#options
+    const capabilities = await hypervisor.probe()
+    const registry = await VmRegistry.create(join(dataDir, 'vms'), this.#log)
+    await mkdir(join(dataDir, 'logs'), { recursive: true, mode: 0o700 })
+    const templates = await TemplateStore.open(
+      join(dataDir, 'templates'),
+      templateBudgetBytes,
+      capabilities,
+      this.#log,
+    )
+    const limits = this.#limits(capabilities.timeoutFactor)
+    const onEgress = this.#options.onEgress ?? ((_, stream) => stream.destroy())
+    const starter = new MachineStarter({
+      hypervisor,
+      templates,
+      slots: new BootSlots(concurrentBoots ?? availableParallelism()),
+      limits,
+      log: this.#log,
+      onEgress,
+    })
+    const onState = (info: VmInfo) => this.emit('state', info)
+    const context = {
+      hypervisor,
+      starter,
+      templates,
+      registry,
+      capacity: this.#capacity,
+      log: this.#log,
+      onState,
+      onEgress,
+    }
+    this.#parts = { context, capabilities, connectMs: limits.restoreMs }
+    await this.#takeOver(registry, hypervisor)
+  }
+
+  /** What the probe found; only after `start`. */
+  get capabilities(): HypervisorCapabilities {
+    return this.#started().capabilities
+  }
+
+  /** The budget and what of it is in use. */
+  get capacity(): { budget: CapacityBudget; used: CapacityBudget } {
+    return { budget: this.#capacity.budget, used: this.#capacity.used }
+  }
+
+  /**
+   * The VM with its program listening; simultaneous calls share one start, and a specification that
+   * changed restarts it.
+   *
+   * @throws VmStartError
+   */
+  async ensureRunning(spec: VmSpec): Promise<RunningVm> {
+    assertSpec(spec)
+    if (this.#closing) throw new VmStartError('stopped', 'the node is shutting down')
+    const { context } = this.#started()
+    let vm = this.#vms.get(spec.id)
+    if (!vm) {
+      vm = new Vm(spec, this.#consoleOf(spec.id), context)
+      this.#vms.set(spec.id, vm)
+      await this.#forgetOldest()
+    }
+    return vm.ensureRunning(spec)
+  }
+
+  /** Asks the program to end, and kills the VM after the grace (0: at once). Its log stays. */
+  async stop(id: string, graceMs = defaultStopGraceMs): Promise<void> {
+    await this.#vms.get(id)?.stop(graceMs)
+  }
+
+  /** Stops the VM at once and deletes everything of it. */
+  async destroy(id: string): Promise<void> {
+    const vm = this.#vms.get(id)
+    if (!vm) return
+    await vm.stop(0)
+    this.#vms.delete(id)
+    await this.#started().context.registry.remove(id)
+    await vm.console.remove()
+  }
+
+  list(): VmInfo[] {
+    return [...this.#vms.values()].map((vm) => vm.info)
+  }
+
+  get(id: string): VmInfo | undefined {
+    return this.#vms.get(id)?.info
+  }
+
+  /** The VM's console, also after it stopped; nothing for an unknown VM. */
+  async *logs(id: string, options: LogOptions = {}): AsyncIterable<LogLine> {
+    const vm = this.#vms.get(id)
+    if (vm) yield* vm.console.read(options)
+  }
+
+  /** Stops every VM; no new ones start. */
+  async stopAll(graceMs = defaultStopGraceMs): Promise<void> {
+    this.#closing = true
+    await Promise.all([...this.#vms.values()].map((vm) => vm.stop(graceMs)))
+    await Promise.all([...this.#vms.values()].map((vm) => vm.console.flush()))
+  }
+
+  /** Leaves running VMs to the next supervisor on this data directory; calls off starts. */
+  async detach(): Promise<void> {
+    this.#closing = true
+    await Promise.all([...this.#vms.values()].map((vm) => vm.detach()))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stopAll(0)
+  }
+
+  async #takeOver(registry: VmRegistry, hypervisor: Hypervisor): Promise<void> {
+    const { context, connectMs } = this.#started()
+    const records = await registry.load()
+    const adopted = await Promise.all(
+      records.map(async (record) => {
+        const vm = new Vm(record.spec, this.#consoleOf(record.spec.id), context)
+        this.#vms.set(record.spec.id, vm)
+        return (await vm.resume(record, connectMs)) && record.machine ? [record.machine] : []
+      }),
+    )
+    const running = adopted.flat()
+    const killed = await hypervisor.sweep(running)
+    if (running.length > 0 || killed > 0) {
+      this.#log.info({ adopted: running.length, killed }, 'VMs of an earlier run')
+    }
+  }
+
+  async #forgetOldest(): Promise<void> {
+    const ended = this.list().filter(({ state }) => state === 'stopped' || state === 'failed')
+    const surplus = ended.length - (this.#options.keepEnded ?? 1000)
+    if (surplus <= 0) return
+    const oldest = ended.sort((a, b) => (a.stoppedAt ?? 0) - (b.stoppedAt ?? 0)).slice(0, surplus)
+    await Promise.all(oldest.map(({ id }) => this.destroy(id)))
+  }
+
+  #consoleOf(id: string): ConsoleLog {
+    return new ConsoleLog(
+      join(this.#options.dataDir, 'logs', `${id}.log`),
+      this.#options.logBytesPerVm ?? 2 * 1024 * 1024,
+    )
+  }
+
+  #limits(factor: number) {
+    const { bootMs = 10_000, programMs = 10_000, restoreMs = 3_000 } = this.#options.limits ?? {}
+    return { bootMs: bootMs * factor, programMs: programMs * factor, restoreMs: restoreMs * factor }
+  }
+
+  #started() {
+    if (!this.#parts) throw new TypeError('call start() before using the supervisor')
+    return this.#parts
+  }
+}
+
+function assertSpec(spec: VmSpec): void {
+  const problem = !idPattern.test(spec.id)
+    ? 'id must be 1 to 128 letters, digits, "-" or "_"'
+    : !Number.isInteger(spec.vcpus) || spec.vcpus < 1 || spec.vcpus > 64
+      ? `vcpus must be an integer from 1 to 64, not ${spec.vcpus}`
+      : !Number.isInteger(spec.memoryMiB) || spec.memoryMiB < 64 || spec.memoryMiB > 1024 * 1024
+        ? `memoryMiB must be an integer from 64 to 1048576, not ${spec.memoryMiB}`
+        : null
+  if (problem) throw new VmStartError('invalid_spec', `VM specification: ${problem}`)
+}

@@ -1,0 +1,97 @@
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { writeFileAtomic } from '../hypervisor/atomic-file.ts'
+
+const diskSchema = z.object({ path: z.string(), sha256: z.string() })
+
+const specSchema = z.object({
+  id: z.string(),
+  kind: z.enum(['on-demand', 'persistent']),
+  vcpus: z.number(),
+  memoryMiB: z.number(),
+  runtime: diskSchema.extend({
+    command: z.array(z.string()),
+    env: z.record(z.string(), z.string()).optional(),
+  }),
+  code: diskSchema,
+  entrypoint: z.string(),
+  env: z.record(z.string(), z.string()),
+  hostname: z.string(),
+  internet: z.boolean(),
+  templateKey: z.string(),
+})
+
+const machineSchema = z.object({
+  hypervisor: z.enum(['qemu', 'fake']),
+  launchId: z.string().regex(/^[0-9a-f]{16}$/),
+  pid: z.number().int().positive().optional(),
+  pidStartTicks: z.string().optional(),
+})
+
+const recordSchema = z.object({
+  spec: specSchema,
+  state: z.enum(['running', 'stopped', 'failed']),
+  definedAt: z.number(),
+  startedAt: z.number().optional(),
+  stoppedAt: z.number().optional(),
+  startKind: z.enum(['cold', 'restored']).optional(),
+  startMs: z.number().optional(),
+  starts: z.number(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  /** The machine of a running VM. */
+  machine: machineSchema.optional(),
+  /** The template whose memory the machine shares. */
+  template: z.string().optional(),
+})
+
+/** What is kept of a VM on disk, so that a restart of the node finds it again. */
+export type VmRecord = z.infer<typeof recordSchema>
+
+/** One JSON file per VM (mode 0600: it holds the program's environment). */
+export class VmRegistry {
+  readonly #directory: string
+  readonly #log: Logger
+
+  private constructor(directory: string, log: Logger) {
+    this.#directory = directory
+    this.#log = log
+  }
+
+  static async create(directory: string, log: Logger): Promise<VmRegistry> {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    return new VmRegistry(directory, log)
+  }
+
+  async save(record: VmRecord): Promise<void> {
+    await writeFileAtomic(this.#path(record.spec.id), JSON.stringify(record))
+  }
+
+  async remove(id: string): Promise<void> {
+    await rm(this.#path(id), { force: true })
+  }
+
+  /** Every readable record; one that is not is reported and dropped (its machine is swept). */
+  async load(): Promise<VmRecord[]> {
+    const records: VmRecord[] = []
+    for (const name of await readdir(this.#directory)) {
+      const path = join(this.#directory, name)
+      if (!name.endsWith('.json')) {
+        await rm(path, { force: true })
+        continue
+      }
+      try {
+        records.push(recordSchema.parse(JSON.parse(await readFile(path, 'utf8'))))
+      } catch (error) {
+        this.#log.warn({ file: name, err: error }, 'a VM record cannot be read and is dropped')
+        await rm(path, { force: true })
+      }
+    }
+    return records
+  }
+
+  #path(id: string): string {
+    return join(this.#directory, `${id}.json`)
+  }
+}

@@ -1,0 +1,286 @@
+import type { Duplex } from 'node:stream'
+import type { Logger } from 'pino'
+import type { GuestLink, Hypervisor, Machine, MachineRecord } from '../hypervisor/index.ts'
+import type { Capacity } from './capacity.ts'
+import type { ConsoleLog } from './console-log.ts'
+import {
+  type MachineStarter,
+  programDestination,
+  programExited,
+  type StartedMachine,
+  serveEgress,
+} from './machine-starter.ts'
+import type { TemplateStore } from './template-store.ts'
+import { VmNotRunningError, VmStartError } from './vm-errors.ts'
+import type { VmRecord, VmRegistry } from './vm-registry.ts'
+import type { RunningVm, VmInfo, VmSpec, VmState } from './vm-spec.ts'
+
+/** How long a guest may take beyond its grace to power off before it is killed. */
+const powerOffMs = 500
+
+export interface VmContext {
+  hypervisor: Hypervisor
+  starter: MachineStarter
+  capacity: Capacity
+  templates: TemplateStore
+  registry: VmRegistry
+  log: Logger
+  onState: (info: VmInfo) => void
+  onEgress: (vmId: string, stream: Duplex) => void
+}
+
+/** A machine of ours with its channel; `free` gives back its share of the budget and its template. */
+interface Running {
+  machine: Machine
+  link: GuestLink
+  template?: string
+  free: () => void
+}
+
+/**
+ * One VM through its states. Its transitions run one after the other and never wait for another VM;
+ * simultaneous starts are one start.
+ */
+export class Vm {
+  readonly console: ConsoleLog
+  readonly #context: VmContext
+  readonly #log: Logger
+  #spec: VmSpec
+  #facts: Omit<VmInfo, keyof VmSpec | 'state' | 'pid'> & { state: VmState }
+  #running: Running | null = null
+  #starting: { promise: Promise<RunningVm>; abort: AbortController; specKey: string } | null = null
+  #stopping: Promise<void> | null = null
+
+  constructor(spec: VmSpec, console: ConsoleLog, context: VmContext) {
+    this.#spec = spec
+    this.console = console
+    this.#context = context
+    this.#log = context.log.child({ vm: spec.id })
+    this.#facts = { state: 'defined', definedAt: Date.now() / 1000, starts: 0 }
+  }
+
+  get info(): VmInfo {
+    const { id, kind, vcpus, memoryMiB, internet } = this.#spec
+    const pid = this.#running?.machine.record.pid
+    return { id, kind, vcpus, memoryMiB, internet, pid, ...this.#facts }
+  }
+
+  /** The running VM, started if need be; a changed specification restarts it. */
+  async ensureRunning(spec: VmSpec): Promise<RunningVm> {
+    const specKey = JSON.stringify(spec)
+    if (this.#starting?.specKey === specKey) return this.#starting.promise
+    if (this.#running && !this.#stopping && JSON.stringify(this.#spec) === specKey) {
+      return this.#handle(this.#running)
+    }
+    if (this.#running || this.#starting) await this.stop(0)
+    else await this.#stopping
+    // Somebody else may have come first while we waited.
+    if (this.#running || this.#starting || this.#stopping) return this.ensureRunning(spec)
+    const abort = new AbortController()
+    const promise = this.#start(spec, abort.signal).finally(() => {
+      this.#starting = null
+    })
+    this.#starting = { promise, abort, specKey }
+    return promise
+  }
+
+  /** Asks the guest to power off, kills it after the grace; calls off a start under way. */
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs).finally(() => {
+      this.#stopping = null
+    })
+    return this.#stopping
+  }
+
+  /** Lets go of the machine, which runs on, and ends what is not running yet. */
+  async detach(): Promise<void> {
+    this.#starting?.abort.abort()
+    await this.#starting?.promise.catch(() => {})
+    await this.#stopping
+    const running = this.#running
+    if (!running) return
+    this.#running = null
+    await this.#save('running', running)
+    running.machine.detach()
+    await running.link.close()
+    await this.console.flush()
+  }
+
+  /** Takes up a VM from its record; true when its machine was found alive. */
+  async resume(record: VmRecord, connectTimeoutMs: number): Promise<boolean> {
+    const { spec, state, machine: machineRecord, template, ...facts } = record
+    this.#spec = spec
+    this.#facts = { ...facts, state: state === 'running' ? 'stopped' : state }
+    if (state !== 'running' || !machineRecord) return false
+    const adopted = await this.#adopt(machineRecord, connectTimeoutMs)
+    if (!adopted) {
+      const error = { code: 'hypervisor_failed', message: 'the VM died while the node was down' }
+      this.#facts = { ...this.#facts, state: 'failed', stoppedAt: Date.now() / 1000, error }
+      await this.#save('failed')
+      return false
+    }
+    if (template) await this.#context.templates.use(template)
+    this.#watch({
+      ...adopted,
+      template,
+      free: this.#freeing(this.#context.capacity.takeAnyway(spec), template),
+    })
+    this.#setState('running')
+    return true
+  }
+
+  async #start(spec: VmSpec, signal: AbortSignal): Promise<RunningVm> {
+    const startedAt = performance.now()
+    this.#spec = spec
+    this.#facts = { ...this.#facts, startedAt: Date.now() / 1000, error: undefined, stoppedAt: undefined }
+    let release = () => {}
+    try {
+      release = this.#context.capacity.take(spec)
+      this.console.forgetTail()
+      this.#setState('booting')
+      const started = await this.#context.starter.start(spec, this.console, signal)
+      const running = this.#watch({ ...started, free: this.#freeing(release, started.template) })
+      await this.#reached(started, performance.now() - startedAt)
+      return this.#handle(running)
+    } catch (error) {
+      release()
+      this.console.endLine()
+      const { code, message } =
+        error instanceof VmStartError ? error : new VmStartError('guest_failed', String(error))
+      if (code === 'stopped') this.#setState('stopped')
+      else await this.#fail(code, message)
+      throw error
+    }
+  }
+
+  async #reached(started: StartedMachine, startMs: number): Promise<void> {
+    this.#facts = {
+      ...this.#facts,
+      startKind: started.startKind,
+      startMs: Math.round(startMs),
+      starts: this.#facts.starts + 1,
+    }
+    this.#setState('running')
+    await this.#save('running', started)
+    this.#log.info({ startKind: started.startKind, startMs: this.#facts.startMs }, 'VM runs')
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#starting?.abort.abort(new Error('stopped'))
+    await this.#starting?.promise.catch(() => {})
+    const running = this.#running
+    if (!running) return
+    this.#setState('stopping')
+    if (graceMs > 0) {
+      const grace = String(Math.ceil(graceMs / 1000))
+      // A guest too broken to be asked is killed below.
+      running.link.control('halt', { grace }).catch(() => {})
+      await Promise.race([running.machine.exited, delay(graceMs + powerOffMs)])
+    }
+    await running.machine.kill()
+    this.#leave(running)
+    this.#facts = { ...this.#facts, stoppedAt: Date.now() / 1000 }
+    this.#setState('stopped')
+    await this.#save('stopped')
+  }
+
+  async #adopt(
+    record: MachineRecord,
+    timeoutMs: number,
+  ): Promise<{ machine: Machine; link: GuestLink } | null> {
+    let machine: Machine | null = null
+    try {
+      machine = await this.#context.hypervisor.adopt(record, (chunk) => this.console.write(chunk))
+      if (!machine) return null
+      const link = await machine.connect(timeoutMs)
+      serveEgress(link, this.#spec, this.#context.onEgress)
+      return { machine, link }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'a running VM could not be taken over and is killed')
+      await machine?.kill()
+      return null
+    }
+  }
+
+  /** Makes the machine the VM's own and notices its end, its program's end and the loss of its channel. */
+  #watch(running: Running): Running {
+    this.#running = running
+    running.machine.exited.then(({ reason }) => this.#lost(running, 'hypervisor_failed', reason))
+    running.link.on('event', (verb, fields) => {
+      if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
+    })
+    running.link.on('error', (error) => this.#log.warn({ err: error }, 'guest channel'))
+    running.link.on('close', () => this.#lost(running, 'guest_failed', 'the guest closed its channel'))
+    return running
+  }
+
+  async #lost(running: Running, code: string, message: string): Promise<void> {
+    if (this.#running !== running || this.#stopping) return
+    this.#leave(running)
+    this.console.endLine()
+    try {
+      await this.#fail(code, message)
+      await running.machine.kill()
+    } catch (error) {
+      this.#log.error({ err: error }, 'the end of a VM could not be handled completely')
+    }
+  }
+
+  #leave(running: Running): void {
+    if (this.#running === running) this.#running = null
+    running.free()
+    running.link.close().catch((error) => this.#log.debug({ err: error }, 'closing a guest channel'))
+  }
+
+  #freeing(releaseCapacity: () => void, template: string | undefined): () => void {
+    return () => {
+      releaseCapacity()
+      if (template) this.#context.templates.release(template)
+    }
+  }
+
+  async #fail(code: string, message: string): Promise<void> {
+    this.#facts = { ...this.#facts, stoppedAt: Date.now() / 1000, error: { code, message } }
+    this.#setState('failed')
+    this.#log.warn({ code, message }, 'VM failed')
+    await this.#save('failed')
+  }
+
+  #setState(state: VmState): void {
+    this.#facts = { ...this.#facts, state }
+    this.#context.onState(this.info)
+  }
+
+  async #save(state: VmRecord['state'], running?: { machine: Machine; template?: string }): Promise<void> {
+    await this.#context.registry.save({
+      ...this.#facts,
+      spec: this.#spec,
+      state,
+      machine: running?.machine.record,
+      template: running?.template,
+    })
+  }
+
+  #handle(running: Running): RunningVm {
+    const touch = () => {
+      this.#facts = { ...this.#facts, lastUsedAt: Date.now() / 1000 }
+    }
+    const currentInfo = () => this.info
+    touch()
+    return {
+      get info() {
+        return currentInfo()
+      },
+      touch,
+      openHttp: () => {
+        if (this.#running !== running) throw new VmNotRunningError(this.#spec.id)
+        touch()
+        return running.link.openStream(programDestination)
+      },
+    }
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}

@@ -1,0 +1,144 @@
+import { type AbiEvent, BaseError, createPublicClient, HttpRequestError, http, RpcRequestError } from 'viem'
+import { type BlockMark, ChainSourceError } from './chain-source.ts'
+
+const maxResponseBytes = 64 * 1024 * 1024
+
+export interface EvmRpcConfig {
+  /** `http:` or `https:`; may hold an API key, so it never appears in errors. */
+  rpcUrl: string
+  /** The chain that must answer, such as 1 for Ethereum. */
+  evmChainId: number
+  /** Longest wait for one whole answer, ms; default 20,000. */
+  timeoutMs?: number
+}
+
+/** The few questions a log reader asks an EVM node, with every way of failing sorted into `ChainSourceError`. */
+export class EvmRpc {
+  readonly evmChainId: number
+  readonly #client: ReturnType<typeof createPublicClient>
+  readonly #closing = new AbortController()
+  readonly #url: string
+  #chainChecked = false
+
+  constructor(config: EvmRpcConfig) {
+    if (!/^https?:\/\//.test(config.rpcUrl)) {
+      throw new ChainSourceError('unreachable', 'rpcUrl: give an http:// or https:// address')
+    }
+    this.evmChainId = config.evmChainId
+    this.#url = config.rpcUrl
+    const timeoutMs = config.timeoutMs ?? 20_000
+    const transport = http(config.rpcUrl, {
+      // The reader decides itself when to ask again, and how much.
+      retryCount: 0,
+      // Ours below covers the body too, not only the wait for it.
+      timeout: 0,
+      maxResponseBodySize: maxResponseBytes,
+      fetchFn: (input, init) =>
+        fetch(input, {
+          ...init,
+          signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]),
+        }),
+    })
+    this.#client = createPublicClient({ transport, cacheTime: 0 })
+  }
+
+  async head(): Promise<BlockMark> {
+    await this.#checkChain()
+    const block = await this.#ask('eth_getBlockByNumber', () =>
+      this.#client.request({ method: 'eth_getBlockByNumber', params: ['latest', false] }),
+    )
+    if (!block) throw new ChainSourceError('unreachable', 'eth_getBlockByNumber: the node has no block yet')
+    return markOf(block)
+  }
+
+  async block(number: number): Promise<BlockMark | undefined> {
+    const block = await this.#ask('eth_getBlockByNumber', () =>
+      this.#client.request({ method: 'eth_getBlockByNumber', params: [`0x${number.toString(16)}`, false] }),
+    )
+    return block ? markOf(block) : undefined
+  }
+
+  /** Logs of one event of one contract, decoded; logs of another shape under the same name are left out. */
+  async logs<const Event extends AbiEvent>(query: {
+    address: `0x${string}`
+    event: Event
+    from: number
+    to: number
+  }) {
+    return await this.#ask('eth_getLogs', () =>
+      this.#client.getLogs({
+        address: query.address,
+        event: query.event,
+        fromBlock: BigInt(query.from),
+        toBlock: BigInt(query.to),
+        strict: true,
+      }),
+    )
+  }
+
+  close(): void {
+    this.#closing.abort()
+  }
+
+  /** Once for each connection: an endpoint for another chain would fill the tables with its events. */
+  async #checkChain(): Promise<void> {
+    if (this.#chainChecked) return
+    const found = await this.#ask('eth_chainId', () => this.#client.getChainId())
+    if (found !== this.evmChainId) {
+      throw new ChainSourceError(
+        'wrong_chain',
+        `The RPC endpoint answers for chain ${found}, not ${this.evmChainId}: set the URL of the right chain`,
+      )
+    }
+    this.#chainChecked = true
+  }
+
+  async #ask<Answer>(method: string, question: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await question()
+    } catch (error) {
+      if (this.#closing.signal.aborted) throw new ChainSourceError('closed', `${method}: closed`)
+      // Only texts that cannot hold the URL; the cause is left out as it does.
+      const text = describe(error).replaceAll(this.#url, 'the endpoint').slice(0, 500)
+      throw new ChainSourceError(isOutage(error) ? 'unreachable' : 'refused', `${method}: ${text}`)
+    }
+  }
+}
+
+function markOf(block: { number: `0x${string}` | null; hash: `0x${string}` | null }): BlockMark {
+  if (block.number === null || block.hash === null) {
+    throw new ChainSourceError('unreachable', 'eth_getBlockByNumber: the block has no number or hash')
+  }
+  return { number: Number(block.number), hash: block.hash.toLowerCase() }
+}
+
+/**
+ * Providers refuse big questions in many words (-32005, -32602, -32000, HTTP 400, 413, silence), so every
+ * answer that is an error counts as "ask for less", save those that say the question was not even read.
+ */
+function isOutage(error: unknown): boolean {
+  const failure = findCause(error, HttpRequestError)
+  if (failure) {
+    const cause = failure.cause as { name?: string } | undefined
+    if (cause?.name === 'TimeoutError') return false
+    return failure.status === undefined || [401, 403, 404, 429, 502, 503, 504].includes(failure.status)
+  }
+  return /rate.?limit|too many requests|requests per second/i.test(describe(error))
+}
+
+function describe(error: unknown): string {
+  const answer = findCause(error, RpcRequestError)
+  if (answer) return `${answer.details} (${answer.code})`
+  if (error instanceof BaseError) return [error.shortMessage, error.details].filter(Boolean).join(' ')
+  return error instanceof Error ? error.message : String(error)
+}
+
+function findCause<Kind extends Error>(
+  error: unknown,
+  kind: new (...args: never[]) => Kind,
+): Kind | undefined {
+  for (let next = error; next instanceof Error; next = next.cause) {
+    if (next instanceof kind) return next
+  }
+  return undefined
+}

@@ -1,0 +1,179 @@
+import { join } from 'node:path'
+import type { Envelope } from '@aleph-ts/protocol'
+import { type SubscriptionChangeData, TopicValidatorResult } from '@libp2p/gossipsub'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { CoreNodeContext } from '../context.ts'
+import type { Registry } from '../placement/registry.ts'
+import { Alive } from './alive.ts'
+import type { Announcement } from './announcement.ts'
+import { createHost, type P2pHost } from './host.ts'
+import { loadHostKey } from './host-key.ts'
+import { MessageJudge } from './message-judge.ts'
+import { PeerTable } from './peer-table.ts'
+import { Peering, parsePeerAddress } from './peering.ts'
+import { Publisher } from './publisher.ts'
+
+export type GossipContext = Pick<
+  CoreNodeContext,
+  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox'
+>
+
+/** A setting of the peer-to-peer network that cannot be used; the message names it. */
+export class GossipConfigError extends Error {
+  readonly code = 'invalid_config'
+}
+
+/** Messages handed to the inbox and not yet durable, above which further ones are left to catch-up. */
+const maxInFlight = 10_000
+
+/**
+ * The gossip door: spreads what our API accepted, checks and takes in what others spread, announces this node and
+ * keeps it connected (protocol 04 §2–6).
+ */
+export class Gossip {
+  readonly host: P2pHost
+  readonly peers: PeerTable
+  readonly #context: GossipContext
+  readonly #registry: Registry
+  readonly #judge = new MessageJudge()
+  readonly #publisher: Publisher
+  readonly #peering: Peering
+  readonly #alive: Alive
+  readonly #configuredPeers: ReadonlySet<string>
+  #httpUrl: string | undefined
+  #inFlight = 0
+
+  private constructor(context: GossipContext, registry: Registry, host: P2pHost, version: string) {
+    const { config, profile, pool, logger } = context
+    this.#context = context
+    this.#registry = registry
+    this.host = host
+    this.peers = new PeerTable(pool)
+    const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
+    this.#configuredPeers = new Set(configured.map(({ peerId }) => peerId))
+    const { pubsub } = host.services
+    this.#publisher = new Publisher({
+      pubsub,
+      topic: profile.topics.messages,
+      inbox: context.inbox,
+      judge: this.#judge,
+      logger,
+    })
+    this.#peering = new Peering({ host, peers: this.peers, configured, logger })
+    this.#alive = new Alive({
+      pubsub,
+      topic: profile.topics.alive,
+      peers: this.peers,
+      own: () => this.#ownAnnouncements(),
+      version,
+      isMember: (peerId) => this.isMember(peerId),
+      logger,
+    })
+  }
+
+  /**
+   * Prepares the host; nothing listens before {@link start}.
+   *
+   * @throws {GossipConfigError} when a configured peer is not a multiaddress with `/p2p/…`
+   * @throws {HostKeyError} when the stored host key is broken
+   */
+  static async create(context: GossipContext, registry: Registry, version: string): Promise<Gossip> {
+    const { config, profile } = context
+    const host = await createHost({
+      privateKey: await loadHostKey(join(config.dataDir, 'keys')),
+      listenHost: config.p2p.host,
+      listenPort: config.p2p.port,
+      topics: [profile.topics.messages, profile.topics.alive],
+    })
+    return new Gossip(context, registry, host, version)
+  }
+
+  /** Listens, subscribes and dials. `httpUrl`: where this node's own API answers, as others should call it. */
+  async start(httpUrl?: string): Promise<void> {
+    const { profile, events } = this.#context
+    const { pubsub } = this.host.services
+    this.#httpUrl = httpUrl
+    await this.host.start()
+    pubsub.topicValidators.set(profile.topics.messages, (peer, message) =>
+      this.#onMessage(peer.toString(), message.data),
+    )
+    pubsub.subscribe(profile.topics.messages)
+    pubsub.addEventListener('subscription-change', this.#onSubscription)
+    events.on('accepted', this.#onAccepted)
+    this.#registry.onChange(() => this.#alive.reconsiderStrangers())
+    this.#alive.start()
+    this.#peering.start()
+    await this.#publisher.resume()
+  }
+
+  async stop(): Promise<void> {
+    this.#context.events.off('accepted', this.#onAccepted)
+    this.host.services.pubsub.removeEventListener('subscription-change', this.#onSubscription)
+    this.#alive.stop()
+    await this.#peering.stop()
+    await this.#publisher.stop()
+    await this.host.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** Addresses others can dial, each ending with our peer id. */
+  get multiaddrs(): string[] {
+    return this.host.getMultiaddrs().map(String)
+  }
+
+  /** Whether a peer is configured by the operator or registered as a core node. */
+  isMember(peerId: string): boolean {
+    return this.#configuredPeers.has(peerId) || this.#registry.peerIds.has(peerId)
+  }
+
+  readonly #onAccepted = (envelopes: Envelope[]): void => this.#publisher.publish(envelopes)
+
+  readonly #onSubscription = (event: CustomEvent<SubscriptionChangeData>): void => {
+    const joined = event.detail.subscriptions.filter(({ subscribe }) => subscribe).map(({ topic }) => topic)
+    if (joined.includes(this.#context.profile.topics.messages)) this.#publisher.flush()
+    if (joined.includes(this.#context.profile.topics.alive)) this.#alive.greet()
+  }
+
+  /** Runs before a message is forwarded: what fails here is spread no further. */
+  #onMessage(peer: string, data: Uint8Array): TopicValidatorResult {
+    if (this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
+    const judgement = this.#judge.judge(data)
+    if (judgement.verdict !== 'accept') {
+      this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
+      return judgement.verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore
+    }
+    // Not awaited: forwarding does not wait for our disk.
+    void this.#handOver(judgement.envelope, peer)
+    return TopicValidatorResult.Accept
+  }
+
+  async #handOver(envelope: Envelope, peer: string): Promise<void> {
+    this.#inFlight += 1
+    try {
+      await this.#context.inbox.accept(envelope, { door: 'gossip', peer, verified: true })
+    } catch (error) {
+      this.#context.logger.warn({ err: error, hash: envelope.item_hash }, 'message left to catch-up')
+    } finally {
+      this.#inFlight -= 1
+    }
+  }
+
+  #ownAnnouncements(): Announcement[] {
+    const announcements = this.multiaddrs
+      .slice(0, 1)
+      .map((address): Announcement => ({ address, peer_type: 'P2P' }))
+    if (this.#httpUrl) announcements.push({ address: this.#httpUrl, peer_type: 'HTTP' })
+    return announcements
+  }
+}
+
+function parseConfiguredPeer(text: string): { peerId: string; address: Multiaddr } {
+  const peer = parsePeerAddress(text)
+  if (peer) return peer
+  throw new GossipConfigError(
+    `"${text}" (of ALEPH_CORE_P2P_PEERS or the profile's bootstrapPeers) is not a peer address; write it as /ip4/203.0.113.7/tcp/4025/p2p/<peer id>`,
+  )
+}

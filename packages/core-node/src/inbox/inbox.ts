@@ -1,0 +1,195 @@
+import {
+  classifyHash,
+  type Envelope,
+  type MessageStatus,
+  ProtocolError,
+  parseEnvelope,
+  parseInlineContent,
+  type StoreContent,
+  verifySignature,
+} from '@aleph-ts/protocol'
+import type pg from 'pg'
+import type { CoreEvents } from '../events.ts'
+import type { FileStore } from '../storage/file-store.ts'
+import { GroupCommit } from './group-commit.ts'
+import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
+
+/** The door a message came through. */
+export interface Origin {
+  door: 'api' | 'gossip' | 'catch-up' | 'chain'
+  /** Peer that handed it over. */
+  peer?: string
+  /** Transaction that carried it; a chain's word replaces the signature. */
+  txHash?: string
+  /** The door has checked format and signature already. */
+  verified?: boolean
+}
+
+export interface InboxResult {
+  itemHash: string
+  status: MessageStatus
+  errorCode?: number
+  details?: unknown
+}
+
+/** The inbox cannot take a message now; it was not acknowledged and may be sent again. */
+export class InboxUnavailableError extends Error {
+  readonly code = 'inbox_unavailable'
+}
+
+type Entry = { arrival: Arrival } | { refusal: Refusal }
+
+/** Messages written in one commit at most. */
+const largestGroup = 400
+
+/**
+ * The one entrance of the node: every door calls `accept`, and what is accepted is durable before the call returns
+ * (protocol 02 §2).
+ */
+export class Inbox {
+  readonly #pool: pg.Pool
+  readonly #events: CoreEvents
+  readonly #fileStore: FileStore
+  readonly #writer: GroupCommit<Entry, MessageStatus>
+  readonly #limit: number
+  readonly #onStored: (arrivals: Arrival[]) => void
+  #pending = 0
+
+  constructor(options: {
+    pool: pg.Pool
+    events: CoreEvents
+    fileStore: FileStore
+    /** Waiting messages above which further ones are turned away. */
+    pendingLimit: number
+    /** Called after each commit with the arrivals that are new. */
+    onStored: (arrivals: Arrival[]) => void
+  }) {
+    this.#pool = options.pool
+    this.#events = options.events
+    this.#fileStore = options.fileStore
+    this.#limit = options.pendingLimit
+    this.#onStored = options.onStored
+    this.#writer = new GroupCommit((entries) => this.#write(entries), largestGroup)
+  }
+
+  /** Counts what an earlier run left waiting. */
+  async start(): Promise<void> {
+    const { rows } = await this.#pool.query<{ count: number }>('select count(*)::int as count from pending_messages')
+    this.#pending = rows[0]?.count ?? 0
+  }
+
+  /** Messages acknowledged but not yet processed or refused. */
+  get pendingCount(): number {
+    return this.#pending
+  }
+
+  /** The pipeline reports how many pending rows it has settled. */
+  settled(count: number): void {
+    this.#pending = Math.max(0, this.#pending - count)
+  }
+
+  /**
+   * Takes one message in. Resolves after the commit with `pending` (new or waiting already), the status of a message
+   * known before, or `rejected` with the protocol's error when this copy can never be accepted.
+   *
+   * @param envelope the message as received: an object, or JSON text
+   * @throws {InboxUnavailableError} when it cannot be stored now
+   */
+  async accept(envelope: unknown, origin: Origin): Promise<InboxResult> {
+    const raw = typeof envelope === 'string' ? parseText(envelope) : envelope
+    if (raw instanceof ProtocolError) return this.#refuse(undefined, raw)
+    let arrival: Arrival
+    try {
+      arrival = check(raw, origin)
+    } catch (error) {
+      if (error instanceof ProtocolError) return this.#refuse(raw, error)
+      throw error
+    }
+    if (this.#pending >= this.#limit) {
+      throw new InboxUnavailableError(`${this.#pending} messages are waiting to be processed; try again later`)
+    }
+    arrival.fetched = await this.#isComplete(arrival)
+    const status = await this.#writer.add({ arrival })
+    return { itemHash: arrival.envelope.item_hash, status }
+  }
+
+  /** Messages of our API door that gossip has not confirmed as spread, oldest first. */
+  async unannounced(limit: number): Promise<Envelope[]> {
+    const columns = 'item_hash, type, chain, sender, signature, item_type, item_content, time, channel'
+    const { rows } = await this.#pool.query<Envelope>(
+      `select ${columns} from (
+         select ${columns}, reception_time from pending_messages where item_hash in (select item_hash from unannounced_messages)
+         union all
+         select ${columns}, reception_time from messages where item_hash in (select item_hash from unannounced_messages)
+       ) waiting order by reception_time limit $1`,
+      [limit],
+    )
+    return rows
+  }
+
+  /** Remembers that these messages were spread. */
+  async markAnnounced(itemHashes: string[]): Promise<void> {
+    await this.#pool.query('delete from unannounced_messages where item_hash = any($1)', [itemHashes])
+  }
+
+  /** What the message names besides itself is here already, so that it can skip the fetch stage. */
+  async #isComplete({ envelope, parsed }: Arrival): Promise<boolean> {
+    if (envelope.item_type !== 'inline') return false
+    if (envelope.type !== 'STORE') return true
+    return this.#fileStore.has((parsed!.content as StoreContent).item_hash)
+  }
+
+  async #refuse(raw: unknown, error: ProtocolError): Promise<InboxResult> {
+    const { errorCode, details } = error
+    const itemHash = (raw as { item_hash?: unknown } | null | undefined)?.item_hash
+    if (typeof itemHash !== 'string' || classifyHash(itemHash) === null) {
+      return { itemHash: '', status: 'rejected', errorCode, details }
+    }
+    await this.#writer.add({ refusal: { itemHash, message: raw, errorCode, details } })
+    return { itemHash, status: 'rejected', errorCode, details }
+  }
+
+  async #write(entries: Entry[]): Promise<MessageStatus[]> {
+    const arrivals = entries.flatMap((entry) => ('arrival' in entry ? [entry.arrival] : []))
+    const refusals = entries.flatMap((entry) => ('refusal' in entry ? [entry.refusal] : []))
+    let known: Map<string, MessageStatus>
+    try {
+      known = await storeArrivals(this.#pool, arrivals, refusals)
+    } catch (error) {
+      throw new InboxUnavailableError('The message could not be stored; try again later', { cause: error })
+    }
+    const stored = arrivals.filter((arrival) => arrival.id !== undefined)
+    this.#pending += stored.length
+    if (stored.length > 0) this.#onStored(stored)
+    const ours = stored.filter((arrival) => arrival.origin.door === 'api')
+    if (ours.length > 0) this.#events.emit('accepted', ours.map((arrival) => arrival.envelope))
+    return entries.map((entry) =>
+      'arrival' in entry ? (known.get(entry.arrival.envelope.item_hash) ?? 'pending') : 'rejected',
+    )
+  }
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    const reason = 'message: not JSON'
+    return new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
+  }
+}
+
+/** Format, content and signature (protocol 02 §2 and F1); throws the protocol's error. */
+function check(raw: unknown, origin: Origin): Arrival {
+  const envelope = parseEnvelope(raw)
+  const vouched = origin.door === 'chain'
+  if (!vouched && envelope.signature === null) throw signatureError('Missing signature')
+  const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
+  if (!vouched && !origin.verified && !verifySignature(envelope)) {
+    throw signatureError('The signature is not of the sender')
+  }
+  return { envelope, parsed, origin, fetched: false }
+}
+
+function signatureError(reason: string): ProtocolError {
+  return new ProtocolError('INVALID_SIGNATURE', { message: reason, errors: [reason] })
+}

@@ -1,0 +1,56 @@
+import type { ContentOf, CostRow, Envelope, MessageType, ParsedContent, ProtocolError } from '@aleph-ts/protocol'
+
+/** A pending message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
+export interface Candidate {
+  /** Row of `pending_messages`. */
+  id: bigint
+  envelope: Envelope
+  receptionTime: Date
+  retries: number
+  /** Set by `check`, unless the inbox has parsed it already. */
+  parsed?: ParsedContent
+  /** Set by `check` for content that was fetched: its text and its length in bytes. */
+  fetchedContent?: { text: string; bytes: number }
+  /** A fact of the first kind stops the message for this batch, and most of them for good. */
+  outcome?: Outcome
+  /** Set by `resolve`: the files that a VM's references lead to, by `referenceKey`. */
+  files?: Map<string, { hash: string; size: number }>
+  /** Set by `resolve`: everything a FORGET removes. */
+  targets?: string[]
+  /** Set by `price`. */
+  costs?: CostRow[]
+  /** Set by `apply`: position in the node's log. */
+  seq?: bigint
+}
+
+export type Outcome =
+  | { kind: 'failed'; error: ProtocolError; waitsFor?: string[]; refetch?: boolean }
+  /** The state holds this message already, or it was forgotten: this copy is dropped. */
+  | { kind: 'duplicate' }
+  /** Another copy of the same message goes first; this one is looked at in the next batch. */
+  | { kind: 'deferred' }
+
+/** Candidates that no step has stopped. */
+export function alive(candidates: Candidate[]): Candidate[] {
+  return candidates.filter((candidate) => candidate.outcome === undefined)
+}
+
+/** Stops a candidate with a protocol error; `waitsFor` names hashes whose arrival may cure it. */
+export function fail(candidate: Candidate, error: ProtocolError, waitsFor?: string[]): void {
+  candidate.outcome = { kind: 'failed', error, waitsFor }
+}
+
+/** The owner of what the message makes: `content.address`. */
+export function ownerOf(candidate: Candidate): string {
+  return candidate.parsed!.content.address
+}
+
+/** The content of a candidate whose type is known. */
+export function contentOf<T extends MessageType>(candidate: Candidate, _type: T): ContentOf<T> {
+  return candidate.parsed!.content as ContentOf<T>
+}
+
+export function isOfType(candidate: Candidate, ...types: MessageType[]): boolean {
+  return types.includes(candidate.envelope.type)
+}
+

@@ -1,0 +1,58 @@
+import { ProtocolError, parseFetchedContent, parseInlineContent } from '@aleph-ts/protocol'
+import type { FileStore } from '../storage/file-store.ts'
+import { alive, type Candidate, fail } from './candidate.ts'
+
+/** Largest content of a non-inline message, bytes. */
+const largestContent = 10 * 1024 * 1024
+
+/**
+ * First step: gives every candidate its parsed content (protocol 02 F2). Format and signature of the envelope were
+ * checked at the door; inline contents usually come parsed from there.
+ */
+export async function check(candidates: Candidate[], fileStore: FileStore): Promise<void> {
+  for (const candidate of alive(candidates)) {
+    if (candidate.parsed) continue
+    try {
+      await parse(candidate, fileStore)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      fail(candidate, error)
+    }
+  }
+}
+
+async function parse(candidate: Candidate, fileStore: FileStore): Promise<void> {
+  const { envelope } = candidate
+  if (envelope.item_type === 'inline') {
+    candidate.parsed = parseInlineContent(envelope)
+    return
+  }
+  const size = await fileStore.size(envelope.item_hash)
+  if (size !== undefined && size > largestContent) {
+    const reason = `content: larger than ${largestContent} bytes`
+    throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
+  }
+  const bytes = await fileStore.readBytes(envelope.item_hash)
+  if (bytes === undefined) {
+    candidate.outcome = { kind: 'failed', error: contentUnavailable(envelope.item_hash), refetch: true }
+    return
+  }
+  const parsed = parseFetchedContent(envelope, decodeUtf8(bytes))
+  candidate.parsed = parsed
+  candidate.fetchedContent = { text: JSON.stringify(parsed.raw), bytes: bytes.byteLength }
+}
+
+export function contentUnavailable(hash: string): ProtocolError {
+  return new ProtocolError('CONTENT_UNAVAILABLE', {
+    errors: [`File not found: ${hash} (could not fetch message content)`],
+  })
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    const reason = 'content: not valid UTF-8'
+    throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
+  }
+}

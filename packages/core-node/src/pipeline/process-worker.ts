@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { MessageType } from '@aleph-ts/protocol'
+import { isDatabaseAway } from '../database/pool.ts'
+import type { CoreEvents } from '../events.ts'
+import type { Inbox } from '../inbox/inbox.ts'
+import type { Arrival } from '../inbox/store-arrivals.ts'
+import { claimDue, loadEnvelopes, loadWaitedFor, untilNextDue } from '../state/pending.ts'
+import { type Candidate, ownerOf } from './candidate.ts'
+import { type BatchResult, type ProcessingTools, processBatch } from './process-batch.ts'
+import { Signal } from './signal.ts'
+
+/** Messages applied in one transaction at most. */
+const largestBatch = 200
+/** Parsed arrivals kept in memory for the worker; the rest is read back from the inbox. */
+const mostRemembered = 10_000
+/** The worker looks by itself this often, whatever its wake-ups say. */
+const longestSleepMs = 5_000
+
+/**
+ * Turns fetched pending messages into state, one batch after another (protocol 02 §3.2). It alone writes the state, so
+ * that `seq` is the order in which this node processed its messages.
+ */
+export class ProcessWorker {
+  readonly #tools: ProcessingTools
+  readonly #events: CoreEvents
+  readonly #inbox: () => Inbox
+  readonly #onRefetch: () => void
+  readonly #refreshBalances: () => Promise<void>
+  readonly #signal = new Signal()
+  readonly #arrivals = new Map<bigint, Arrival>()
+  #nextSeq = 1n
+  #loop: Promise<void> | undefined
+  #stopping = false
+
+  constructor(options: {
+    tools: ProcessingTools
+    events: CoreEvents
+    inbox: () => Inbox
+    /** Called when messages went back to the fetch stage. */
+    onRefetch: () => void
+    /** Brings balances up to date with the chain; a message is not refused for a balance that is merely stale. */
+    refreshBalances?: () => Promise<void>
+  }) {
+    this.#tools = options.tools
+    this.#events = options.events
+    this.#inbox = options.inbox
+    this.#onRefetch = options.onRefetch
+    this.#refreshBalances = options.refreshBalances ?? (async () => {})
+  }
+
+  async start(): Promise<void> {
+    const { pool, waitedFor } = this.#tools
+    const { rows } = await pool.query<{ next: bigint }>('select coalesce(max(seq), 0) + 1 as next from messages')
+    this.#nextSeq = rows[0]!.next
+    for (const hash of await loadWaitedFor(pool)) waitedFor.add(hash)
+    this.#stopping = false
+    this.#loop = this.#run()
+  }
+
+  /** Resolves when the batch at hand is finished. */
+  async stop(): Promise<void> {
+    this.#stopping = true
+    this.#signal.give()
+    await this.#loop
+  }
+
+  /** New messages are in the inbox; `arrivals` saves reading and parsing them again. */
+  wake(arrivals: Arrival[] = []): void {
+    for (const arrival of arrivals) {
+      if (this.#arrivals.size >= mostRemembered) break
+      if (arrival.fetched && arrival.id !== undefined) this.#arrivals.set(arrival.id, arrival)
+    }
+    this.#signal.give()
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping) {
+      try {
+        const candidates = await this.#claim()
+        if (candidates.length > 0) await this.#process(candidates)
+        else await this.#signal.wait(await this.#idleTime())
+      } catch (error) {
+        const away = isDatabaseAway(error)
+        this.#tools.logger[away ? 'warn' : 'error']({ err: error }, 'processing is interrupted; trying again')
+        // Whether the last commit went through is unknown: the database says where the log ends.
+        await this.#reload().catch(() => {})
+        await sleep(away ? 250 : 1000)
+      }
+    }
+  }
+
+  async #claim(): Promise<Candidate[]> {
+    const { pool } = this.#tools
+    const due = await claimDue(pool, { fetched: true, limit: largestBatch })
+    const unknown = due.filter(({ id }) => !this.#arrivals.has(id)).map(({ id }) => id)
+    const envelopes = unknown.length > 0 ? await loadEnvelopes(pool, unknown) : new Map()
+    return due.flatMap(({ id, retries, receptionTime }) => {
+      const arrival = this.#arrivals.get(id)
+      this.#arrivals.delete(id)
+      const envelope = arrival?.envelope ?? envelopes.get(id)
+      return envelope ? [{ id, envelope, receptionTime, retries, parsed: arrival?.parsed }] : []
+    })
+  }
+
+  async #process(candidates: Candidate[]): Promise<void> {
+    const result = await processBatch(candidates, this.#nextSeq, this.#tools)
+    this.#nextSeq += BigInt(result.processed.length)
+    this.#inbox().settled(result.settled)
+    if (result.retried.some((retry) => retry.refetch)) this.#onRefetch()
+    this.#announce(result)
+  }
+
+  #announce({ processed, rejected, retried, forgotten }: BatchResult): void {
+    const events = this.#events
+    if (processed.length > 0) events.emit('processed', processed.map(describe))
+    if (forgotten.length > 0) events.emit('forgotten', forgotten)
+    if (rejected.length > 0) {
+      events.emit(
+        'rejected',
+        rejected.map(({ candidate, errorCode, details }) => ({
+          item_hash: candidate.envelope.item_hash,
+          errorCode,
+          details,
+        })),
+      )
+    }
+    if (retried.length > 0) {
+      events.emit(
+        'retry',
+        retried.map(({ candidate, errorCode, at }) => ({
+          item_hash: candidate.envelope.item_hash,
+          errorCode,
+          nextAttempt: at,
+        })),
+      )
+    }
+  }
+
+  async #idleTime(): Promise<number> {
+    return Math.min(longestSleepMs, (await untilNextDue(this.#tools.pool, { fetched: true })) ?? longestSleepMs)
+  }
+
+  async #reload(): Promise<void> {
+    const { rows } = await this.#tools.pool.query<{ next: bigint }>(
+      'select coalesce(max(seq), 0) + 1 as next from messages',
+    )
+    this.#nextSeq = rows[0]!.next
+    await this.#inbox().start()
+  }
+}
+
+function describe(candidate: Candidate) {
+  const { envelope } = candidate
+  return {
+    item_hash: envelope.item_hash,
+    type: envelope.type as MessageType,
+    content: candidate.parsed!.content,
+    sender: envelope.sender,
+    owner: ownerOf(candidate),
+    channel: envelope.channel,
+    seq: candidate.seq!,
+  }
+}

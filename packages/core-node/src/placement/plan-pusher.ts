@@ -1,0 +1,153 @@
+import { signAllocationRequest } from '@aleph-ts/protocol'
+import type { CoreNodeContext } from '../context.ts'
+import type { WorkloadKind } from './workloads.ts'
+
+/** Everything one compute node has to run, as it is sent (protocol 06 §7.4). */
+export interface NodePlan {
+  persistent_vms: string[]
+  instances: string[]
+  on_demand_vms: string[]
+  v_programs: string[]
+}
+
+/** The list of a plan each kind of workload goes into. */
+export const planListOf = {
+  persistent_program: 'persistent_vms',
+  instance: 'instances',
+  on_demand_program: 'on_demand_vms',
+  v_program: 'v_programs',
+} as const satisfies Record<WorkloadKind, keyof NodePlan>
+
+export interface PlanPusherOptions {
+  operatorKey: CoreNodeContext['operatorKey']
+  logger: CoreNodeContext['logger']
+  refreshMs?: number
+  firstRetryMs?: number
+  lastRetryMs?: number
+  /** A compute node may boot VMs before it answers. */
+  answerMs?: number
+}
+
+interface Target {
+  url: string
+  body: string
+  /** The body has changed since the last push began. */
+  changed: boolean
+  pushing: Promise<void> | undefined
+  retryMs: number
+  lastIssuedAt: number
+  timer: NodeJS.Timeout | undefined
+}
+
+const path = '/control/allocations'
+const maxReasonCharacters = 500
+
+/**
+ * Sends each compute node its whole plan with a signed request (protocol 05 §4.4, 06 §7.4): at once when it changes,
+ * every minute as a refresh, and after a failure with growing pauses.
+ */
+export class PlanPusher {
+  readonly #options: PlanPusherOptions
+  readonly #targets = new Map<string, Target>()
+  readonly #stopped = new AbortController()
+
+  constructor(options: PlanPusherOptions) {
+    this.#options = options
+  }
+
+  /** Sets the plans of all compute nodes by their base URL; nodes left out are not told anything any more. */
+  setPlans(plans: Map<string, NodePlan>): void {
+    if (this.#stopped.signal.aborted) return
+    for (const [url, target] of this.#targets) {
+      if (plans.has(url)) continue
+      clearTimeout(target.timer)
+      this.#targets.delete(url)
+    }
+    for (const [url, plan] of plans) {
+      const body = JSON.stringify(plan)
+      const target = this.#targets.get(url) ?? newTarget(url)
+      if (target.body === body) continue
+      this.#targets.set(url, target)
+      target.body = body
+      target.changed = true
+      this.#pushIn(target, 0)
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('this node is stopping'))
+    const targets = [...this.#targets.values()]
+    for (const target of targets) clearTimeout(target.timer)
+    this.#targets.clear()
+    await Promise.all(targets.map((target) => target.pushing))
+  }
+
+  #pushIn(target: Target, delayMs: number): void {
+    // A push under way looks at `changed` when it ends.
+    if (target.pushing) return
+    clearTimeout(target.timer)
+    target.timer = setTimeout(() => {
+      target.pushing = this.#push(target).then((delivered) => {
+        target.pushing = undefined
+        if (this.#targets.get(target.url) === target) this.#pushIn(target, this.#pause(target, delivered))
+      })
+    }, delayMs)
+  }
+
+  #pause(target: Target, delivered: boolean): number {
+    const { refreshMs = 60_000, firstRetryMs = 5_000, lastRetryMs = 300_000 } = this.#options
+    if (delivered) {
+      target.retryMs = 0
+      return target.changed ? 0 : refreshMs
+    }
+    target.retryMs = Math.min(lastRetryMs, target.retryMs === 0 ? firstRetryMs : target.retryMs * 2)
+    return target.retryMs
+  }
+
+  /** @returns whether the compute node took the plan; VMs of it that failed there are its own to retry */
+  async #push(target: Target): Promise<boolean> {
+    const { operatorKey, logger, answerMs = 180_000 } = this.#options
+    const body = Buffer.from(target.body)
+    target.changed = false
+    // The receiver refuses a request it has seen: equal plans need different times of issue.
+    target.lastIssuedAt = Math.max(Math.floor(Date.now() / 1000), target.lastIssuedAt + 1)
+    const { privateKey } = operatorKey
+    try {
+      const endpoint = new URL(path, target.url)
+      const response = await fetch(endpoint, {
+        method: 'POST',
+        body,
+        headers: {
+          'content-type': 'application/json',
+          authorization: signAllocationRequest({
+            method: 'POST',
+            path,
+            body,
+            iat: target.lastIssuedAt,
+            privateKey,
+          }),
+        },
+        redirect: 'error',
+        signal: AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(answerMs)]),
+      })
+      const answer = (await response.text()).slice(0, maxReasonCharacters)
+      if (response.ok) {
+        if (response.status === 207)
+          logger.warn({ node: target.url, answer }, 'a compute node could not start all VMs')
+        return true
+      }
+      logger.warn({ node: target.url, status: response.status, answer }, 'a compute node refused its plan')
+    } catch (error) {
+      if (this.#stopped.signal.aborted) return false
+      logger.warn(
+        { node: target.url, reason: (error as Error).message },
+        'a compute node could not be told its plan',
+      )
+    }
+    return false
+  }
+}
+
+function newTarget(url: string): Target {
+  return { url, body: '', changed: false, pushing: undefined, retryMs: 0, lastIssuedAt: 0, timer: undefined }
+}

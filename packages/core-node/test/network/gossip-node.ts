@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { devnetProfile, type Envelope } from '@aleph-ts/protocol'
+import { pino } from 'pino'
+import { type CoreNodeConfig, defaultLimits } from '../../src/config.ts'
+import { CoreEvents } from '../../src/events.ts'
+import { Gossip, type GossipContext } from '../../src/gossip/gossip.ts'
+import type { Origin } from '../../src/inbox/inbox.ts'
+import { Registry } from '../../src/placement/registry.ts'
+
+/** A real gossip door on loopback, with an inbox that only remembers what it was given. */
+export class GossipNode {
+  readonly gossip: Gossip
+  readonly events: CoreEvents
+  readonly received: { envelope: Envelope; origin: Origin }[]
+  readonly announced: string[]
+  /** What the peer table was told, as rows of peer id, type, address. */
+  readonly savedPeers: string[][]
+  readonly #dataDir: string
+
+  private constructor(
+    gossip: Gossip,
+    events: CoreEvents,
+    record: Pick<GossipNode, 'received' | 'announced' | 'savedPeers'>,
+    dataDir: string,
+  ) {
+    this.gossip = gossip
+    this.events = events
+    this.received = record.received
+    this.announced = record.announced
+    this.savedPeers = record.savedPeers
+    this.#dataDir = dataDir
+  }
+
+  static async start(options: { peers?: string[]; unannounced?: Envelope[] } = {}): Promise<GossipNode> {
+    const dataDir = await mkdtemp(join(tmpdir(), 'aleph-gossip-'))
+    const events = new CoreEvents()
+    const logger = pino({ level: 'silent' })
+    const record: Pick<GossipNode, 'received' | 'announced' | 'savedPeers'> = {
+      received: [],
+      announced: [],
+      savedPeers: [],
+    }
+    const pool = {
+      async query(sql: string, values: string[]) {
+        if (sql.includes('insert into peers')) record.savedPeers.push(values)
+        return { rows: [] }
+      },
+    } as unknown as GossipContext['pool']
+    const inbox = {
+      async accept(envelope: Envelope, origin: Origin) {
+        record.received.push({ envelope, origin })
+        return { itemHash: envelope.item_hash, status: 'pending' }
+      },
+      unannounced: async () => options.unannounced ?? [],
+      markAnnounced: async (hashes: string[]) => void record.announced.push(...hashes),
+    } as unknown as GossipContext['inbox']
+    const config: CoreNodeConfig = {
+      dataDir,
+      http: { host: '127.0.0.1', port: 0 },
+      p2p: { host: '127.0.0.1', port: 0, peers: options.peers ?? [] },
+      profile: devnetProfile,
+      privateKeyFile: join(dataDir, 'operator.key'),
+      logLevel: 'silent',
+      limits: defaultLimits,
+      maxRetries: 10,
+    }
+    const registry = new Registry({ profile: devnetProfile, pool, events, logger })
+    const context = { config, profile: devnetProfile, pool, logger, events, inbox }
+    const gossip = await Gossip.create(context, registry, 'test')
+    await gossip.start('http://127.0.0.1:4024')
+    return new GossipNode(gossip, events, record, dataDir)
+  }
+
+  /** Hashes of the received messages. */
+  get hashes(): string[] {
+    return this.received.map(({ envelope }) => envelope.item_hash)
+  }
+
+  async stop(): Promise<void> {
+    await this.gossip.stop()
+    await rm(this.#dataDir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,111 @@
+import { devnetProfile } from '@aleph-ts/protocol'
+import { afterEach, expect, test, vi } from 'vitest'
+import { encodePayload } from '../../src/gossip/payload.ts'
+import { GossipNode } from './gossip-node.ts'
+import { createWallet, signPost } from './signed-messages.ts'
+
+const wallet = createWallet()
+const topic = devnetProfile.topics.messages
+const patience = { timeout: 15_000, interval: 20 }
+const nodes: GossipNode[] = []
+
+afterEach(async () => {
+  await Promise.all(nodes.splice(0).map((node) => node.stop()))
+})
+
+async function startNode(options?: Parameters<typeof GossipNode.start>[0]): Promise<GossipNode> {
+  const node = await GossipNode.start(options)
+  nodes.push(node)
+  return node
+}
+
+/** Nodes in a row, each connected only to the one before. */
+async function startLine(length: number): Promise<GossipNode[]> {
+  const line = [await startNode()]
+  while (line.length < length) line.push(await startNode({ peers: line.at(-1)!.gossip.multiaddrs }))
+  await vi.waitFor(() => {
+    for (const [index, node] of line.entries()) {
+      const neighbours = index === 0 || index === length - 1 ? 1 : 2
+      expect(node.gossip.host.services.pubsub.getSubscribers(topic)).toHaveLength(neighbours)
+    }
+  }, patience)
+  return line
+}
+
+test('a message accepted by one node reaches every other node once, already verified', async () => {
+  const [first, second, third] = await startLine(3)
+  const message = signPost(wallet, 'hello')
+  first!.events.emit('accepted', [message])
+  await vi.waitFor(() => expect(third!.hashes).toEqual([message.item_hash]), patience)
+  expect(second!.hashes).toEqual([message.item_hash])
+  expect(third!.received[0]!.envelope).toEqual(message)
+  expect(third!.received[0]!.origin).toMatchObject({ door: 'gossip', verified: true })
+  expect(first!.received).toEqual([])
+  await vi.waitFor(() => expect(first!.announced).toEqual([message.item_hash]), patience)
+})
+
+test('a message with a forged signature, a wrong hash or no JSON at all is not forwarded', async () => {
+  const [first, second, third] = await startLine(3)
+  const { pubsub } = first!.gossip.host.services
+  const genuine = signPost(wallet, 'genuine')
+  const forged = { ...signPost(createWallet(), 'forged'), sender: wallet.address }
+  const altered = { ...genuine, item_content: genuine.item_content!.replace('genuine', 'altered') }
+  await pubsub.publish(topic, encodePayload(forged))
+  await pubsub.publish(topic, encodePayload(altered))
+  await pubsub.publish(topic, new TextEncoder().encode('{"item_hash":'))
+  await pubsub.publish(topic, encodePayload(genuine))
+  await vi.waitFor(() => expect(third!.hashes).toEqual([genuine.item_hash]), patience)
+  expect(second!.hashes).toEqual([genuine.item_hash])
+})
+
+test('the same message written as other bytes is not spread a second time', async () => {
+  const [first, second, third] = await startLine(3)
+  const { pubsub } = first!.gossip.host.services
+  const [message, marker] = [signPost(wallet, 'once'), signPost(wallet, 'marker')]
+  await pubsub.publish(topic, encodePayload(message))
+  await pubsub.publish(topic, new TextEncoder().encode(JSON.stringify({ padding: 1, ...message })))
+  await pubsub.publish(topic, encodePayload(marker))
+  await vi.waitFor(() => expect(third!.hashes).toContain(marker.item_hash), patience)
+  expect(second!.hashes).toEqual([message.item_hash, marker.item_hash])
+})
+
+test('messages accepted while a node is alone, or announced by no earlier run, reach the first peer', async () => {
+  const [left, fresh] = [signPost(wallet, 'left over'), signPost(wallet, 'fresh')]
+  const lonely = await startNode({ unannounced: [left] })
+  lonely.events.emit('accepted', [fresh])
+  expect(lonely.announced).toEqual([])
+  const peer = await startNode({ peers: lonely.gossip.multiaddrs })
+  await vi.waitFor(() => expect(peer.hashes.toSorted()).toEqual([left.item_hash, fresh.item_hash].toSorted()), patience)
+  await vi.waitFor(() => expect(lonely.announced).toHaveLength(2), patience)
+})
+
+test('a node that was restarted is found again by its peers', async () => {
+  const first = await startNode()
+  const second = await startNode({ peers: first.gossip.multiaddrs })
+  await vi.waitFor(() => expect(second.gossip.host.getPeers()).toHaveLength(1), patience)
+  await second.gossip.host.hangUp(first.gossip.host.peerId)
+  const message = signPost(wallet, 'after reconnecting')
+  await vi.waitFor(() => expect(second.gossip.host.services.pubsub.getSubscribers(topic)).toHaveLength(1), {
+    ...patience,
+    timeout: 30_000,
+  })
+  first.events.emit('accepted', [message])
+  await vi.waitFor(() => expect(second.hashes).toEqual([message.item_hash]), patience)
+})
+
+test('nodes learn from announcements where the peers they trust answer', async () => {
+  const [first, second] = await startLine(2)
+  const firstId = first!.gossip.host.peerId.toString()
+  await vi.waitFor(
+    () =>
+      expect(second!.savedPeers).toEqual(
+        expect.arrayContaining([
+          [firstId, 'HTTP', 'http://127.0.0.1:4024'],
+          [firstId, 'P2P', first!.gossip.multiaddrs[0]],
+        ]),
+      ),
+    patience,
+  )
+  // The first node was not told to trust the second.
+  expect(first!.savedPeers).toEqual([])
+})

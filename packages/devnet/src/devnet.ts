@@ -1,0 +1,328 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { transferAleph } from '@aleph-ts/contracts'
+import { buildGuestImages } from '@aleph-ts/guest'
+import { AlephClient, EthereumAccount } from '@aleph-ts/sdk'
+import { type ComputeNodeProcess, computeNodeProcess } from './compute-node-process.ts'
+import { type CoreNodeProcess, type CoreNodeReady, coreNodeProcess } from './core-node-process.ts'
+import { type DevnetChain, startChain } from './network/chain.ts'
+import { networkAuthority, playAccounts } from './network/funding.ts'
+import { type NetworkFile, removeNetworkFile, writeNetworkFile } from './network/network-file.ts'
+import { type Operator, operatorOf } from './network/operators.ts'
+import { busyPort, findFreeBase, type Ports, portsFrom } from './network/ports.ts'
+import {
+  type ComputeNodeEntry,
+  type CoreNodeEntry,
+  corechannelContent,
+  registerNode,
+} from './network/registry.ts'
+import { remembered } from './network/remembered.ts'
+import { publishRuntimes } from './network/runtimes.ts'
+import { DataDirLock } from './process/data-dir-lock.ts'
+import { endLeftOverProcesses, forgetProcesses, recordProcesses } from './process/left-over-processes.ts'
+import type { Progress } from './progress.ts'
+
+export interface DevnetConfig {
+  dataDir: string
+  coreNodes: number
+  computeNodes: number
+  portBase?: number | undefined
+  /** Where guest images are built and kept, for all networks of this machine. */
+  guestCacheDir: string
+  /** Seconds an on-demand program stays up without a request. */
+  reuseTimeoutSeconds?: number
+  progress: Progress
+}
+
+interface RunningCoreNode {
+  process: CoreNodeProcess
+  ready: CoreNodeReady
+  operator: Operator
+}
+
+/**
+ * A whole network on this machine: a chain, core nodes gossiping with each other, compute nodes linked to
+ * them. State lives in the data dir; starting again on it continues.
+ *
+ *     await using devnet = await Devnet.create({ dataDir, coreNodes: 3, computeNodes: 2, … })
+ *     const network = await devnet.start()
+ */
+export class Devnet {
+  readonly #config: DevnetConfig
+  readonly #lock: DataDirLock
+  readonly #ports: Ports
+  #chain: DevnetChain | undefined
+  #network: NetworkFile | undefined
+  /** Core nodes that serve, in order. */
+  readonly coreNodes: RunningCoreNode[] = []
+  readonly #coreServices: CoreNodeProcess[] = []
+  readonly #computeServices: ComputeNodeProcess[] = []
+
+  private constructor(config: DevnetConfig, lock: DataDirLock, ports: Ports) {
+    this.#config = config
+    this.#lock = lock
+    this.#ports = ports
+  }
+
+  /** Takes the data dir, ends what a killed network left running there, and settles on ports. */
+  static async create(config: DevnetConfig): Promise<Devnet> {
+    const lock = DataDirLock.acquire(config.dataDir)
+    try {
+      const ended = await endLeftOverProcesses(config.dataDir)
+      if (ended > 0) config.progress.note(`ended ${ended} processes an earlier network had left running`)
+      return new Devnet(config, lock, portsFrom(await settlePortBase(config)))
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  }
+
+  get network(): NetworkFile {
+    if (this.#network === undefined) throw new Error('start() the network first')
+    return this.#network
+  }
+
+  /** The chain and the contracts on it. */
+  get chain(): DevnetChain {
+    if (this.#chain === undefined) throw new Error('start() the network first')
+    return this.#chain
+  }
+
+  /** The processes of the network by name: `core-1`, `compute-2`. */
+  get services(): ReadonlyMap<string, { pid: number | undefined }> {
+    return new Map(
+      [...this.#coreServices, ...this.#computeServices].map((service) => [service.name, service]),
+    )
+  }
+
+  /** Stops everything, even what is only starting, in the opposite order. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#computeServices.map((service) => service.stop()))
+    await Promise.all(this.#coreServices.map((service) => service.stop()))
+    await this.#chain?.chain.stop()
+    removeNetworkFile(this.#config.dataDir)
+    forgetProcesses(this.#config.dataDir)
+    this.#lock.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** A client of the `index`-th core node that signs as `account`. */
+  client(index: number, account?: EthereumAccount): AlephClient {
+    const { url } = this.coreNodes[index]!.ready
+    return new AlephClient({ apiUrl: url, ...(account ? { account } : {}) })
+  }
+
+  /** Brings everything up; resolves when every node serves. After a failure, `stop()` cleans up. */
+  async start(): Promise<NetworkFile> {
+    const { progress, dataDir } = this.#config
+    const images = await progress.step('Guest images: kernel, agent and runtimes', (note) =>
+      buildGuestImages({ cacheDir: this.#config.guestCacheDir, onProgress: note }),
+    )
+    this.#chain = await progress.step('EVM chain with the ALEPH token', () =>
+      startChain(dataDir, this.#ports.chain, progress.note),
+    )
+    await progress.step('Accounts funded', () => this.#fundAccounts())
+    await progress.step(`${this.#config.coreNodes} core nodes`, () => this.#startCoreNodes())
+    const authority = this.client(0, EthereumAccount.fromPrivateKey(networkAuthority.privateKey))
+    const entries = await progress.step('Nodes registered and linked', () => this.#register(authority))
+    const runtimes = await progress.step('Runtimes published', (note) =>
+      publishRuntimes(authority, images, join(dataDir, 'runtimes.json'), note),
+    )
+    await progress.step(`${this.#config.computeNodes} compute nodes`, () => this.#startComputeNodes(entries))
+    this.#network = this.#describe(entries, runtimes)
+    writeNetworkFile(dataDir, this.#network)
+    return this.#network
+  }
+
+  async #fundAccounts(): Promise<void> {
+    const { chain, contracts } = this.chain
+    await remembered(join(this.#config.dataDir, 'chain', 'funded.json'), contracts.token, async () => {
+      const { transactionHash } = await transferAleph({
+        rpcUrl: chain.rpcUrl,
+        privateKey: networkAuthority.privateKey,
+        token: contracts.token,
+        payments: playAccounts.map(({ address, aleph }) => ({ to: address, aleph })),
+      })
+      await chain.save()
+      return transactionHash
+    })
+  }
+
+  /** The first node alone, so that the others know whom to dial; then all the others at once. */
+  async #startCoreNodes(): Promise<void> {
+    const profile = this.#writeProfile()
+    const first = await this.#startCoreNode(0, profile, [])
+    this.coreNodes.push(first)
+    const others = Array.from({ length: this.#config.coreNodes - 1 }, (_, i) =>
+      this.#startCoreNode(i + 1, profile, first.ready.multiaddrs),
+    )
+    this.coreNodes.push(...(await Promise.all(others)))
+  }
+
+  async #startCoreNode(index: number, profile: string, peers: string[]): Promise<RunningCoreNode> {
+    const name = `core-${index + 1}`
+    const dataDir = join(this.#config.dataDir, name)
+    const operator = operatorOf(dataDir)
+    const process = coreNodeProcess({
+      name,
+      dataDir,
+      logFile: join(this.#config.dataDir, 'logs', `${name}.log`),
+      httpPort: this.#ports.coreHttp(index),
+      p2pPort: this.#ports.coreP2p(index),
+      peers,
+      profile,
+      ethereumRpc: this.chain.chain.rpcUrl,
+      operatorKeyFile: operator.keyFile,
+    })
+    this.#coreServices.push(process)
+    this.#watch(process)
+    const ready = await process.start()
+    this.#recordProcesses()
+    return { process, ready, operator }
+  }
+
+  async #register(authority: AlephClient): Promise<{ core: CoreNodeEntry[]; compute: ComputeNodeEntry[] }> {
+    const file = join(this.#config.dataDir, 'registry.json')
+    const core: CoreNodeEntry[] = []
+    for (const [index, { ready, operator, process }] of this.coreNodes.entries()) {
+      const client = this.client(index, operator.account)
+      const details = { name: process.name, multiaddress: ready.multiaddrs[0]!, address: ready.url }
+      const hash = await remembered(file, `${process.name} ${ready.url}`, () =>
+        registerNode(client, 'create-node', details),
+      )
+      core.push({
+        hash,
+        owner: operator.account.address,
+        name: process.name,
+        multiaddress: details.multiaddress,
+        url: ready.url,
+      })
+    }
+    const compute: ComputeNodeEntry[] = []
+    for (let index = 0; index < this.#config.computeNodes; index++) {
+      const parentIndex = index % core.length
+      const { operator } = this.coreNodes[parentIndex]!
+      const name = `compute-${index + 1}`
+      const url = `http://127.0.0.1:${this.#ports.compute(index)}`
+      const client = this.client(parentIndex, operator.account)
+      const hash = await remembered(file, `${name} ${url}`, () =>
+        registerNode(client, 'create-resource-node', { name, address: url, type: 'compute' }),
+      )
+      compute.push({ hash, owner: operator.account.address, name, url, parent: core[parentIndex]!.hash })
+    }
+    const content = corechannelContent(core, compute, Date.now() / 1000)
+    await authority.publishAggregate({ key: 'corechannel', content }, { channel: 'FOUNDATION' })
+    return { core, compute }
+  }
+
+  async #startComputeNodes(entries: { core: CoreNodeEntry[]; compute: ComputeNodeEntry[] }): Promise<void> {
+    const urls = entries.core.map((each) => each.url)
+    const starting = entries.compute.map(async (entry) => {
+      const own = entries.core.find((each) => each.hash === entry.parent)!.url
+      const node = computeNodeProcess({
+        name: entry.name,
+        dataDir: join(this.#config.dataDir, entry.name),
+        logFile: join(this.#config.dataDir, 'logs', `${entry.name}.log`),
+        port: Number(new URL(entry.url).port),
+        coreNodeUrls: [own, ...urls.filter((url) => url !== own)],
+        nodeHash: entry.hash,
+        ownerAddress: entry.owner,
+        guestImagesDir: this.#config.guestCacheDir,
+        profile: this.#profileFile,
+        ...(this.#config.reuseTimeoutSeconds === undefined
+          ? {}
+          : { reuseTimeoutSeconds: this.#config.reuseTimeoutSeconds }),
+      })
+      this.#computeServices.push(node)
+      this.#watch(node)
+      await node.start()
+    })
+    await Promise.all(starting)
+    this.#recordProcesses()
+  }
+
+  get #profileFile(): string {
+    return join(this.#config.dataDir, 'profile.json')
+  }
+
+  #writeProfile(): string {
+    const { chain, contracts } = this.chain
+    const profile = {
+      extends: 'devnet',
+      tokens: [
+        { chain: 'ETH', evmChainId: chain.chainId, contract: contracts.token, decimals: 18, startBlock: 0 },
+      ],
+      syncContract: {
+        chain: 'ETH',
+        evmChainId: chain.chainId,
+        contract: contracts.sync,
+        startBlock: 0,
+        authorizedEmitters: [networkAuthority.address],
+      },
+    }
+    writeFileSync(this.#profileFile, `${JSON.stringify(profile, null, 2)}\n`)
+    return this.#profileFile
+  }
+
+  #describe(
+    entries: { core: CoreNodeEntry[]; compute: ComputeNodeEntry[] },
+    runtimes: Record<string, string>,
+  ): NetworkFile {
+    const { chain, contracts } = this.chain
+    return {
+      coreNodes: this.coreNodes.map(({ ready }) => ({
+        url: ready.url,
+        peerId: ready.peerId,
+        address: ready.address,
+      })),
+      computeNodes: entries.compute.map((each) => ({
+        url: each.url,
+        coreNode: entries.core.find((node) => node.hash === each.parent)!.url,
+      })),
+      chain: {
+        rpc: chain.rpcUrl,
+        chainId: chain.chainId,
+        contracts: { token: contracts.token, sync: contracts.sync },
+      },
+      accounts: playAccounts,
+      runtimes,
+    }
+  }
+
+  #watch(node: CoreNodeProcess | ComputeNodeProcess): void {
+    const { note } = this.#config.progress
+    node.on('died', (reason) => note(`${node.name} ended by itself (${reason}), starting it again`))
+    node.on('restarted', () => {
+      this.#recordProcesses()
+      note(`${node.name} is back`)
+    })
+  }
+
+  #recordProcesses(): void {
+    const core = this.#coreServices.map(({ pid }) => ({ pid, command: 'core-node/src/main.ts' }))
+    const compute = this.#computeServices.map(({ pid }) => ({ pid, command: 'compute-node/src/main.ts' }))
+    recordProcesses(
+      this.#config.dataDir,
+      [...core, ...compute].flatMap(({ pid, command }) => (pid === undefined ? [] : [{ pid, command }])),
+    )
+  }
+}
+
+/** The block of ports of this data dir: as asked, else as last time, else a free one. */
+async function settlePortBase(config: DevnetConfig): Promise<number> {
+  const file = join(config.dataDir, 'ports.json')
+  const before = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { base: number }).base
+    : undefined
+  const base = config.portBase ?? before ?? (await findFreeBase(config.coreNodes, config.computeNodes))
+  const busy = await busyPort(portsFrom(base), config.coreNodes, config.computeNodes)
+  if (busy !== undefined) {
+    throw new Error(`Port ${busy} is in use by another program. Free it, or choose others with --port-base.`)
+  }
+  mkdirSync(config.dataDir, { recursive: true })
+  writeFileSync(file, JSON.stringify({ base }))
+  return base
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo thinking
+while true; do sleep 1; done

@@ -1,0 +1,3 @@
+import os, sys
+import uvicorn
+sys.path.insert(0, '/code')

@@ -1,0 +1,53 @@
+import { access, constants } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { GuestError } from '../guest-error.ts'
+
+/** A program or file that image building needs on the host, and the Debian package that brings it. */
+export interface HostTool {
+  /** Name of a command on the PATH, or an absolute path of a file. */
+  tool: string
+  package: string
+}
+
+/** What must be installed to build guest images. A bootstrap script installs `package` of each. */
+export const requiredHostTools: readonly HostTool[] = [
+  { tool: 'gcc', package: 'gcc' },
+  { tool: '/usr/include/stdio.h', package: 'libc6-dev' },
+  { tool: 'mksquashfs', package: 'squashfs-tools' },
+  { tool: 'dpkg-deb', package: 'dpkg' },
+  { tool: 'apt-get', package: 'apt' },
+  { tool: '/usr/share/keyrings/debian-archive-keyring.gpg', package: 'debian-archive-keyring' },
+]
+
+async function isPresent(tool: string): Promise<boolean> {
+  const candidates = tool.startsWith('/')
+    ? [tool]
+    : [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin'].map((folder) => join(folder, tool))
+  for (const path of candidates) {
+    try {
+      await access(path, tool.startsWith('/') ? constants.R_OK : constants.X_OK)
+      return true
+    } catch {
+      // Not there: the next folder may have it.
+    }
+  }
+  return false
+}
+
+/** The required tools that this host lacks. */
+export async function missingHostTools(): Promise<HostTool[]> {
+  const present = await Promise.all(requiredHostTools.map(({ tool }) => isPresent(tool)))
+  return requiredHostTools.filter((_, index) => !present[index])
+}
+
+/** Throws `host_tool_missing` with the command to type when a tool is not installed. */
+export async function assertHostTools(): Promise<void> {
+  const missing = await missingHostTools()
+  if (missing.length === 0) return
+  const names = missing.map(({ tool }) => tool).join(', ')
+  const packages = [...new Set(missing.map((tool) => tool.package))].join(' ')
+  throw new GuestError(
+    'host_tool_missing',
+    `Guest images cannot be built, missing: ${names}. Install with: apt-get install -y --no-install-recommends ${packages}`,
+  )
+}

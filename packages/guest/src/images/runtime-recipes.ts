@@ -1,0 +1,145 @@
+import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runCommand } from './run-command.ts'
+
+export const runtimeNames = ['node', 'python', 'binary'] as const
+export type RuntimeName = (typeof runtimeNames)[number]
+
+/** What makes one runtime image. Paths inside the image are absolute; `root` is its folder on the host. */
+export interface RuntimeRecipe {
+  packages: readonly string[]
+  /** What starts a program; the entrypoint is appended. Empty: the entrypoint itself is run. */
+  command: readonly string[]
+  env: Record<string, string>
+  /** Adds what does not come from packages and removes what programs do not need. */
+  finish(root: string): Promise<void>
+}
+
+const runtimesFolder = fileURLToPath(new URL('../../runtimes/', import.meta.url))
+const libraries = 'usr/lib/x86_64-linux-gnu'
+
+/** The certificate bundle that Debian's own tools would make at installation. */
+async function bundleCertificates(root: string): Promise<void> {
+  const folder = join(root, 'usr/share/ca-certificates/mozilla')
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.crt')).sort()
+  const certificates = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
+  await mkdir(join(root, 'etc/ssl/certs'), { recursive: true })
+  await writeFile(join(root, 'etc/ssl/certs/ca-certificates.crt'), certificates.join(''))
+  await rm(join(root, 'usr/share/ca-certificates'), { recursive: true })
+}
+
+/** Path of the Node.js binary that guests run: the one of the npm package `node`. */
+export function guestNodeBinary(): string {
+  return fileURLToPath(import.meta.resolve('node/bin/node'))
+}
+
+async function finishNode(root: string): Promise<void> {
+  await copyFile(guestNodeBinary(), join(root, 'usr/bin/node'))
+  await chmod(join(root, 'usr/bin/node'), 0o755)
+  await copyFile(join(runtimesFolder, 'node/serve.mjs'), join(root, 'aleph/serve.mjs'))
+  await runCommand('gcc', [
+    '-std=gnu17',
+    '-shared',
+    '-fPIC',
+    '-Os',
+    '-s',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    '-Wl,--build-id=none',
+    '-o',
+    join(root, 'aleph/renew.node'),
+    join(runtimesFolder, 'node/renew.c'),
+  ])
+}
+
+/** Standard library parts that a server has no use for. */
+const prunedPython = ['ensurepip', 'idlelib', 'lib2to3', 'pydoc_data', 'test', 'tkinter', 'turtledemo', 'unittest/test']
+
+async function finishPython(root: string): Promise<void> {
+  const library = join(root, 'usr/lib/python3.11')
+  for (const part of prunedPython) await rm(join(library, part), { recursive: true, force: true })
+  await symlink('python3.11', join(root, 'usr/bin/python3'))
+  await copyFile(join(runtimesFolder, 'python/serve.py'), join(root, 'aleph/serve.py'))
+  await bundleCertificates(root)
+  // Byte code is made now, with the image's own Python: a guest could not keep what it compiles.
+  await runCommand(
+    join(root, libraries, 'ld-linux-x86-64.so.2'),
+    [
+      '--library-path',
+      join(root, libraries),
+      join(root, 'usr/bin/python3.11'),
+      '-E',
+      '-S',
+      '-m',
+      'compileall',
+      '-q',
+      '-f',
+      '--invalidation-mode=unchecked-hash',
+      '-s',
+      root,
+      '-p',
+      '/',
+      library,
+      join(root, 'usr/lib/python3/dist-packages'),
+      join(root, 'aleph'),
+    ],
+    { cwd: root },
+  )
+}
+
+async function finishBinary(root: string): Promise<void> {
+  await bundleCertificates(root)
+  const busybox = join(root, 'usr/bin/busybox')
+  const applets = (await runCommand(busybox, ['--list'])).split('\n').filter(Boolean)
+  for (const applet of applets) if (applet !== 'busybox') await symlink('busybox', join(root, 'usr/bin', applet))
+}
+
+const glibc = ['libc6', 'libgcc-s1', 'gcc-12-base', 'libstdc++6'] as const
+
+export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
+  node: {
+    packages: glibc,
+    command: ['/usr/bin/node', '/aleph/serve.mjs'],
+    env: { NODE_ENV: 'production' },
+    finish: finishNode,
+  },
+  python: {
+    packages: [
+      ...glibc,
+      'python3.11-minimal',
+      'libpython3.11-minimal',
+      'libpython3.11-stdlib',
+      'libbz2-1.0',
+      'libcrypt1',
+      'libexpat1',
+      'libffi8',
+      'liblzma5',
+      'libsqlite3-0',
+      'libssl3',
+      'libuuid1',
+      'zlib1g',
+      'python3-asgiref',
+      'python3-click',
+      'python3-h11',
+      'python3-typing-extensions',
+      'python3-uvicorn',
+      'python3-websockets',
+      'ca-certificates',
+    ],
+    command: ['/usr/bin/python3', '/aleph/serve.py'],
+    env: {
+      PYTHONUNBUFFERED: '1',
+      PYTHONDONTWRITEBYTECODE: '1',
+      SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt',
+    },
+    finish: finishPython,
+  },
+  binary: {
+    packages: [...glibc, 'zlib1g', 'libssl3', 'busybox-static', 'ca-certificates'],
+    command: [],
+    env: { SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt' },
+    finish: finishBinary,
+  },
+}

@@ -1,0 +1,47 @@
+import type { NetworkProfile } from './network-profile.ts'
+
+/** The first account of every anvil and hardhat chain: its key is public, so it only serves on one machine. */
+const firstDevelopmentAccount = '0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266'
+
+/** A network on one machine: its own topics, every way of paying allowed for ever, one key behind every role. */
+export const devnetProfile: NetworkProfile = {
+  name: 'devnet',
+  topics: {
+    messages: 'ALEPH_DEVNET_MESSAGES',
+    alive: 'ALEPH_DEVNET_ALIVE',
+    ipfsAlive: 'ALEPH_DEVNET_IPFS_ALIVE',
+  },
+  bootstrapPeers: [],
+  addresses: {
+    corechannel: firstDevelopmentAccount,
+    settings: firstDevelopmentAccount,
+    balances: [firstDevelopmentAccount],
+    credits: [firstDevelopmentAccount],
+    scores: [firstDevelopmentAccount],
+    communityWallet: firstDevelopmentAccount,
+    rewardsPayer: firstDevelopmentAccount,
+  },
+  channels: {
+    default: 'ALEPH-CLOUDSOLUTIONS',
+    credits: ['ALEPH_CREDIT'],
+    scoring: 'aleph-scoring',
+    registry: 'FOUNDATION',
+  },
+  tokens: [{ chain: 'ETH', evmChainId: 31_337, decimals: 18, startBlock: 0 }],
+  cutoffs: {
+    freeStoreAndProgramUntil: null,
+    creditPrecisionFrom: null,
+    holdAndStreamUntil: null,
+    creditOnlyFrom: null,
+  },
+  paymentTypes: {
+    store: ['hold', 'credit'],
+    program: ['hold', 'superfluid', 'credit'],
+    persistentProgram: ['hold', 'superfluid', 'credit'],
+    instance: ['hold', 'superfluid', 'credit'],
+    vProgram: ['credit'],
+  },
+  limits: { fileBytes: 1024 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: 300 },
+  policy: { securitySelfOnly: true },
+  defaultAllocationSigners: [],
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import { chainCodes } from '../message/chains.ts'
+
+export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
+export type PaymentType = (typeof paymentTypes)[number]
+
+const address = z.string().min(1).max(128)
+const addresses = z.array(address).max(256)
+const name = z.string().min(1).max(128)
+const seconds = z.number().nonnegative()
+const count = z.int().nonnegative()
+
+const tokenSchema = z.strictObject({
+  chain: z.enum(chainCodes),
+  evmChainId: z.int().positive(),
+  /** ERC-20 contract; absent when the network has none (yet) on this chain. */
+  contract: address.optional(),
+  decimals: z.int().min(0).max(36).default(18),
+  /** First block with a transfer of the token. */
+  startBlock: count,
+})
+
+const syncContractSchema = z.strictObject({
+  chain: z.enum(chainCodes),
+  evmChainId: z.int().positive(),
+  contract: address,
+  startBlock: count,
+  /** Who is believed when publishing batches of messages on chain. */
+  authorizedEmitters: addresses,
+})
+
+const cutoffSchema = z.union([seconds, z.null()])
+
+export const networkProfileSchema = z.strictObject({
+  name,
+  topics: z.strictObject({ messages: name, alive: name, ipfsAlive: name }),
+  /** Multiaddrs, each ending in `/p2p/<id>`. */
+  bootstrapPeers: z.array(z.string().min(1).max(512)).max(256),
+  addresses: z.strictObject({
+    /** Owner of the `corechannel` aggregate: the node registry. */
+    corechannel: address,
+    /** Owner of the `settings`, `pricing` and `vm-images` aggregates. */
+    settings: address,
+    /** Whose `balances-update` posts are believed. */
+    balances: addresses,
+    /** Whose credit distributions and expenses are believed. */
+    credits: addresses,
+    /** Whose metrics posts are kept. */
+    scores: addresses,
+    communityWallet: address,
+    rewardsPayer: address,
+  }),
+  channels: z.strictObject({ default: name, credits: z.array(name).max(16), scoring: name, registry: name }),
+  tokens: z.array(tokenSchema).max(64),
+  syncContract: syncContractSchema.optional(),
+  /** Epoch seconds (or a block height) from which a rule holds; null: it never does (protocol 02 §7). */
+  cutoffs: z.strictObject({
+    /** STORE and on-demand PROGRAM messages before are free. */
+    freeStoreAndProgramUntil: z.union([z.strictObject({ time: seconds, ethHeight: count }), z.null()]),
+    /** Credit amounts in posts before are multiplied by 10,000. */
+    creditPrecisionFrom: cutoffSchema,
+    /** INSTANCE and persistent PROGRAM pay in credits from here on. */
+    holdAndStreamUntil: cutoffSchema,
+    /** STORE, PROGRAM and INSTANCE pay in credits from here on. */
+    creditOnlyFrom: cutoffSchema,
+  }),
+  paymentTypes: z.strictObject({
+    store: z.array(z.enum(paymentTypes)),
+    program: z.array(z.enum(paymentTypes)),
+    persistentProgram: z.array(z.enum(paymentTypes)),
+    instance: z.array(z.enum(paymentTypes)),
+    vProgram: z.array(z.enum(paymentTypes)),
+  }),
+  limits: z.strictObject({
+    /** Largest file a STORE may name, bytes. */
+    fileBytes: count,
+    /** A STORE paid by hold up to this size, bytes, needs no balance. */
+    freeFileBytes: count,
+    /** How far ahead of a node's clock `content.time` may be, seconds; null: any distance. */
+    futureSeconds: cutoffSchema,
+  }),
+  policy: z.strictObject({
+    /** Only the owner may write its own `security` aggregate (protocol 01 §13 T1). */
+    securitySelfOnly: z.boolean(),
+  }),
+  defaultAllocationSigners: addresses,
+})
+
+/**
+ * Every address, channel, cut-off, topic and contract that makes a network this network. Two nodes with the same
+ * profile and the same messages have the same state.
+ */
+export type NetworkProfile = z.output<typeof networkProfileSchema>

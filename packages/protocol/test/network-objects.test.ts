@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import {
+  corechannelSchema,
+  domainsSchema,
+  nodeWeight,
+  noRequirements,
+  placeVm,
+  portForwardingSchema,
+  pricingSchema,
+  rankNodes,
+  rendezvousRank,
+  scoreMultiplier,
+  settingsSchema,
+  type VmKind,
+  vmImagesSchema,
+  vmIpv6,
+} from '../src/index.ts'
+import { readFixture } from './fixtures.ts'
+
+interface Observed {
+  value: Record<string, unknown>
+}
+
+const objects = readFixture<{
+  corechannel: {
+    aggregate_response: { value: { data: { corechannel: Record<string, unknown> } } }
+    crn_observed: Observed
+  }
+  aggregates: Record<string, Observed>
+  vectors: {
+    rendezvous: {
+      cases: {
+        level: 'ccn' | 'crn'
+        vm_hash: string
+        nodes: { node_hash: string; weight: number }[]
+        ranked: { node_hash: string; rank: string }[]
+      }[]
+    }
+    guest_ipv6: { pool: string; type: VmKind; vm_hash: string; network: string; address: string }[]
+    score_multiplier: { score: number; multiplier: number }[]
+  }
+}>('network-objects')
+
+describe('rendezvous ranking', () => {
+  it.each(objects.vectors.rendezvous.cases)('of $level for $vm_hash', ({ level, vm_hash, nodes, ranked }) => {
+    for (const { node_hash, weight } of nodes) {
+      const expected = ranked.find((entry) => entry.node_hash === node_hash)!.rank
+      expect(rendezvousRank(level, vm_hash, node_hash, weight)).toBe(expected)
+    }
+    const order = rankNodes(
+      level,
+      vm_hash,
+      nodes.map((node) => ({ hash: node.node_hash, weight: node.weight })),
+    )
+    expect(order.map((node) => node.hash)).toEqual(ranked.map((entry) => entry.node_hash))
+  })
+
+  it.each(objects.vectors.score_multiplier)('a score of $score keeps $multiplier of the share', (vector) => {
+    expect(scoreMultiplier(vector.score)).toBeCloseTo(vector.multiplier, 12)
+  })
+})
+
+describe('a registry as published', () => {
+  const published = objects.corechannel.aggregate_response.value.data.corechannel
+  const registry = corechannelSchema.parse(published)
+
+  it('is read without losing a field', () => {
+    expect(registry).toMatchObject(published)
+    expect(
+      corechannelSchema.parse({ resource_nodes: [objects.corechannel.crn_observed.value] }),
+    ).toMatchObject({
+      resource_nodes: [objects.corechannel.crn_observed.value],
+    })
+  })
+
+  it('places a VM on the best core node that has a good compute node', () => {
+    const [first] = objects.vectors.rendezvous.cases
+    const placement = placeVm(first!.vm_hash, noRequirements, registry)
+    expect(placement).toEqual({
+      coreNode: 'a'.repeat(64),
+      computeNode: '1'.repeat(64),
+      rankedCoreNodes: ['a'.repeat(64)],
+      candidates: [{ coreNode: 'a'.repeat(64), computeNodes: ['1'.repeat(64), '2'.repeat(64)] }],
+    })
+  })
+
+  it('weighs nodes by their score', () => {
+    expect(registry.nodes.map((node) => nodeWeight(node.score))).toEqual([16, 11])
+    expect(registry.resource_nodes.map((node) => nodeWeight(node.score))).toEqual([16, 8, 0, 0])
+  })
+})
+
+describe('published aggregates are understood', () => {
+  it.each([
+    ['settings', settingsSchema],
+    ['pricing_default', pricingSchema],
+    ['pricing_live_2025', pricingSchema],
+    ['vm-images', vmImagesSchema],
+    ['domains', domainsSchema],
+    ['port-forwarding', portForwardingSchema],
+  ] as const)('%s', (name, schema) => {
+    const parsed = schema.safeParse(objects.aggregates[name]!.value)
+    expect(parsed.error).toBeUndefined()
+  })
+})
+
+describe('the IPv6 network of a VM', () => {
+  it.each(objects.vectors.guest_ipv6)('in $pool', ({ pool, type, vm_hash, network, address }) => {
+    expect(vmIpv6(pool, type, vm_hash)).toMatchObject({ network, address })
+  })
+})

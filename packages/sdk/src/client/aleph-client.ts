@@ -1,0 +1,155 @@
+import type { MessageStatus } from '@aleph-ts/protocol'
+import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
+import { downloadFile } from '../file/download-file.ts'
+import { findFile, type StoredFile } from '../file/find-file.ts'
+import { type UploadedFile, type UploadFileParams, uploadFile } from '../file/upload-file.ts'
+import { type AggregateFields, buildAggregate } from '../message/build-aggregate.ts'
+import { buildForget, type ForgetFields } from '../message/build-forget.ts'
+import type { BuiltMessage, MessageOptions } from '../message/build-message.ts'
+import { buildPost, type PostFields } from '../message/build-post.ts'
+import { getMessage, type MessageLookup } from '../message/get-message.ts'
+import { getMessageStatus } from '../message/get-message-status.ts'
+import { type ListMessagesOptions, listMessages, type MessagePage } from '../message/list-messages.ts'
+import type { NetworkMessage } from '../message/message-shape.ts'
+import { type SendOptions, type SentMessage, sendMessage } from '../message/send-message.ts'
+import type { SignedMessage } from '../message/sign-message.ts'
+import { type WaitOptions, waitForMessage } from '../message/wait-for-message.ts'
+import { type WatchOptions, watchMessages } from '../message/watch-messages.ts'
+import { getNodeVersion } from '../network/get-node-version.ts'
+import { type Balance, getBalance } from '../payment/get-balance.ts'
+import { estimatePrice, getPrice, type Price } from '../payment/get-price.ts'
+import { type CallProgramOptions, callProgram } from '../program/call-program.ts'
+import { type DeployedProgram, type DeployProgramParams, deployProgram } from '../program/deploy-program.ts'
+import { type Allocation, getAllocation, waitForAllocation } from '../program/get-allocation.ts'
+import {
+  type ClientContext,
+  type ClientOptions,
+  createClientContext,
+  requireAccount,
+} from './client-context.ts'
+
+/** Options of every `publish…` method. */
+export interface PublishOptions extends SendOptions {
+  channel?: string
+  owner?: string
+}
+
+interface Abortable {
+  signal?: AbortSignal
+}
+
+/**
+ * Everything an application asks of a core node, in one object. Each method is a function of its own too
+ * (`sendMessage(client.context, …)`), for bundles that want only what they use.
+ *
+ * @example
+ * const account = EthereumAccount.fromPrivateKey(process.env.KEY!)
+ * const client = new AlephClient({ apiUrl: 'http://127.0.0.1:4024', account, channel: 'my-app' })
+ * const { itemHash } = await client.publishPost({ postType: 'note', content: { body: 'Hello' } })
+ */
+export class AlephClient {
+  readonly context: ClientContext
+
+  constructor(options: ClientOptions) {
+    this.context = createClientContext(options)
+  }
+
+  send(message: BuiltMessage | SignedMessage, options?: SendOptions): Promise<SentMessage> {
+    return sendMessage(this.context, message, options)
+  }
+
+  async publishPost(fields: PostFields, options: PublishOptions = {}): Promise<SentMessage> {
+    return this.send(buildPost(fields, this.#messageOptions(options)), options)
+  }
+
+  async publishAggregate(fields: AggregateFields, options: PublishOptions = {}): Promise<SentMessage> {
+    return this.send(buildAggregate(fields, this.#messageOptions(options)), options)
+  }
+
+  async forget(fields: ForgetFields, options: PublishOptions = {}): Promise<SentMessage> {
+    return this.send(buildForget(fields, this.#messageOptions(options)), options)
+  }
+
+  uploadFile(params: UploadFileParams): Promise<UploadedFile> {
+    return uploadFile(this.context, params)
+  }
+
+  downloadFile(fileHash: string, options?: Abortable): Promise<ReadableStream<Uint8Array>> {
+    return downloadFile(this.context, fileHash, options)
+  }
+
+  findFile(storeItemHash: string, options?: Abortable): Promise<StoredFile> {
+    return findFile(this.context, storeItemHash, options)
+  }
+
+  deployProgram(params: DeployProgramParams): Promise<DeployedProgram> {
+    return deployProgram(this.context, params)
+  }
+
+  callProgram(vmHash: string, path?: string, init?: CallProgramOptions): Promise<Response> {
+    return callProgram(this.context, vmHash, path, init)
+  }
+
+  getAllocation(vmHash: string, options?: Abortable): Promise<Allocation | null> {
+    return getAllocation(this.context, vmHash, options)
+  }
+
+  waitForAllocation(vmHash: string, options?: Abortable & { timeoutMs?: number }): Promise<Allocation> {
+    return waitForAllocation(this.context, vmHash, options)
+  }
+
+  getMessage(itemHash: string, options?: Abortable): Promise<MessageLookup> {
+    return getMessage(this.context, itemHash, options)
+  }
+
+  getMessageStatus(itemHash: string, options?: Abortable): Promise<MessageStatus | null> {
+    return getMessageStatus(this.context, itemHash, options)
+  }
+
+  waitForMessage(itemHash: string, options?: WaitOptions): Promise<MessageStatus> {
+    return waitForMessage(this.context, itemHash, options)
+  }
+
+  listMessages(options?: ListMessagesOptions): Promise<MessagePage> {
+    return listMessages(this.context, options)
+  }
+
+  watchMessages(options?: WatchOptions): AsyncGenerator<NetworkMessage, void, undefined> {
+    return watchMessages(this.context, options)
+  }
+
+  getAggregate(owner: string, key: string, options?: Abortable): Promise<unknown> {
+    return getAggregate(this.context, owner, key, options)
+  }
+
+  getAggregates(
+    owner: string,
+    options?: Abortable & { keys?: readonly string[] },
+  ): Promise<Record<string, unknown>> {
+    return getAggregates(this.context, owner, options)
+  }
+
+  getBalance(address: string, options?: Abortable & { chain?: string }): Promise<Balance> {
+    return getBalance(this.context, address, options)
+  }
+
+  getPrice(itemHash: string, options?: Abortable): Promise<Price> {
+    return getPrice(this.context, itemHash, options)
+  }
+
+  estimatePrice(message: Pick<BuiltMessage, 'envelope' | 'text'>, options?: Abortable): Promise<Price> {
+    return estimatePrice(this.context, message, options)
+  }
+
+  getNodeVersion(options?: Abortable & { timeoutMs?: number }): Promise<string> {
+    return getNodeVersion(this.context, options)
+  }
+
+  #messageOptions(options: PublishOptions): MessageOptions {
+    return {
+      account: requireAccount(this.context),
+      channel: options.channel ?? this.context.channel,
+      ...(options.owner === undefined ? {} : { owner: options.owner }),
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import { createSha256 } from '@aleph-ts/protocol'
+
+export type FileSource = Uint8Array | Blob | string
+
+/** The file as a Blob, without copying what already is one. */
+export function toBlob(source: FileSource, contentType?: string): Blob {
+  if (source instanceof Blob) return source
+  const part = typeof source === 'string' ? source : (source as Uint8Array<ArrayBuffer>)
+  return new Blob([part], contentType === undefined ? undefined : { type: contentType })
+}
+
+/** sha256 of a file in lower-case hex, read as a stream: large files need no memory. */
+export async function hashBlob(blob: Blob, signal?: AbortSignal): Promise<string> {
+  const hash = createSha256()
+  for await (const chunk of blob.stream() as unknown as AsyncIterable<Uint8Array>) {
+    signal?.throwIfAborted()
+    hash.update(chunk)
+  }
+  return hash.hex()
+}
