@@ -1,1 +1,3 @@
-export {}
+export { type ExitCode, exitCodes } from './exit-codes.ts'
+export { run } from './run.ts'
+export type { Terminal } from './terminal/terminal.ts'

@@ -1,1 +1,6 @@
-export {}
+export { ConfigError, type CoreNodeConfig, configFromEnvironment, defaultLimits } from './config.ts'
+export type { ContentFetcher, CoreNodeContext } from './context.ts'
+export { CoreNode } from './core-node.ts'
+export { DatabaseStartError, EmbeddedDatabase } from './database/embedded-postgres.ts'
+export type { CoreEventMap, CoreEvents, ProcessedMessage, RejectedMessage, RetriedMessage } from './events.ts'
+export { type Inbox, type InboxResult, InboxUnavailableError, type Origin } from './inbox/inbox.ts'

@@ -4,6 +4,7 @@ export {
   type EthereumAccountOptions,
   type EthereumProvider,
 } from './account/ethereum-account.ts'
+export { readEthereumKey, readMnemonic, readSolanaKey } from './account/private-key.ts'
 export { SolanaAccount } from './account/solana-account.ts'
 export { getAggregate, getAggregates } from './aggregate/get-aggregate.ts'
 export { AlephClient, type PublishOptions } from './client/aleph-client.ts'

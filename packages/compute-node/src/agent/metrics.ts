@@ -38,7 +38,7 @@ export class AgentMetrics {
     })
     this.refusals = new Counter({
       name: 'aleph_refusals_total',
-      help: "Calls the node answered itself, by error code",
+      help: 'Calls the node answered itself, by error code',
       labelNames: ['code'],
       registers,
     })

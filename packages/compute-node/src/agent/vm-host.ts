@@ -1,4 +1,11 @@
-import type { HypervisorCapabilities, LogLine, LogOptions, RunningVm, VmInfo, VmSpec } from '../supervisor/index.ts'
+import type {
+  HypervisorCapabilities,
+  LogLine,
+  LogOptions,
+  RunningVm,
+  VmInfo,
+  VmSpec,
+} from '../supervisor/index.ts'
 
 /** The part of the Supervisor the agent works with. */
 export interface VmHost {

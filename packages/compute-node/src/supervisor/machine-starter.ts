@@ -19,6 +19,7 @@ import type { VmSpec } from './vm-spec.ts'
 export const programDestination = 'tcp:8080'
 
 const reseedBytes = 64
+const channelLossMs = 1000
 const consoleQuietMs = 50
 const consoleSettleMs = 1000
 
@@ -219,7 +220,11 @@ class StartAttempt {
         if (verb === 'ready') settle(resolve)
         if (verb === 'exited') settle(() => reject(programExited(fields)))
       })
-      link.on('close', () => settle(() => reject(new VmStartError('guest_failed', 'the guest went away'))))
+      link.on('close', () => {
+        // Nearly always because the machine ends, which is then the better explanation.
+        const gone = () => settle(() => reject(new VmStartError('guest_failed', 'the guest went away')))
+        setTimeout(gone, channelLossMs).unref()
+      })
       this.#signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
     })
     return this.#whileAlive(machine, ready)

@@ -17,6 +17,7 @@ import type { RunningVm, VmInfo, VmSpec, VmState } from './vm-spec.ts'
 
 /** How long a guest may take beyond its grace to power off before it is killed. */
 const powerOffMs = 500
+const channelLossMs = 1000
 
 export interface VmContext {
   hypervisor: Hypervisor
@@ -210,7 +211,11 @@ export class Vm {
       if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
     })
     running.link.on('error', (error) => this.#log.warn({ err: error }, 'guest channel'))
-    running.link.on('close', () => this.#lost(running, 'guest_failed', 'the guest closed its channel'))
+    running.link.on('close', async () => {
+      // Nearly always because the machine ends, which is then the better explanation.
+      await Promise.race([running.machine.exited, delay(channelLossMs)])
+      await this.#lost(running, 'guest_failed', 'the guest closed its channel')
+    })
     return running
   }
 

@@ -198,33 +198,37 @@ describe('when the chain takes blocks back', () => {
     await expectTruth()
   })
 
-  test('the rows are those of a node that never saw the old blocks, after any order of events', async () => {
-    const reader = await newReader({ finality: { headLag: 0, reorgWindow: 4 }, maxRange: 3, pollMs: 1 })
-    const random = seededRandom(20_251)
-    await chain.payMany(
-      0,
-      [1, 2, 3, 4, 5].map((to) => ({ to, aleph: '1000' })),
-    )
-    let snapshot = await chain.snapshot()
-    for (let step = 0; step < 40; step++) {
-      const [from, to, amount] = [random(6), random(6), random(90)]
-      const action = random(8)
-      if (action <= 3) await chain.pay(from, to, `${amount}.5`)
-      else if (action === 4) await chain.mine(1 + random(3))
-      else if (action === 5) await reader.sync()
-      else if (action === 6 && (await chain.height()) > 8) await chain.reorganise(1 + random(3))
-      else if (action === 7) {
-        await chain.revertTo(snapshot)
-        snapshot = await chain.snapshot()
+  test.each(Array.from({ length: 25 }, (_, i) => i + 10))(
+    'the rows are those of a node that never saw the old blocks, whatever happened (%i)',
+    async (seed) => {
+      const reader = await newReader({ finality: { headLag: 0, reorgWindow: 4 }, maxRange: 3, pollMs: 1 })
+      const random = seededRandom(seed)
+      await chain.payMany(
+        0,
+        [1, 2, 3, 4, 5].map((to) => ({ to, aleph: '1000' })),
+      )
+      let snapshot = await chain.snapshot()
+      for (let step = 0; step < 60; step++) {
+        const [from, to, amount] = [random(6), random(6), random(90)]
+        const action = random(20)
+        if (action <= 7) await chain.pay(from, to, `${amount}.5`)
+        else if (action <= 9) await chain.mine(1 + random(3))
+        else if (action <= 15) await reader.sync()
+        else {
+          if (action <= 18 && (await chain.height()) > 6) await chain.reorganise(1 + random(3))
+          else await chain.revertTo(snapshot)
+          // Anvil breaks when it goes back to a block that it has replaced.
+          snapshot = await chain.snapshot()
+        }
       }
-    }
-    await reader.sync()
-    await expectTruth()
-    const seen = await database.digest()
-    await database.clear()
-    await (await newReader()).sync()
-    expect(await database.digest()).toBe(seen)
-  })
+      await reader.sync()
+      await expectTruth()
+      const seen = await database.digest()
+      await database.clear()
+      await (await newReader()).sync()
+      expect(await database.digest()).toBe(seen)
+    },
+  )
 })
 
 /** Whole numbers below a bound, the same ones in every run. */

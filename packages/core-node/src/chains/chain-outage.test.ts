@@ -141,6 +141,14 @@ describe('an RPC endpoint that is away', () => {
   })
 })
 
+test('many who ask for the newest state at once share one look at the chain', async () => {
+  const reader = await newReader()
+  await reader.sync()
+  rpc.calls.length = 0
+  await Promise.all(Array.from({ length: 50 }, () => reader.sync()))
+  expect(rpc.calls.map((call) => call.method)).toEqual(['eth_getBlockByNumber'])
+})
+
 describe('an RPC endpoint that confuses', () => {
   test('with another chain is refused before anything is stored', async () => {
     const token = { chain: 'ETH', evmChainId: 1, contract: chain.token, decimals: 18, startBlock: 0 }

@@ -74,6 +74,7 @@ export class ChainReader<Event> {
   readonly #firstSync = Promise.withResolvers<void>()
   #progress: ChainProgress
   #pass: Promise<void> = Promise.resolve()
+  #nextPass: Promise<void> | undefined
   #loop: Promise<void> | undefined
 
   private constructor(config: ChainReaderConfig<Event>) {
@@ -109,21 +110,29 @@ export class ChainReader<Event> {
   }
 
   /**
-   * Reads everything up to the chain's newest block of now.
+   * Reads everything up to the chain's newest block of now. Calls that wait for their turn share one pass.
    *
    * @throws {ChainSourceError} when the chain does not answer
    */
   async sync(): Promise<void> {
-    const pass = this.#pass.catch(() => undefined).then(() => this.#readToHead())
-    this.#pass = pass
-    try {
-      await pass
-      this.#report({ error: null })
-      this.#firstSync.resolve()
-    } catch (error) {
-      this.#report({ error: (error as Error).message })
-      throw error
-    }
+    this.#nextPass ??= this.#pass
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextPass = undefined
+        return this.#readToHead()
+      })
+      .then(
+        () => {
+          this.#report({ error: null })
+          this.#firstSync.resolve()
+        },
+        (error: Error) => {
+          this.#report({ error: error.message })
+          throw error
+        },
+      )
+    this.#pass = this.#nextPass
+    await this.#pass
   }
 
   /** Ends; a range being committed is finished, requests to the chain are dropped. */
@@ -158,19 +167,22 @@ export class ChainReader<Event> {
 
   async #readToHead(): Promise<void> {
     let head = await this.#head()
+    let settled: BlockMark | undefined
     for (let looks = 1; looks <= mostLooks; ) {
       if (this.#stopping.signal.aborted) throw new ChainSourceError('closed', 'The chain reader was stopped')
       const position = await this.#loadPosition()
       if (position && position.number > head.number && looks <= shorterHeadChecks) {
         // More often a server behind a load balancer that lags than a chain that lost blocks.
         await this.#pause(this.#pollMs)
-      } else if (position && !(await this.#isOnChain(position, head))) {
+      } else if (position && position.hash !== settled?.hash && !(await this.#isOnChain(position, head))) {
         await this.#retreat(position)
       } else {
         const from = position ? position.number + 1 : this.#config.startBlock
         const last = head.number - this.#finality.headLag
         if (from > last) return
-        if (await this.#readRange(position, from, last, head)) continue
+        const end = await this.#readRange(position, from, last, head)
+        if (end && end.number <= head.number - this.#finality.reorgWindow) settled = end
+        if (end) continue
       }
       looks++
       head = await this.#head()
@@ -181,32 +193,32 @@ export class ChainReader<Event> {
     )
   }
 
-  /** @returns false when the chain moved under our feet and must be looked at again */
+  /** @returns where it stands now; undefined when the chain moved under our feet and must be looked at again */
   async #readRange(
     position: BlockMark | undefined,
     from: number,
     last: number,
     head: BlockMark,
-  ): Promise<boolean> {
+  ): Promise<BlockMark | undefined> {
     const { source } = this.#config
     const to = Math.min(last, from + this.#range.size - 1)
     const end = to === head.number ? head : await source.block(to)
-    if (!end) return false
+    if (!end) return undefined
     let events: Event[]
     try {
       events = await source.events(from, to)
     } catch (error) {
       const isRefused = error instanceof ChainSourceError && error.code === 'refused'
-      if (isRefused && this.#range.shrink(to - from + 1)) return true
-      throw error
+      if (!isRefused || !this.#range.shrink(to - from + 1)) throw error
+      return await this.#readRange(position, from, last, head)
     }
     const mayChange = to > head.number - this.#finality.reorgWindow
     // Blocks name their parents: with the same block at both ends before and after, the events between belong to it.
-    if (mayChange && !(await this.#isSegment(position, end))) return false
+    if (mayChange && !(await this.#isSegment(position, end))) return undefined
     const full = to - from + 1 === this.#range.size
     await this.#commit(position, end, events, head)
     if (full) this.#range.grow()
-    return true
+    return end
   }
 
   async #isSegment(start: BlockMark | undefined, end: BlockMark): Promise<boolean> {

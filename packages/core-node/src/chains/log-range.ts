@@ -33,7 +33,8 @@ export class LogRange {
   /** @returns false when a single block was refused: asking for less is not possible */
   shrink(refusedBlocks: number): boolean {
     this.#successes = 0
-    this.#refused = refusedBlocks
+    // One block alone is not too much: the provider is in trouble, and no size was learnt.
+    this.#refused = refusedBlocks > 1 ? refusedBlocks : Number.POSITIVE_INFINITY
     this.#size = Math.max(1, Math.floor(refusedBlocks / 2))
     return refusedBlocks > 1
   }

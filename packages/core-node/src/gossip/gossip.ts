@@ -124,6 +124,11 @@ export class Gossip {
     return this.host.getMultiaddrs().map(String)
   }
 
+  /** Where this node's own API answers, as given to {@link start}. */
+  get httpUrl(): string | undefined {
+    return this.#httpUrl
+  }
+
   /** Whether a peer is configured by the operator or registered as a core node. */
   isMember(peerId: string): boolean {
     return this.#configuredPeers.has(peerId) || this.#registry.peerIds.has(peerId)

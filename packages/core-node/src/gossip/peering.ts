@@ -34,6 +34,7 @@ export class Peering {
 
   start(): void {
     this.#options.host.addEventListener('connection:open', this.#onConnection)
+    this.#options.host.addEventListener('peer:disconnect', this.#onDisconnect)
     this.#dialSoon(0)
   }
 
@@ -42,15 +43,24 @@ export class Peering {
     clearTimeout(this.#timer)
     for (const nudge of this.#nudges) clearTimeout(nudge)
     this.#options.host.removeEventListener('connection:open', this.#onConnection)
+    this.#options.host.removeEventListener('peer:disconnect', this.#onDisconnect)
     await this.#round
   }
 
   #dialSoon(delayMs: number): void {
+    if (this.#stopped.signal.aborted) return
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#round = this.#dialMissing().finally(() => {
-        if (!this.#stopped.signal.aborted) this.#dialSoon(dialPeriodMs)
+        this.#round = undefined
+        this.#dialSoon(dialPeriodMs)
       })
     }, delayMs)
+  }
+
+  /** A peer that restarts is back within a second or two; both sides dialing at once is avoided by chance. */
+  readonly #onDisconnect = (): void => {
+    if (!this.#round) this.#dialSoon(500 + Math.random() * 1000)
   }
 
   async #dialMissing(): Promise<void> {

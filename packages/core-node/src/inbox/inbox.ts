@@ -52,7 +52,8 @@ export class Inbox {
   readonly #fileStore: FileStore
   readonly #writer: GroupCommit<Entry, MessageStatus>
   readonly #limit: number
-  readonly #onStored: (arrivals: Arrival[]) => void
+  readonly #futureSeconds: number | null
+  #onStored: (arrivals: Arrival[]) => void = () => {}
   #pending = 0
 
   constructor(options: {
@@ -61,15 +62,20 @@ export class Inbox {
     fileStore: FileStore
     /** Waiting messages above which further ones are turned away. */
     pendingLimit: number
-    /** Called after each commit with the arrivals that are new. */
-    onStored: (arrivals: Arrival[]) => void
+    /** How far ahead of our clock `content.time` may be; null: any distance. */
+    futureSeconds: number | null
   }) {
     this.#pool = options.pool
     this.#events = options.events
     this.#fileStore = options.fileStore
     this.#limit = options.pendingLimit
-    this.#onStored = options.onStored
+    this.#futureSeconds = options.futureSeconds
     this.#writer = new GroupCommit((entries) => this.#write(entries), largestGroup)
+  }
+
+  /** `listener` is called after each commit with the arrivals that are new; there is one, the pipeline. */
+  onStored(listener: (arrivals: Arrival[]) => void): void {
+    this.#onStored = listener
   }
 
   /** Counts what an earlier run left waiting. */
@@ -100,7 +106,7 @@ export class Inbox {
     if (raw instanceof ProtocolError) return this.#refuse(undefined, raw)
     let arrival: Arrival
     try {
-      arrival = check(raw, origin)
+      arrival = check(raw, origin, this.#futureSeconds)
     } catch (error) {
       if (error instanceof ProtocolError) return this.#refuse(raw, error)
       throw error
@@ -179,11 +185,15 @@ function parseText(text: string): unknown {
 }
 
 /** Format, content and signature (protocol 02 §2 and F1); throws the protocol's error. */
-function check(raw: unknown, origin: Origin): Arrival {
+function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
   const envelope = parseEnvelope(raw)
   const vouched = origin.door === 'chain'
   if (!vouched && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
+  if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
+    const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`
+    throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
+  }
   if (!vouched && !origin.verified && !verifySignature(envelope)) {
     throw signatureError('The signature is not of the sender')
   }

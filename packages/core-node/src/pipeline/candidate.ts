@@ -7,6 +7,8 @@ export interface Candidate {
   envelope: Envelope
   receptionTime: Date
   retries: number
+  /** Balances were read from the chain after this message had been found too expensive. */
+  balancesAreFresh?: boolean
   /** Set by `check`, unless the inbox has parsed it already. */
   parsed?: ParsedContent
   /** Set by `check` for content that was fetched: its text and its length in bytes. */
@@ -27,8 +29,8 @@ export type Outcome =
   | { kind: 'failed'; error: ProtocolError; waitsFor?: string[]; refetch?: boolean }
   /** The state holds this message already, or it was forgotten: this copy is dropped. */
   | { kind: 'duplicate' }
-  /** Another copy of the same message goes first; this one is looked at in the next batch. */
-  | { kind: 'deferred' }
+  /** Looked at again in the next batch, without counting as a failure. */
+  | { kind: 'deferred'; until: 'its copy is settled' | 'balances are fresh' }
 
 /** Candidates that no step has stopped. */
 export function alive(candidates: Candidate[]): Candidate[] {

@@ -1,13 +1,19 @@
 import {
   addressKey,
+  balanceShortfall,
+  type CostInput,
   type CostRow,
   computeCost,
   defaultPricing,
   defaultSettings,
   type NetworkProfile,
   type PaymentType,
+  type PricingAggregate,
   ProtocolError,
+  paymentTypeOf,
+  paymentVerdict,
   pricingSchema,
+  type SettingsAggregate,
   settingsSchema,
   totalCost,
 } from '@aleph-ts/protocol'
@@ -15,17 +21,15 @@ import type pg from 'pg'
 import { loadBalances } from '../chains/balances.ts'
 import { loadAggregates } from '../state/aggregates.ts'
 import { loadCostTotals } from '../state/costs.ts'
-import { type FileReference, referenceKey } from '../state/files.ts'
-import { isPersistent, isVmMessage, vmContent } from '../state/vms.ts'
+import { referenceKey } from '../state/files.ts'
+import { isVmMessage } from '../state/vms.ts'
 import { alive, type Candidate, contentOf, fail, isOfType, ownerOf } from './candidate.ts'
 import type { FileSizes } from './fetch.ts'
 import { fromUnits, toUnits } from './fixed-point.ts'
 
-const secondsPerDay = 86_400n
-
 /** Fourth step: what a message costs, and whether its owner can pay (protocol 02 §13). */
 export async function price(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   candidates: Candidate[],
   profile: NetworkProfile,
   fileSizes: FileSizes,
@@ -36,23 +40,26 @@ export async function price(
   const accounts = await loadAccounts(tx, priced)
   for (const candidate of priced) {
     try {
-      candidate.costs = costsOf(candidate, tariff, fileSizes)
-      const paymentType = paymentTypeOf(candidate)
-      const total = toUnits(totalCost(candidate.costs, paymentType))
+      const input = costInput(candidate, tariff, fileSizes)
+      const paymentType = paymentTypeOf(input.type, input.content)
       const account = accounts.get(accountKey(ownerOf(candidate), paymentType))!
-      if (mustPay(candidate, paymentType, profile, fileSizes)) charge(account, total, paymentType)
-      account.due += total
+      candidate.costs = chargeTo(account, input, candidate, profile)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      fail(candidate, error)
+      const isStale = error.code === 'BALANCE_INSUFFICIENT' && !candidate.balancesAreFresh
+      if (isStale) candidate.outcome = { kind: 'deferred', until: 'balances are fresh' }
+      else fail(candidate, error)
     }
   }
 }
 
-type Tariff = Pick<Parameters<typeof computeCost>[0], 'pricing' | 'settings'>
+export interface Tariff {
+  pricing: PricingAggregate
+  settings: SettingsAggregate
+}
 
-/** Prices and settings in force, from the network's own aggregates where they are published. */
-export async function loadTariff(tx: pg.ClientBase | pg.Pool, profile: NetworkProfile): Promise<Tariff> {
+/** Prices and settings in force: the network's own aggregates where they are published, else the built-in ones. */
+export async function loadTariff(tx: pg.PoolClient | pg.Pool, profile: NetworkProfile): Promise<Tariff> {
   const owner = profile.addresses.settings
   const pricing = pricingSchema.safeParse((await loadAggregates(tx, 'pricing', [owner])).get(owner))
   const settings = settingsSchema.safeParse((await loadAggregates(tx, 'settings', [owner])).get(owner))
@@ -62,104 +69,61 @@ export async function loadTariff(tx: pg.ClientBase | pg.Pool, profile: NetworkPr
   }
 }
 
-/** The payment type of a message: hold unless it says otherwise. */
-export function paymentTypeOf(candidate: Candidate): PaymentType {
-  return (candidate.parsed!.content as { payment?: { type: PaymentType } | null }).payment?.type ?? 'hold'
-}
-
-function costsOf(candidate: Candidate, tariff: Tariff, fileSizes: FileSizes): CostRow[] {
-  const { type } = candidate.envelope
-  const itemHash = candidate.envelope.item_hash
-  const content = candidate.parsed!.content
-  return computeCost({
+function costInput(candidate: Candidate, tariff: Tariff, fileSizes: FileSizes): CostInput {
+  const { type, item_hash: itemHash } = candidate.envelope
+  const storedFileSize = isOfType(candidate, 'STORE')
+    ? fileSizes.get(contentOf(candidate, 'STORE').item_hash)
+    : undefined
+  return {
     type,
-    content,
+    content: candidate.parsed!.content,
     itemHash,
+    storedFileSize,
+    fileSize: (file) => candidate.files?.get(referenceKey(file))?.size,
     ...tariff,
-    fileSize: (reference: FileReference) =>
-      isOfType(candidate, 'STORE')
-        ? fileSizes.get(contentOf(candidate, 'STORE').item_hash)
-        : candidate.files?.get(referenceKey(reference))?.size,
-  } as Parameters<typeof computeCost>[0])
+  } as CostInput
 }
 
 /**
- * Whether the owner's account is looked at (protocol 02 §13.7). Cut-offs are held against the time this node first saw
- * the message, which its sender cannot choose.
+ * Adds a message to what its owner owes.
  *
- * @throws {ProtocolError} INVALID_PAYMENT_METHOD
+ * @throws {ProtocolError} when it cannot be paid, or not in this way; the account is unchanged then
  */
-function mustPay(
-  candidate: Candidate,
-  paymentType: PaymentType,
-  profile: NetworkProfile,
-  fileSizes: FileSizes,
-): boolean {
-  const observed = candidate.receptionTime.getTime() / 1000
-  const { cutoffs } = profile
-  const product = productOf(candidate)
-  const canBeFree = product === 'store' || product === 'program'
-  if (canBeFree && cutoffs.freeStoreAndProgramUntil && observed < cutoffs.freeStoreAndProgramUntil.time) return false
-  const creditOnly = !canBeFree ? earliest(cutoffs.creditOnlyFrom, cutoffs.holdAndStreamUntil) : cutoffs.creditOnlyFrom
-  const tooLate = paymentType !== 'credit' && creditOnly !== null && observed >= creditOnly
-  if (tooLate || !profile.paymentTypes[product].includes(paymentType)) {
-    throw new ProtocolError('INVALID_PAYMENT_METHOD')
+function chargeTo(account: Account, input: CostInput, candidate: Candidate, profile: NetworkProfile): CostRow[] {
+  const costs = computeCost(input)
+  const paymentType = paymentTypeOf(input.type, input.content)
+  const messageCost = totalCost(costs, paymentType)
+  const verdict = paymentVerdict(input, { time: candidate.receptionTime.getTime() / 1000 }, profile)
+  if (verdict === 'refused') throw new ProtocolError('INVALID_PAYMENT_METHOD')
+  if (verdict === 'check' && paymentType !== 'superfluid') {
+    const { balance, due } = account
+    const shortfall = balanceShortfall({ paymentType, existingCost: fromUnits(due), messageCost, balance })
+    if (shortfall) throw shortfall
   }
-  if (product === 'store') {
-    const size = fileSizes.get(contentOf(candidate, 'STORE').item_hash) ?? 0
-    return !(paymentType === 'hold' && size > 0 && size <= profile.limits.freeFileBytes)
-  }
-  // A stream is watched by the compute node it pays.
-  return paymentType !== 'superfluid'
+  account.due += toUnits(messageCost)
+  return costs
 }
 
-function productOf(candidate: Candidate): keyof NetworkProfile['paymentTypes'] {
-  if (isOfType(candidate, 'STORE')) return 'store'
-  if (isOfType(candidate, 'V-PROGRAM')) return 'vProgram'
-  if (isOfType(candidate, 'INSTANCE')) return 'instance'
-  return isPersistent(vmContent(candidate)) ? 'persistentProgram' : 'program'
-}
-
-function earliest(...times: (number | null)[]): number | null {
-  const known = times.filter((time) => time !== null)
-  return known.length > 0 ? Math.min(...known) : null
-}
-
-/** What an owner has and owes, in 10⁻¹⁸ ALEPH or credits. */
 interface Account {
-  balance: bigint
+  /** Decimal text, ALEPH or credits. */
+  balance: string
+  /** What the owner's messages cost together, in 10⁻¹⁸. */
   due: bigint
 }
 
-function charge(account: Account, total: bigint, paymentType: PaymentType): void {
-  const due = account.due + total
-  if (paymentType === 'hold') {
-    if (account.balance >= due) return
-    const error = { required_balance: fromUnits(due), account_balance: fromUnits(account.balance) }
-    throw new ProtocolError('BALANCE_INSUFFICIENT', { errors: [error] })
-  }
-  const oneDay = due * secondsPerDay
-  if (account.balance >= oneDay) return
-  const error = {
-    required_credits: fromUnits(oneDay),
-    account_credits: fromUnits(account.balance),
-    min_runtime_days: 1,
-  }
-  throw new ProtocolError('CREDIT_INSUFFICIENT', { errors: [error] })
-}
-
-async function loadAccounts(tx: pg.ClientBase, candidates: Candidate[]): Promise<Map<string, Account>> {
+async function loadAccounts(tx: pg.PoolClient, candidates: Candidate[]): Promise<Map<string, Account>> {
   const accounts = new Map<string, Account>()
-  for (const paymentType of new Set(candidates.map(paymentTypeOf))) {
-    const payers = candidates.filter((candidate) => paymentTypeOf(candidate) === paymentType)
-    const owners = [...new Set(payers.map(ownerOf))]
-    const totals = await loadCostTotals(tx, owners, paymentType)
+  const byPayment = Map.groupBy(candidates, (candidate) =>
+    paymentTypeOf(candidate.envelope.type as CostInput['type'], candidate.parsed!.content),
+  )
+  for (const [paymentType, payers] of byPayment) {
     const keys = new Map(payers.map((candidate) => [ownerOf(candidate), balanceKey(candidate)]))
+    const totals = await loadCostTotals(tx, [...keys.keys()], paymentType)
     // Credits come with their ledger; until then nobody has any.
     const balances = paymentType === 'hold' ? await loadBalances(tx, [...keys.values()]) : new Map<string, string>()
-    for (const owner of owners) {
+    for (const [owner, key] of keys) {
       accounts.set(accountKey(owner, paymentType), {
-        balance: toUnits(balances.get(keys.get(owner)!) ?? '0'),
+        balance: balances.get(key) ?? '0',
         due: toUnits(totals.get(owner) ?? '0'),
       })
     }

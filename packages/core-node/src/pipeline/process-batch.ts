@@ -31,6 +31,8 @@ export interface BatchResult {
   rejected: Rejection[]
   retried: (Retry & { at: Date })[]
   forgotten: ForgottenMessage[]
+  /** Messages to look at again once balances have been read from the chain. */
+  unpaid: bigint[]
   /** Pending rows that are gone now. */
   settled: number
 }
@@ -77,6 +79,7 @@ async function processHalves(
     rejected: [...first.rejected, ...second.rejected],
     retried: [...first.retried, ...second.retried],
     forgotten: [...first.forgotten, ...second.forgotten],
+    unpaid: [...first.unpaid, ...second.unpaid],
     settled: first.settled + second.settled,
   }
 }
@@ -95,12 +98,13 @@ async function failAlone(candidate: Candidate, error: unknown, tools: Processing
     rejected: isLast ? [failure] : [],
     retried: isLast ? [] : [retry],
     forgotten: [],
+    unpaid: [],
     settled: isLast ? 1 : 0,
   }
 }
 
 async function processInTransaction(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   candidates: Candidate[],
   firstSeq: bigint,
   fileSizes: FileSizes,
@@ -125,17 +129,22 @@ async function processInTransaction(
   await wake(tx, processed, rejected, tools.waitedFor)
   for (const retry of retried) for (const hash of retry.waitsFor ?? []) tools.waitedFor.add(hash)
   const settled = processed.length + duplicates.length + rejected.length
-  return { processed, rejected, retried, forgotten, settled }
+  const unpaid = candidates.filter(isUnpaid).map((candidate) => candidate.id)
+  return { processed, rejected, retried, forgotten, unpaid, settled }
+}
+
+function isUnpaid({ outcome }: Candidate): boolean {
+  return outcome?.kind === 'deferred' && outcome.until === 'balances are fresh'
 }
 
 /** A message is processed once: copies of what the state knows are dropped, copies within the batch wait. */
-async function dropCopies(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+async function dropCopies(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const known = await settledHashes(tx, candidates.map((candidate) => candidate.envelope.item_hash))
   const seen = new Set<string>()
   for (const candidate of candidates) {
     const hash = candidate.envelope.item_hash
     if (known.has(hash)) candidate.outcome = { kind: 'duplicate' }
-    else if (seen.has(hash)) candidate.outcome = { kind: 'deferred' }
+    else if (seen.has(hash)) candidate.outcome = { kind: 'deferred', until: 'its copy is settled' }
     seen.add(hash)
   }
 }
@@ -154,14 +163,14 @@ function sortFailures(candidates: Candidate[], maxRetries: number): Pick<BatchRe
   return { rejected, retried }
 }
 
-async function refuse(tx: pg.ClientBase, rejections: Rejection[]): Promise<void> {
+async function refuse(tx: pg.PoolClient, rejections: Rejection[]): Promise<void> {
   await insertRejections(tx, rejections)
   await removePending(tx, rejections.map((rejection) => rejection.candidate))
 }
 
 /** Lets messages go on that waited for what this batch settled. */
 async function wake(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   processed: Candidate[],
   rejected: Rejection[],
   waitedFor: Set<string>,

@@ -4,6 +4,7 @@ import { isDatabaseAway } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
 import type { Inbox } from '../inbox/inbox.ts'
 import type { Arrival } from '../inbox/store-arrivals.ts'
+import type { CoreMetrics } from '../metrics.ts'
 import { claimDue, loadEnvelopes, loadWaitedFor, untilNextDue } from '../state/pending.ts'
 import { type Candidate, ownerOf } from './candidate.ts'
 import { type BatchResult, type ProcessingTools, processBatch } from './process-batch.ts'
@@ -23,11 +24,14 @@ const longestSleepMs = 5_000
 export class ProcessWorker {
   readonly #tools: ProcessingTools
   readonly #events: CoreEvents
-  readonly #inbox: () => Inbox
+  readonly #inbox: Inbox
   readonly #onRefetch: () => void
-  readonly #refreshBalances: () => Promise<void>
+  readonly #metrics: CoreMetrics
+  #refreshBalances: () => Promise<void> = async () => {}
   readonly #signal = new Signal()
   readonly #arrivals = new Map<bigint, Arrival>()
+  /** Messages that were too expensive for the balances known then. */
+  #unpaid = new Set<bigint>()
   #nextSeq = 1n
   #loop: Promise<void> | undefined
   #stopping = false
@@ -35,17 +39,21 @@ export class ProcessWorker {
   constructor(options: {
     tools: ProcessingTools
     events: CoreEvents
-    inbox: () => Inbox
+    inbox: Inbox
+    metrics: CoreMetrics
     /** Called when messages went back to the fetch stage. */
     onRefetch: () => void
-    /** Brings balances up to date with the chain; a message is not refused for a balance that is merely stale. */
-    refreshBalances?: () => Promise<void>
   }) {
     this.#tools = options.tools
     this.#events = options.events
     this.#inbox = options.inbox
     this.#onRefetch = options.onRefetch
-    this.#refreshBalances = options.refreshBalances ?? (async () => {})
+    this.#metrics = options.metrics
+  }
+
+  /** `refresh` brings balances up to date with the chain: no message is refused for a balance that is merely stale. */
+  useBalances(refresh: () => Promise<void>): void {
+    this.#refreshBalances = refresh
   }
 
   async start(): Promise<void> {
@@ -98,14 +106,19 @@ export class ProcessWorker {
       const arrival = this.#arrivals.get(id)
       this.#arrivals.delete(id)
       const envelope = arrival?.envelope ?? envelopes.get(id)
-      return envelope ? [{ id, envelope, receptionTime, retries, parsed: arrival?.parsed }] : []
+      if (!envelope) return []
+      return [{ id, envelope, receptionTime, retries, parsed: arrival?.parsed, balancesAreFresh: this.#unpaid.has(id) }]
     })
   }
 
   async #process(candidates: Candidate[]): Promise<void> {
+    const timed = this.#metrics.batchSeconds.startTimer()
     const result = await processBatch(candidates, this.#nextSeq, this.#tools)
+    timed()
     this.#nextSeq += BigInt(result.processed.length)
-    this.#inbox().settled(result.settled)
+    this.#inbox.settled(result.settled)
+    this.#unpaid = new Set(result.unpaid)
+    if (result.unpaid.length > 0) await this.#refreshBalances()
     if (result.retried.some((retry) => retry.refetch)) this.#onRefetch()
     this.#announce(result)
   }
@@ -145,7 +158,7 @@ export class ProcessWorker {
       'select coalesce(max(seq), 0) + 1 as next from messages',
     )
     this.#nextSeq = rows[0]!.next
-    await this.#inbox().start()
+    await this.#inbox.start()
   }
 }
 

@@ -1,6 +1,11 @@
-import { addressKey, type CorechannelAggregate } from '@aleph-ts/protocol'
+import {
+  type Allocation,
+  addressKey,
+  allocationSchema,
+  allocationsKey,
+  type CorechannelAggregate,
+} from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { z } from 'zod'
 
 /** A core node saying that one of its compute nodes runs a workload (protocol 06 §8.5). */
 export interface Claim {
@@ -11,27 +16,15 @@ export interface Claim {
   since: number
 }
 
-/** One entry of the `allocations` aggregate; `null` releases the claim. */
-export const claimEntrySchema = z.object({
-  node: z.string().min(1).max(128),
-  epoch: z.int().nonnegative(),
-  since: z.number().nonnegative(),
-  state: z.enum(['assigned', 'running', 'migrating']),
-  rank: z.int().nonnegative(),
-})
-export type ClaimEntry = z.infer<typeof claimEntrySchema>
-
-/** Key of the aggregate by which a core node publishes its claims. */
-export const allocationsKey = 'allocations'
-
-/** A row of the state: one owner's `allocations` aggregate. */
-export interface AllocationsAggregate {
+/** One owner's `allocations` aggregate: VM hash → allocation, or null where it was released. */
+export interface OwnerAllocations {
   owner: string
-  content: unknown
+  content: Record<string, unknown>
 }
 
-export async function loadAllocations(pool: pg.Pool, owners: string[]): Promise<AllocationsAggregate[]> {
-  const { rows } = await pool.query<AllocationsAggregate>(
+/** The `allocations` aggregates of these addresses, however they are spelled. */
+export async function loadAllocations(pool: pg.Pool, owners: string[]): Promise<OwnerAllocations[]> {
+  const { rows } = await pool.query<OwnerAllocations>(
     'select owner, content from aggregates where key = $1 and lower(owner) = any($2) order by owner',
     [allocationsKey, owners.map((owner) => owner.toLowerCase())],
   )
@@ -39,21 +32,47 @@ export async function loadAllocations(pool: pg.Pool, owners: string[]): Promise<
 }
 
 /**
- * The claims that count: published by the owner of a registered core node, for a compute node linked to that core
- * node. Everything else in the aggregates is ignored.
+ * The claims that count: published by the owner of an active registered core node, for a compute node linked to that
+ * core node. Everything else in the aggregates is ignored.
  */
-export function validClaims(aggregates: AllocationsAggregate[], corechannel: CorechannelAggregate): Claim[] {
-  const coreNodeOwners = new Map(corechannel.nodes.map((node) => [node.hash, addressKey('ETH', node.owner)]))
-  const parents = new Map(corechannel.resource_nodes.map((node) => [node.hash, node.parent ?? null]))
+export function validClaims(aggregates: OwnerAllocations[], corechannel: CorechannelAggregate): Claim[] {
+  const owners = new Map(
+    corechannel.nodes
+      .filter((node) => node.status === 'active')
+      .map((node) => [node.hash, addressKey('ETH', node.owner)]),
+  )
+  const parents = new Map(corechannel.resource_nodes.map((node) => [node.hash, node.parent]))
   return aggregates.flatMap(({ owner, content }) => {
-    if (typeof content !== 'object' || content === null) return []
     const ownerKey = addressKey('ETH', owner)
     return Object.entries(content).flatMap(([vmHash, value]): Claim[] => {
-      const entry = claimEntrySchema.safeParse(value)
-      if (!entry.success) return []
-      const coreNode = parents.get(entry.data.node)
-      if (!coreNode || coreNodeOwners.get(coreNode) !== ownerKey) return []
-      return [{ vmHash, coreNode, computeNode: entry.data.node, since: entry.data.since }]
+      const allocation = allocationSchema.safeParse(value)
+      if (!allocation.success) return []
+      const { node, since } = allocation.data
+      const coreNode = parents.get(node)
+      if (!coreNode || owners.get(coreNode) !== ownerKey) return []
+      return [{ vmHash, coreNode, computeNode: node, since }]
     })
   })
+}
+
+/** The aggregates with changes that were sent but may not have been processed yet. */
+export function withChanges(
+  aggregates: OwnerAllocations[],
+  owner: string,
+  changes: Iterable<[string, Allocation | null]>,
+): OwnerAllocations[] {
+  const others = aggregates.filter((aggregate) => !sameOwner(aggregate.owner, owner))
+  const own = aggregates.filter((aggregate) => sameOwner(aggregate.owner, owner))
+  const content = Object.assign({}, ...own.map((aggregate) => aggregate.content), Object.fromEntries(changes))
+  return [...others, { owner, content }]
+}
+
+/** What this owner has claimed, valid or not. */
+export function ownClaims(aggregates: OwnerAllocations[], owner: string): Map<string, unknown> {
+  const own = aggregates.find((aggregate) => sameOwner(aggregate.owner, owner))
+  return new Map(Object.entries(own?.content ?? {}).filter(([, allocation]) => allocation !== null))
+}
+
+function sameOwner(a: string, b: string): boolean {
+  return addressKey('ETH', a) === addressKey('ETH', b)
 }

@@ -1,4 +1,9 @@
 import { devnetProfile } from '@aleph-ts/protocol'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import type { Stream } from '@libp2p/interface'
+import { tcp } from '@libp2p/tcp'
+import { createLibp2p } from 'libp2p'
 import { afterEach, expect, test, vi } from 'vitest'
 import { encodePayload } from '../../src/gossip/payload.ts'
 import { GossipNode } from './gossip-node.ts'
@@ -75,7 +80,10 @@ test('messages accepted while a node is alone, or announced by no earlier run, r
   lonely.events.emit('accepted', [fresh])
   expect(lonely.announced).toEqual([])
   const peer = await startNode({ peers: lonely.gossip.multiaddrs })
-  await vi.waitFor(() => expect(peer.hashes.toSorted()).toEqual([left.item_hash, fresh.item_hash].toSorted()), patience)
+  await vi.waitFor(
+    () => expect(peer.hashes.toSorted()).toEqual([left.item_hash, fresh.item_hash].toSorted()),
+    patience,
+  )
   await vi.waitFor(() => expect(lonely.announced).toHaveLength(2), patience)
 })
 
@@ -108,4 +116,25 @@ test('nodes learn from announcements where the peers they trust answer', async (
   )
   // The first node was not told to trust the second.
   expect(first!.savedPeers).toEqual([])
+})
+
+test('a peer that never says which protocols it speaks is offered gossip', async () => {
+  const node = await startNode()
+  const streams: Stream[] = []
+  const silent = await createLibp2p({
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+  })
+  try {
+    await silent.handle('/meshsub/1.1.0', (stream) => void streams.push(stream))
+    await silent.dial(node.gossip.host.getMultiaddrs())
+    await vi.waitFor(() => expect(streams).toHaveLength(1), patience)
+  } finally {
+    await silent.stop()
+  }
+})
+
+test('a setting that is no peer address is named when the node is created', async () => {
+  await expect(startNode({ peers: ['/ip4/127.0.0.1/tcp/4025'] })).rejects.toThrow('ALEPH_CORE_P2P_PEERS')
 })

@@ -8,7 +8,8 @@ import {
 } from '@aleph-ts/protocol'
 import { AlephError } from '../errors.ts'
 import type { Account } from './account.ts'
-import { bytesToHex, secretBytes } from './hex.ts'
+import { bytesToHex } from './hex.ts'
+import { readEthereumKey, readMnemonic } from './private-key.ts'
 
 /** The part of EIP-1193 that is needed: what `window.ethereum` and every wallet connector offer. */
 export interface EthereumProvider {
@@ -45,7 +46,7 @@ export class EthereumAccount implements Account {
     privateKey: string | Uint8Array,
     options: EthereumAccountOptions = {},
   ): EthereumAccount {
-    const key = secretBytes(privateKey)
+    const key = readEthereumKey(privateKey)
     return new EthereumAccount(evmAddress(key), async (bytes) => personalSign(bytes, key), options)
   }
 
@@ -60,20 +61,7 @@ export class EthereumAccount implements Account {
     phrase: string,
     options: EthereumAccountOptions & { path?: string; passphrase?: string } = {},
   ): Promise<EthereumAccount> {
-    const [{ validateMnemonic, mnemonicToSeed }, { wordlist }, { HDKey }] = await Promise.all([
-      import('@scure/bip39'),
-      import('@scure/bip39/wordlists/english.js'),
-      import('@scure/bip32'),
-    ])
-    const words = phrase.trim().toLowerCase().split(/\s+/).join(' ')
-    if (!validateMnemonic(words, wordlist)) {
-      throw new AlephError('invalid_argument', 'The recovery phrase is not a valid BIP-39 phrase', {
-        hint: 'Check the words and their order; English phrases of 12 to 24 words are understood.',
-      })
-    }
-    const root = HDKey.fromMasterSeed(await mnemonicToSeed(words, options.passphrase ?? ''))
-    const { privateKey } = root.derive(options.path ?? "m/44'/60'/0'/0/0")
-    return EthereumAccount.fromPrivateKey(privateKey!, options)
+    return EthereumAccount.fromPrivateKey(await readMnemonic(phrase, options), options)
   }
 
   /** From a browser wallet: asks the user to connect, later to sign each message. */

@@ -6,9 +6,9 @@ import {
   verificationBuffer,
 } from '@aleph-ts/protocol'
 import { base58 } from '@scure/base'
-import { AlephError } from '../errors.ts'
 import type { Account } from './account.ts'
-import { bytesToHex, secretBytes } from './hex.ts'
+import { bytesToHex } from './hex.ts'
+import { readSolanaKey } from './private-key.ts'
 
 /**
  * A Solana (or Eclipse) key.
@@ -35,15 +35,7 @@ export class SolanaAccount implements Account {
     privateKey: string | Uint8Array,
     options: { chain?: 'SOL' | 'ES' } = {},
   ): SolanaAccount {
-    const bytes = typeof privateKey === 'string' ? secretFromText(privateKey) : privateKey
-    const seed = secretBytes(bytes.length === 64 ? bytes.subarray(0, 32) : bytes)
-    const account = new SolanaAccount(seed, options.chain ?? 'SOL')
-    if (bytes.length === 64 && base58.encode(bytes.subarray(32)) !== account.address) {
-      throw new AlephError('invalid_argument', 'The two halves of the Solana key do not belong together', {
-        hint: 'Export the key again, or give only the 32-byte seed.',
-      })
-    }
-    return account
+    return new SolanaAccount(readSolanaKey(privateKey), options.chain ?? 'SOL')
   }
 
   /** A new key from the platform's secure random source; `privateKey` is the hex of its seed. */
@@ -61,17 +53,5 @@ export class SolanaAccount implements Account {
     const form = signSolana(new TextEncoder().encode(bytesToHex(payload)), this.#secret)
     const { signature } = JSON.parse(form) as { signature: string }
     return `0x${bytesToHex(base58.decode(signature))}`
-  }
-}
-
-function secretFromText(text: string): Uint8Array {
-  const trimmed = text.trim()
-  if (/^(0x)?[0-9a-fA-F]{64}$/.test(trimmed)) return secretBytes(trimmed)
-  try {
-    return base58.decode(trimmed)
-  } catch {
-    throw new AlephError('invalid_argument', 'The private key is neither hexadecimal nor base58', {
-      hint: 'Give the key as your Solana wallet exports it.',
-    })
   }
 }

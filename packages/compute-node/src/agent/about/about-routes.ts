@@ -51,7 +51,12 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
     version: facts.version,
     network: facts.network,
     references: { API_SERVER: facts.apiServers[0] ?? null, API_SERVERS: facts.apiServers },
-    security: { USE_JAILER: true, PRINT_SYSTEM_LOGS: true, WATCH_FOR_UPDATES: false, ALLOW_VM_NETWORKING: false },
+    security: {
+      USE_JAILER: true,
+      PRINT_SYSTEM_LOGS: true,
+      WATCH_FOR_UPDATES: false,
+      ALLOW_VM_NETWORKING: false,
+    },
     networking: { IPV6_ADDRESS_POOL: null, IPV6_FORWARDING_ENABLED: false, USE_NDP_PROXY: false },
     debug: { SENTRY_DSN_CONFIGURED: false, DEBUG_ASYNCIO: false, EXECUTION_LOG_ENABLED: false },
     payment: { PAYMENT_RECEIVER_ADDRESS: null, AVAILABLE_PAYMENTS: {} },

@@ -13,7 +13,7 @@ export function indexPage(facts: NodeFacts, vms: VmHost): string {
     ['Hypervisor', `${hypervisor} ${version} (${accelerator})`],
     ['Running VMs', String(running)],
   ]
-  const table = rows.map(([name, value]) => `<dt>${name}</dt><dd>${escape(value)}</dd>`).join('')
+  const table = rows.map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`).join('')
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -34,6 +34,6 @@ See <a href="/status/config">config</a>, <a href="/about/usage/system">usage</a>
 `
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -28,7 +28,10 @@ export async function systemUsage(dataDir: string): Promise<SystemUsage> {
       load_average: { load1, load5, load15 },
       core_frequencies: { min: Math.min(...frequencies), max: Math.max(...frequencies) },
     },
-    mem: { total_kB: Math.ceil(totalmem() / 1000), available_kB: Math.floor((await availableMemory()) / 1000) },
+    mem: {
+      total_kB: Math.ceil(totalmem() / 1000),
+      available_kB: Math.floor((await availableMemory()) / 1000),
+    },
     disk: {
       total_kB: Math.floor((disk.blocks * disk.bsize) / 1000),
       available_kB: Math.floor((disk.bavail * disk.bsize) / 1000),
@@ -51,7 +54,13 @@ export async function capability() {
       frequency: first ? String(first.speed) : null,
       count: String(availableParallelism()),
     },
-    memory: { size: String(Math.round(totalmem() / 2 ** 20)), units: 'MiB', type: null, clock: null, clock_units: null },
+    memory: {
+      size: String(Math.round(totalmem() / 2 ** 20)),
+      units: 'MiB',
+      type: null,
+      clock: null,
+      clock_units: null,
+    },
   }
 }
 

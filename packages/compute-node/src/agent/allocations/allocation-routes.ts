@@ -18,11 +18,16 @@ export interface AllocationRoutesOptions {
 const REFUSAL = 'Authentication token received is invalid'
 
 /** `POST /control/allocations` (protocol 05 §9.1), signed by a scheduler (05 §4.4). */
-export async function allocationRoutes(app: FastifyInstance, options: AllocationRoutesOptions): Promise<void> {
+export async function allocationRoutes(
+  app: FastifyInstance,
+  options: AllocationRoutesOptions,
+): Promise<void> {
   // The signature covers the very bytes of the body, whatever its content type says.
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: allocationAuthLimits.bodyBytes }, (_request, body, done) =>
-    done(null, body),
+  app.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer', bodyLimit: allocationAuthLimits.bodyBytes },
+    (_request, body, done) => done(null, body),
   )
   const onRequest = async (request: FastifyRequest) => assertBoundedBody(request)
 
@@ -48,7 +53,11 @@ function assertBoundedBody(request: FastifyRequest): void {
   }
 }
 
-async function authenticate(request: FastifyRequest, body: Buffer, options: AllocationRoutesOptions): Promise<void> {
+async function authenticate(
+  request: FastifyRequest,
+  body: Buffer,
+  options: AllocationRoutesOptions,
+): Promise<void> {
   const now = Date.now() / 1000
   const signers = await options.signers.current()
   const url = request.raw.url ?? ''

@@ -32,7 +32,9 @@ export class AllocationSigners {
   }
 
   async #listed(): Promise<string[]> {
-    const settings = settingsSchema.safeParse(await this.#aggregate(this.#options.profile.addresses.settings, 'settings'))
+    const settings = settingsSchema.safeParse(
+      await this.#aggregate(this.#options.profile.addresses.settings, 'settings'),
+    )
     return settings.success ? settings.data.authorized_allocation_signers : []
   }
 

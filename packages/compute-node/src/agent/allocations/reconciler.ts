@@ -118,7 +118,8 @@ export class Reconciler {
     const wanted = new Set(plan.persistent_vms)
     const surplus = [...this.#desired.keys()].filter((hash) => !wanted.has(hash))
     for (const { id, kind, state } of this.#options.vms.list()) {
-      if (kind === 'persistent' && isAlive(state) && !wanted.has(id) && !surplus.includes(id)) surplus.push(id)
+      if (kind === 'persistent' && isAlive(state) && !wanted.has(id) && !surplus.includes(id))
+        surplus.push(id)
     }
     for (const hash of surplus) this.#forget(hash)
     for (const hash of wanted) {
@@ -174,8 +175,8 @@ export class Reconciler {
       if (desired.state !== 'running') Object.assign(desired, running())
       return
     }
-    if (desired.state === 'running') return this.#died(hash, desired)
-    if (this.#attempts.size < MAX_CONCURRENT_STARTS) this.#attempt(hash, desired)
+    if (desired.state === 'running') this.#died(hash, desired)
+    else if (this.#attempts.size < MAX_CONCURRENT_STARTS) this.#attempt(hash, desired)
     else if (!this.#waiting.includes(hash)) this.#waiting.push(hash)
   }
 
@@ -213,7 +214,10 @@ export class Reconciler {
   #failed(hash: string, desired: Desired, error: AgentError): void {
     desired.error = { code: error.code, message: error.message }
     const { logger } = this.#options
-    logger.warn({ hash, code: error.code, attempts: desired.attempts, err: error.cause }, 'planned VM did not start')
+    logger.warn(
+      { hash, code: error.code, attempts: desired.attempts, err: error.cause },
+      'planned VM did not start',
+    )
     this.#retryLater(hash, desired, this.#backoff(desired.attempts))
   }
 
@@ -249,7 +253,9 @@ export class Reconciler {
       if (desired?.state === 'running') outcome.successful.push(hash)
       else {
         outcome.failing.push(hash)
-        outcome.errors[hash] = desired?.error ? `${desired.error.code}: ${desired.error.message}` : 'still starting'
+        outcome.errors[hash] = desired?.error
+          ? `${desired.error.code}: ${desired.error.message}`
+          : 'still starting'
       }
     }
     for (const hash of plan.instances) {
@@ -266,7 +272,10 @@ export class Reconciler {
         if (this.#stopped || this.#plan !== plan) return
         await this.#options.programs.prefetch(hash).catch((error: unknown) => {
           const { code, message } = toAgentError(error)
-          this.#options.logger.warn({ hash, code, reason: message }, 'cannot prepare an on-demand program ahead')
+          this.#options.logger.warn(
+            { hash, code, reason: message },
+            'cannot prepare an on-demand program ahead',
+          )
         })
       }
     })

@@ -51,7 +51,11 @@ async function isOwner(sender: string, ref: string, messages: MessageSource): Pr
   return entries.some((entry: { address?: unknown; types?: unknown } | null) => {
     if (typeof entry?.address !== 'string' || !same(entry.address, sender)) return false
     const { types } = entry
-    return types === undefined || types === null || (Array.isArray(types) && (types.length === 0 || types.includes('INSTANCE')))
+    return (
+      types === undefined ||
+      types === null ||
+      (Array.isArray(types) && (types.length === 0 || types.includes('INSTANCE')))
+    )
   })
 }
 

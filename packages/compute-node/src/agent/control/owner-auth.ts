@@ -94,7 +94,11 @@ function openOperation(header: string, now: number) {
   const bytes = Buffer.from(envelope.data?.payload ?? '', 'hex')
   const payload = operationPayload.safeParse(parseJson(bytes.toString('utf8')))
   const signature = hex.safeParse(envelope.data?.signature)
-  if (!payload.success || !signature.success || Math.abs(payload.data.time - now) > OPERATION_WINDOW_SECONDS) {
+  if (
+    !payload.success ||
+    !signature.success ||
+    Math.abs(payload.data.time - now) > OPERATION_WINDOW_SECONDS
+  ) {
     throw new OwnerAuthError(400, 'Invalid X-SignedOperation fields')
   }
   const signedBy = (jwk: JsonWebKey) => {

@@ -53,7 +53,10 @@ export class CoreNodes {
         if ('found' in result) return result.found
         answered = true
       } catch (error) {
-        this.#logger.warn({ server, what, reason: (error as Error).message }, 'core node failed, trying the next')
+        this.#logger.warn(
+          { server, what, reason: (error as Error).message },
+          'core node failed, trying the next',
+        )
         if (error instanceof AgentError) refusal ??= error
         else failure ??= error
         if (!(error instanceof AgentError) || distrusted.has(error.code)) {
@@ -63,9 +66,13 @@ export class CoreNodes {
     }
     if (refusal) throw refusal
     if (answered) return null
-    throw new AgentError('core_nodes_unreachable', `No core node could be asked for ${what}; try again shortly`, {
-      cause: failure,
-    })
+    throw new AgentError(
+      'core_nodes_unreachable',
+      `No core node could be asked for ${what}; try again shortly`,
+      {
+        cause: failure,
+      },
+    )
   }
 
   /** A GET whose headers must arrive in time. The body is the caller's to read and bound. */

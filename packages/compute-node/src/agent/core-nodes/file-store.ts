@@ -49,7 +49,10 @@ export class FileStore {
    */
   async fetch(hash: string, maxBytes: number): Promise<string> {
     if (classifyHash(hash) !== 'storage') {
-      throw new AgentError('unsupported', `File ${hash} is kept on IPFS; this node fetches files by sha256 only`)
+      throw new AgentError(
+        'unsupported',
+        `File ${hash} is kept on IPFS; this node fetches files by sha256 only`,
+      )
     }
     const path = join(this.#options.dir, hash)
     const known = await stat(path).catch(() => null)
@@ -72,11 +75,16 @@ export class FileStore {
       this.#downloadFrom(server, hash, path, maxBytes),
     )
     if (!found) {
-      throw new AgentError('file_not_found', `Code, runtime or data not available: no core node has the file ${hash}`)
+      throw new AgentError(
+        'file_not_found',
+        `Code, runtime or data not available: no core node has the file ${hash}`,
+      )
     }
-    this.#evicting = this.#evicting.then(() => this.#evict(hash)).catch((error: unknown) => {
-      this.#options.logger.error({ err: error }, 'eviction of cached files failed')
-    })
+    this.#evicting = this.#evicting
+      .then(() => this.#evict(hash))
+      .catch((error: unknown) => {
+        this.#options.logger.error({ err: error }, 'eviction of cached files failed')
+      })
     return path
   }
 
@@ -107,7 +115,10 @@ export class FileStore {
       await pipeline(Readable.fromWeb(response.body as ReadableStream), check, createWriteStream(part))
       const actual = digest.digest('hex')
       if (actual !== hash) {
-        throw new AgentError('content_mismatch', `A core node sent wrong bytes for the file ${hash} (got ${actual})`)
+        throw new AgentError(
+          'content_mismatch',
+          `A core node sent wrong bytes for the file ${hash} (got ${actual})`,
+        )
       }
       await rename(part, path)
       this.#options.onDownloaded?.(size)
@@ -146,5 +157,8 @@ function assertSize(hash: string, size: number, maxBytes: number): void {
 }
 
 function tooLarge(hash: string, maxBytes: number): AgentError {
-  return new AgentError('file_too_large', `File ${hash} is larger than the ${maxBytes} bytes this node accepts for its use`)
+  return new AgentError(
+    'file_too_large',
+    `File ${hash} is larger than the ${maxBytes} bytes this node accepts for its use`,
+  )
 }

@@ -5,11 +5,11 @@ import {
   type Envelope,
   isAuthorised,
   itemHash,
+  ProtocolError,
   parseContent,
   parseEnvelope,
-  ProtocolError,
-  sha256Hex,
   type StoreContent,
+  sha256Hex,
   verifySignature,
 } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
@@ -130,7 +130,10 @@ export class MessageSource {
         this.#recheck(hash, cached)
         return message
       } catch (error) {
-        this.#options.logger.warn({ hash, reason: (error as Error).message }, 'cached message is damaged, dropped')
+        this.#options.logger.warn(
+          { hash, reason: (error as Error).message },
+          'cached message is damaged, dropped',
+        )
         await rm(file, { force: true })
       }
     }
@@ -145,7 +148,11 @@ export class MessageSource {
 
   async #fetch(hash: string): Promise<{ message: VerifiedMessage; text: string }> {
     const found = await this.#options.coreNodes.first(`message ${hash}`, async (server) => {
-      const answer = await this.#options.coreNodes.getJson(server, `/api/v0/messages/${hash}`, MAX_MESSAGE_BYTES)
+      const answer = await this.#options.coreNodes.getJson(
+        server,
+        `/api/v0/messages/${hash}`,
+        MAX_MESSAGE_BYTES,
+      )
       if ('missing' in answer) return answer
       const raw = acceptedEnvelope(hash, answer.found)
       const text = await this.#contentText(server, raw)
@@ -159,7 +166,10 @@ export class MessageSource {
   async #contentText(server: string, raw: Record<string, unknown>): Promise<Attempt<string>> {
     if (typeof raw.item_content === 'string') return { found: raw.item_content }
     if (raw.item_type !== 'storage') {
-      throw new AgentError('unsupported', `Message content of item_type "${raw.item_type}" is not supported yet`)
+      throw new AgentError(
+        'unsupported',
+        `Message content of item_type "${raw.item_type}" is not supported yet`,
+      )
     }
     const path = `/api/v0/storage/raw/${raw.item_hash}`
     const bytes = await this.#options.coreNodes.getBytes(server, path, MAX_MESSAGE_BYTES)
@@ -181,9 +191,19 @@ export class MessageSource {
   }
 
   async #findAmend(ref: string, owner: string): Promise<string | null> {
-    const query = new URLSearchParams({ msgType: 'STORE', sortOrder: '-1', refs: ref, owners: owner, pagination: '20' })
+    const query = new URLSearchParams({
+      msgType: 'STORE',
+      sortOrder: '-1',
+      refs: ref,
+      owners: owner,
+      pagination: '20',
+    })
     return this.#options.coreNodes.first(`newer version of ${ref}`, async (server) => {
-      const answer = await this.#options.coreNodes.getJson(server, `/api/v0/messages.json?${query}`, MAX_LIST_BYTES)
+      const answer = await this.#options.coreNodes.getJson(
+        server,
+        `/api/v0/messages.json?${query}`,
+        MAX_LIST_BYTES,
+      )
       if ('missing' in answer) return answer
       const messages = (answer.found as { messages?: unknown }).messages
       if (!Array.isArray(messages)) throw new Error('answered no list of messages')
@@ -223,7 +243,9 @@ export class MessageSource {
         await rm(join(this.#options.cacheDir, `${hash}.json`), { force: true })
         this.#options.onGone?.(hash)
       })
-      .catch((error: unknown) => this.#options.logger.error({ err: error, hash }, 'message status check failed'))
+      .catch((error: unknown) =>
+        this.#options.logger.error({ err: error, hash }, 'message status check failed'),
+      )
   }
 }
 
@@ -251,10 +273,8 @@ function acceptedEnvelope(hash: string, answer: unknown): Record<string, unknown
 
 function verify(hash: string, raw: unknown, text: string): VerifiedMessage {
   try {
-    const { sender, chain, signature, type, item_type, item_hash, item_content, time, channel } = raw as Record<
-      string,
-      unknown
-    >
+    const { sender, chain, signature, type, item_type, item_hash, item_content, time, channel } =
+      raw as Record<string, unknown>
     const envelope = parseEnvelope({
       sender,
       chain,
@@ -268,16 +288,25 @@ function verify(hash: string, raw: unknown, text: string): VerifiedMessage {
     })
     const computed = envelope.item_type === 'inline' ? itemHash(text) : sha256Hex(text)
     if (envelope.item_hash !== hash || computed !== hash) {
-      throw new AgentError('message_invalid', `A core node sent other content than the message ${hash} was signed for`)
+      throw new AgentError(
+        'message_invalid',
+        `A core node sent other content than the message ${hash} was signed for`,
+      )
     }
     if (envelope.signature === null || !verifySignature({ ...envelope, signature: envelope.signature })) {
-      throw new AgentError('message_invalid', `A core node sent the message ${hash} with a signature that does not verify`)
+      throw new AgentError(
+        'message_invalid',
+        `A core node sent the message ${hash} with a signature that does not verify`,
+      )
     }
     return { envelope, content: JSON.parse(text) }
   } catch (error) {
     if (error instanceof AgentError) throw error
-    const reason = error instanceof ProtocolError || error instanceof SyntaxError ? error.message : String(error)
-    throw new AgentError('message_invalid', `A core node sent a malformed message ${hash}: ${reason}`, { cause: error })
+    const reason =
+      error instanceof ProtocolError || error instanceof SyntaxError ? error.message : String(error)
+    throw new AgentError('message_invalid', `A core node sent a malformed message ${hash}: ${reason}`, {
+      cause: error,
+    })
   }
 }
 

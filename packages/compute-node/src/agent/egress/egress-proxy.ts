@@ -1,5 +1,11 @@
 import { lookup as dnsLookup } from 'node:dns'
-import { createServer, type IncomingMessage, request as httpRequest, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { connect, isIP, type LookupFunction, Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import type { Logger } from 'pino'
@@ -38,7 +44,9 @@ export class EgressProxy {
   constructor(options: EgressProxyOptions) {
     this.#options = options
     this.#isAllowed = options.isAllowed ?? isPublicAddress
-    this.#server = createServer({ maxHeaderSize: 16_384 }, (request, response) => this.#request(request, response))
+    this.#server = createServer({ maxHeaderSize: 16_384 }, (request, response) =>
+      this.#request(request, response),
+    )
     this.#server.on('connect', (request, stream, head) => this.#connect(request, stream, head))
     this.#server.on('clientError', (_error, stream) => stream.destroy())
   }
@@ -74,13 +82,16 @@ export class EgressProxy {
   #request(request: IncomingMessage, response: ServerResponse): void {
     const url = URL.parse(request.url ?? '')
     if (url?.protocol !== 'http:') {
-      response.writeHead(400, { 'content-type': 'text/plain' }).end('This is a proxy: send an absolute http:// URL\n')
+      response
+        .writeHead(400, { 'content-type': 'text/plain' })
+        .end('This is a proxy: send an absolute http:// URL\n')
       return
     }
     const headers: string[] = []
     for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
       const name = request.rawHeaders[i] as string
-      if (!/^(proxy-.*|connection|keep-alive)$/i.test(name)) headers.push(name, request.rawHeaders[i + 1] as string)
+      if (!/^(proxy-.*|connection|keep-alive)$/i.test(name))
+        headers.push(name, request.rawHeaders[i + 1] as string)
     }
     const host = bareHost(url.hostname)
     const port = url.port === '' ? 80 : Number(url.port)
@@ -145,7 +156,10 @@ export class EgressProxy {
       return new Socket().destroy(closed(`${host}:${port}`))
     }
     const socket = connect({ host, port, lookup, autoSelectFamily: true })
-    const limit = setTimeout(() => socket.destroy(new Error(`no connection to ${host} in time`)), CONNECT_TIMEOUT_MS)
+    const limit = setTimeout(
+      () => socket.destroy(new Error(`no connection to ${host} in time`)),
+      CONNECT_TIMEOUT_MS,
+    )
     socket.once('close', () => clearTimeout(limit))
     socket.once('connect', () => {
       clearTimeout(limit)

@@ -59,7 +59,8 @@ export function isPublicAddress(address: string): boolean {
 function isOwnAddress(address: string): boolean {
   const own = new BlockList()
   for (const interfaces of Object.values(networkInterfaces())) {
-    for (const { address: mine, family } of interfaces ?? []) own.addAddress(mine, family === 'IPv6' ? 'ipv6' : 'ipv4')
+    for (const { address: mine, family } of interfaces ?? [])
+      own.addAddress(mine, family === 'IPv6' ? 'ipv6' : 'ipv4')
   }
   return own.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }

@@ -7,7 +7,7 @@ import { sha256Hex } from '@aleph-ts/protocol'
 import type { DiskImage } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import { buildSquashfs, isSquashfs } from './squashfs.ts'
-import { extractZip, isInside } from './zip-archive.ts'
+import { type ArchiveLimits, extractZip, isInside } from './zip-archive.ts'
 
 /** Part of every key: raise it when equal inputs would give another image. */
 const BUILDER_VERSION = 1
@@ -24,6 +24,7 @@ export interface CodeImagesOptions {
   dir: string
   /** Bytes of built images kept; the least recently used go first, never one in use. */
   budgetBytes: number
+  archiveLimits: ArchiveLimits
   /** Paths of images some VM still needs. */
   inUse: () => ReadonlySet<string>
 }
@@ -46,7 +47,8 @@ export class CodeImages {
   async start(): Promise<void> {
     await mkdir(this.#options.dir, { recursive: true })
     for (const name of await readdir(this.#options.dir)) {
-      if (!name.endsWith('.squashfs')) await rm(join(this.#options.dir, name), { recursive: true, force: true })
+      if (!name.endsWith('.squashfs'))
+        await rm(join(this.#options.dir, name), { recursive: true, force: true })
     }
   }
 
@@ -54,7 +56,10 @@ export class CodeImages {
   async image(source: CodeSource): Promise<DiskImage> {
     if (source.encoding === 'squashfs') {
       if (!(await isSquashfs(source.path))) {
-        throw new AgentError('broken_archive', "The program's code is said to be squashfs but is no whole squashfs image")
+        throw new AgentError(
+          'broken_archive',
+          "The program's code is said to be squashfs but is no whole squashfs image",
+        )
       }
       return { path: source.path, sha256: source.fileHash }
     }
@@ -88,7 +93,7 @@ export class CodeImages {
     try {
       await chmod(work, 0o700)
       const folder = join(work, 'code')
-      if (source.encoding === 'zip') await extractZip(source.path, folder)
+      if (source.encoding === 'zip') await extractZip(source.path, folder, this.#options.archiveLimits)
       else await placePlainFile(source, folder)
       await makeExecutable(folder, source.entrypoint)
       await chmod(folder, 0o755)
@@ -126,7 +131,10 @@ export function plainFileName(entrypoint: string): string {
   const module = /^([\w.]+):\w+$/.exec(entrypoint)?.[1]
   const name = module ? `${module.replaceAll('.', '/')}.py` : entrypoint
   if (!isInside(name)) {
-    throw new AgentError('invalid_program', `code.entrypoint "${entrypoint}" is no file name inside the program`)
+    throw new AgentError(
+      'invalid_program',
+      `code.entrypoint "${entrypoint}" is no file name inside the program`,
+    )
   }
   return name
 }

@@ -1,5 +1,5 @@
-import { VmStartError, type RunningVm, type VmInfo, type VmKind } from '../../supervisor/index.ts'
 import type { Logger } from 'pino'
+import { type RunningVm, type VmInfo, type VmKind, type VmSpec, VmStartError } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import { GuestConnections } from '../proxy/guest-connections.ts'
@@ -131,12 +131,17 @@ export class ProgramHost {
 
   /** Content hashes of downloaded files that VMs run on. */
   filesInUse(): ReadonlySet<string> {
-    const hashes = new Set<string>()
-    for (const { id, state } of this.#options.vms.list()) {
-      if (state === 'stopped' || state === 'failed') continue
-      for (const file of this.#facts.get(id)?.files ?? []) hashes.add(file)
-    }
-    return hashes
+    return new Set(this.#factsInUse().flatMap(({ files }) => files))
+  }
+
+  /** Paths of code images that VMs run on. */
+  imagesInUse(): ReadonlySet<string> {
+    return new Set(this.#factsInUse().map(({ codeImage }) => codeImage))
+  }
+
+  #factsInUse(): ProgramFacts[] {
+    const alive = this.#options.vms.list().filter(({ state }) => state !== 'stopped' && state !== 'failed')
+    return alive.flatMap(({ id }) => this.#facts.get(id) ?? [])
   }
 
   #startOnce(hash: string): Promise<ActiveProgram> {
@@ -151,12 +156,12 @@ export class ProgramHost {
   }
 
   async #start(hash: string): Promise<ActiveProgram> {
-    const { loader, vms, isPlanned, logger, metrics } = this.#options
+    const { loader, isPlanned, logger, metrics } = this.#options
     const kind: VmKind = isPlanned(hash) ? 'persistent' : 'on-demand'
     const { facts, spec } = await loader.load(hash, kind)
     this.#rememberFacts(facts)
     try {
-      const vm = await vms.ensureRunning(spec)
+      const vm = await this.#ensureRoomAndRun(spec)
       const { startKind, startMs } = vm.info
       if (startKind && startMs !== undefined) metrics.starts.observe({ kind: startKind }, startMs / 1000)
       logger.info({ hash, startKind, startMs }, 'program runs')
@@ -171,6 +176,29 @@ export class ProgramHost {
       this.#failures.set(hash, { error: refusal, until: Date.now() + FAILURE_MEMORY_MS })
       throw refusal
     }
+  }
+
+  /** Runs the VM; idle on-demand VMs give way when the node is full, the longest unused first. */
+  async #ensureRoomAndRun(spec: VmSpec): Promise<RunningVm> {
+    for (;;) {
+      try {
+        return await this.#options.vms.ensureRunning(spec)
+      } catch (error) {
+        const isFull = error instanceof VmStartError && error.code === 'insufficient_capacity'
+        const idle = isFull ? this.#longestIdle(spec.id) : undefined
+        if (!idle) throw error
+        this.#options.logger.info({ hash: idle, for: spec.id }, 'node is full, stopping an idle program')
+        await this.stop(idle)
+      }
+    }
+  }
+
+  #longestIdle(except: string): string | undefined {
+    const { vms, isPlanned } = this.#options
+    const idle = vms
+      .list()
+      .filter(({ id, state }) => state === 'running' && id !== except && !isPlanned(id) && this.#idle.calls(id) === 0)
+    return idle.sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0))[0]?.id
   }
 
   #onState(info: VmInfo): void {
@@ -197,31 +225,52 @@ export class ProgramHost {
   }
 
   #rememberFacts(facts: ProgramFacts): void {
-    if (this.#facts.size >= MAX_REMEMBERED_FACTS) this.#facts.delete(this.#facts.keys().next().value as string)
+    if (this.#facts.size >= MAX_REMEMBERED_FACTS)
+      this.#facts.delete(this.#facts.keys().next().value as string)
     this.#facts.set(facts.hash, facts)
   }
 }
 
 function startRefusal(error: unknown): AgentError {
   if (!(error instanceof VmStartError)) {
-    return new AgentError('internal', 'The program could not be started; the operator can find why in the log', {
-      cause: error,
-    })
+    return new AgentError(
+      'internal',
+      'The program could not be started; the operator can find why in the log',
+      {
+        cause: error,
+      },
+    )
   }
   const options = { cause: error, log: error.log.slice(-MAX_LOG_CHARACTERS) }
   switch (error.code) {
     case 'program_exited':
     case 'guest_failed':
-      return new AgentError('program_failed', `The program ended before it listened: ${error.message}`, options)
+      return new AgentError(
+        'program_failed',
+        `The program ended before it listened: ${error.message}`,
+        options,
+      )
     case 'program_not_listening':
-      return new AgentError('program_not_listening', 'The program started but does not listen on port 8080', options)
+      return new AgentError(
+        'program_not_listening',
+        'The program started but does not listen on port 8080',
+        options,
+      )
     case 'insufficient_capacity':
-      return new AgentError('insufficient_capacity', 'This node cannot host the requested program at this time', {
-        cause: error,
-        retryAfterSeconds: 30,
-      })
+      return new AgentError(
+        'insufficient_capacity',
+        'This node cannot host the requested program at this time',
+        {
+          cause: error,
+          retryAfterSeconds: 30,
+        },
+      )
     case 'invalid_spec':
-      return new AgentError('invalid_program', `The program cannot be run as it is: ${error.message}`, options)
+      return new AgentError(
+        'invalid_program',
+        `The program cannot be run as it is: ${error.message}`,
+        options,
+      )
     default:
       return new AgentError('hypervisor_failed', `The microVM did not start (${error.code}); try again`, {
         ...options,

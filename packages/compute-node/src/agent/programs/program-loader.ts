@@ -1,4 +1,4 @@
-import { type ProgramContent, parseContent, ProtocolError, sha256Hex, vmHostLabel } from '@aleph-ts/protocol'
+import { type ProgramContent, ProtocolError, parseContent, sha256Hex, vmHostLabel } from '@aleph-ts/protocol'
 import type { DiskImage, VmKind, VmSpec } from '../../supervisor/index.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
@@ -40,6 +40,8 @@ export interface ProgramFacts {
   codeRef: string
   /** Content hashes of the downloaded files the VM runs on. */
   files: string[]
+  /** Path of the code image the VM mounts. */
+  codeImage: string
 }
 
 export interface LoadedProgram {
@@ -59,13 +61,18 @@ export class ProgramLoader {
   async content(hash: string): Promise<ProgramContent> {
     const { envelope, content } = await this.#options.messages.get(hash)
     if (envelope.type !== 'PROGRAM') {
-      throw new AgentError('not_a_program', `Message ${hash} is of type ${envelope.type}; only a PROGRAM can be called`)
+      throw new AgentError(
+        'not_a_program',
+        `Message ${hash} is of type ${envelope.type}; only a PROGRAM can be called`,
+      )
     }
     try {
       return parseContent('PROGRAM', content)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      throw new AgentError('invalid_program', `Message ${hash} is no valid PROGRAM: ${error.message}`, { cause: error })
+      throw new AgentError('invalid_program', `Message ${hash} is no valid PROGRAM: ${error.message}`, {
+        cause: error,
+      })
     }
   }
 
@@ -106,6 +113,7 @@ export class ProgramLoader {
       seconds: Math.min(Math.max(resources.seconds, 1), limits.maxSeconds),
       codeRef: codeFile.ref,
       files: [runtimeFile.image.sha256, codeFile.image.sha256],
+      codeImage: codeImage.path,
     }
     return { facts, spec: { ...spec, templateKey: templateKey(spec) } }
   }
@@ -122,7 +130,17 @@ export class ProgramLoader {
 function templateKey(spec: Omit<VmSpec, 'templateKey'>): string {
   const { id, vcpus, memoryMiB, runtime, code, entrypoint, internet } = spec
   const env = sortedEntries({ ...runtime.env, ...spec.env })
-  const shape = [id, vcpus, memoryMiB, runtime.sha256, runtime.command, code.sha256, entrypoint, internet, env]
+  const shape = [
+    id,
+    vcpus,
+    memoryMiB,
+    runtime.sha256,
+    runtime.command,
+    code.sha256,
+    entrypoint,
+    internet,
+    env,
+  ]
   return sha256Hex(JSON.stringify(shape))
 }
 
@@ -136,7 +154,10 @@ function assertSupported(content: ProgramContent): void {
   if (content.data) missing.push('data')
   if (content.code.args && content.code.args.length > 0) missing.push('code.args')
   if (missing.length > 0) {
-    throw new AgentError('unsupported', `The program asks for ${missing.join(' and ')}, which this node does not offer yet`)
+    throw new AgentError(
+      'unsupported',
+      `The program asks for ${missing.join(' and ')}, which this node does not offer yet`,
+    )
   }
 }
 
@@ -147,7 +168,8 @@ function checkedVariables(variables: Record<string, string>): Record<string, str
     if (!VARIABLE_NAME.test(name)) {
       throw new AgentError('invalid_program', `variables: "${name}" is no name of an environment variable`)
     }
-    if (value.includes('\0')) throw new AgentError('invalid_program', `variables.${name} holds a NUL character`)
+    if (value.includes('\0'))
+      throw new AgentError('invalid_program', `variables.${name} holds a NUL character`)
   }
   if (size > MAX_VARIABLES_BYTES) {
     throw new AgentError('invalid_program', `variables are larger than ${MAX_VARIABLES_BYTES} bytes together`)

@@ -49,7 +49,9 @@ export async function buildSquashfs(folder: string, image: string): Promise<void
   const options = ['-noappend', '-all-root', '-no-xattrs', '-no-progress', '-quiet', '-processors', '1']
   const reproducible = ['-mkfs-time', '0', '-all-time', '0']
   try {
-    await run('mksquashfs', [folder, image, ...options, ...reproducible, '-comp', 'lz4'], { timeout: TOOL_TIMEOUT_MS })
+    await run('mksquashfs', [folder, image, ...options, ...reproducible, '-comp', 'lz4'], {
+      timeout: TOOL_TIMEOUT_MS,
+    })
   } catch (error) {
     throwIfMissingTool(error, 'mksquashfs')
     throw new AgentError('build_failed', "The node could not pack the program's code", { cause: error })

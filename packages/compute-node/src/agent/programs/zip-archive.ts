@@ -34,11 +34,7 @@ const SYMLINK = 0o120000
  * that no file is ever written through one.
  * Throws AgentError `broken_archive` or `file_too_large`.
  */
-export async function extractZip(
-  archive: string,
-  folder: string,
-  limits: ArchiveLimits = defaultArchiveLimits,
-): Promise<void> {
+export async function extractZip(archive: string, folder: string, limits: ArchiveLimits): Promise<void> {
   try {
     const zip = await open(archive)
     try {
@@ -136,7 +132,12 @@ async function extractLink(zip: ZipFile, entry: Entry, folder: string): Promise<
   if (entry.uncompressedSize > MAX_LINK_BYTES) throw broken(`the link "${entry.fileName}" is too long`)
   const target = (await buffer(await openEntry(zip, entry))).toString('utf8')
   const parent = posix.dirname(entry.fileName)
-  if (target === '' || target.includes('\0') || target.startsWith('/') || !isInside(posix.join(parent, target))) {
+  if (
+    target === '' ||
+    target.includes('\0') ||
+    target.startsWith('/') ||
+    !isInside(posix.join(parent, target))
+  ) {
     throw broken(`the link "${entry.fileName}" points outside the archive`)
   }
   for (let ancestor = parent; ancestor !== '.'; ancestor = posix.dirname(ancestor)) {

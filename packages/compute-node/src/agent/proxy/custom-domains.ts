@@ -19,7 +19,8 @@ export class CustomDomains {
     const cached = this.#cache.get(host)
     if (cached && Date.now() - cached.checkedAt < FRESH_MS) return cached.hash
     const records = await this.#resolveTxt(`_aleph-id.${host}`).catch(() => [])
-    const hash = records.map((chunks) => chunks.join('')).find((text) => classifyHash(text) === 'storage') ?? null
+    const hash =
+      records.map((chunks) => chunks.join('')).find((text) => classifyHash(text) === 'storage') ?? null
     if (this.#cache.size >= MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value as string)
     this.#cache.set(host, { hash, checkedAt: Date.now() })
     return hash

@@ -1,4 +1,4 @@
-import { type ClientRequest, type IncomingMessage, request as httpRequest, ServerResponse } from 'node:http'
+import { type ClientRequest, request as httpRequest, type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import type { Logger } from 'pino'
@@ -59,7 +59,12 @@ export class ProgramProxy {
   }
 
   /** Connects an upgraded connection (WebSocket) with its program, bytes both ways. */
-  async upgrade(request: IncomingMessage, socket: Socket, head: Buffer, target: ProgramTarget): Promise<void> {
+  async upgrade(
+    request: IncomingMessage,
+    socket: Socket,
+    head: Buffer,
+    target: ProgramTarget,
+  ): Promise<void> {
     socket.on('error', () => socket.destroy())
     let lease: ProgramLease | undefined
     try {
@@ -77,7 +82,8 @@ export class ProgramProxy {
   async refuse(response: ServerResponse, error: unknown, hash?: string): Promise<void> {
     const refusal = error instanceof UnseenRequestError ? crashed('') : toAgentError(error)
     this.#options.metrics.refusals.inc({ code: refusal.code })
-    if (refusal.code === 'internal') this.#options.logger.error({ err: refusal.cause ?? refusal, hash }, 'call failed')
+    if (refusal.code === 'internal')
+      this.#options.logger.error({ err: refusal.cause ?? refusal, hash }, 'call failed')
     if (response.headersSent || response.destroyed) {
       response.destroy()
       return
@@ -86,7 +92,8 @@ export class ProgramProxy {
     const headers = ['Server', this.#options.serverHeader, 'Content-Type', 'application/json; charset=utf-8']
     headers.push('Content-Length', String(Buffer.byteLength(body)))
     if (hash) headers.push('Aleph-Program-ItemHash', hash)
-    if (refusal.retryAfterSeconds !== undefined) headers.push('Retry-After', String(refusal.retryAfterSeconds))
+    if (refusal.retryAfterSeconds !== undefined)
+      headers.push('Retry-After', String(refusal.retryAfterSeconds))
     response.writeHead(refusal.status, headers)
     response.end(body)
   }
@@ -135,7 +142,12 @@ export class ProgramProxy {
     })
   }
 
-  #sendAnswer(answer: IncomingMessage, response: ServerResponse, lease: ProgramLease, done: () => void): void {
+  #sendAnswer(
+    answer: IncomingMessage,
+    response: ServerResponse,
+    lease: ProgramLease,
+    done: () => void,
+  ): void {
     response.writeHead(
       answer.statusCode ?? 502,
       answer.statusMessage ?? '',
@@ -201,7 +213,14 @@ export class ProgramProxy {
 
   #addedHeaders(lease: ProgramLease): string[] {
     const { hash, codeRef } = lease.facts
-    return ['Server', this.#options.serverHeader, 'Aleph-Program-ItemHash', hash, 'Aleph-Program-Code-Ref', codeRef]
+    return [
+      'Server',
+      this.#options.serverHeader,
+      'Aleph-Program-ItemHash',
+      hash,
+      'Aleph-Program-Code-Ref',
+      codeRef,
+    ]
   }
 
   async #whyNoAnswer(hash: string, error: Error): Promise<AgentError> {
@@ -218,7 +237,10 @@ export class ProgramProxy {
 
 function assertHttpEnabled(lease: ProgramLease): void {
   if (!lease.facts.http) {
-    throw new AgentError('http_not_enabled', 'The program does not take HTTP calls: its message says on.http is false')
+    throw new AgentError(
+      'http_not_enabled',
+      'The program does not take HTTP calls: its message says on.http is false',
+    )
   }
 }
 

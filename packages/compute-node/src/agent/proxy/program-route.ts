@@ -1,5 +1,5 @@
-import { classifyHash, parseVmHostLabel } from '@aleph-ts/protocol'
 import { isIP } from 'node:net'
+import { classifyHash, parseVmHostLabel } from '@aleph-ts/protocol'
 
 /** Which program a request is for, and the request target as the program sees it (raw, query included). */
 export interface ProgramTarget {
@@ -32,7 +32,11 @@ export function routeRequest(url: string, hostHeader: string | undefined, domain
   if (match) {
     const [, reference = '', rest = '', query = ''] = match
     if (classifyHash(reference) === null) return { kind: 'invalid', reference }
-    const target = { hash: reference, path: `${rest === '' ? '/' : rest}${query}`, prefix: `/vm/${reference}` }
+    const target = {
+      hash: reference,
+      path: `${rest === '' ? '/' : rest}${query}`,
+      prefix: `/vm/${reference}`,
+    }
     return { kind: 'program', target }
   }
   if (isOwnHost(host, domainName) || NODE_PATH.test(path)) return { kind: 'node' }

@@ -32,7 +32,7 @@ export interface FakeMachine {
 export type FakeProgram =
   | RequestListener
   | Server
-  | { fails: 'boot' | 'never-listens' }
+  | { fails: 'never-listens' }
   | { fails: 'exits'; code: number; prints?: string }
 
 /** Chooses the program of a machine. */
@@ -53,6 +53,7 @@ const fakeCapabilities: HypervisorCapabilities = {
 export class FakeHypervisor implements Hypervisor {
   readonly #choose: FakeProgramChoice
   readonly #machines = new Map<string, FakeMachineProcess>()
+  #nextBoot: 'well' | 'fails' = 'well'
 
   /** Default program: answers every request with its method and URL as JSON. */
   constructor(choose: FakeProgramChoice = () => echoRequest) {
@@ -62,6 +63,11 @@ export class FakeHypervisor implements Hypervisor {
   /** How many machines live. */
   get machineCount(): number {
     return this.#machines.size
+  }
+
+  /** The next machine's guest will not answer. */
+  failNextBoot(): void {
+    this.#nextBoot = 'fails'
   }
 
   /** Ends a VM's machine as if its process had been killed from outside. */
@@ -90,7 +96,8 @@ export class FakeHypervisor implements Hypervisor {
   async launch(request: LaunchRequest): Promise<Machine> {
     if (request.signal?.aborted) throw new HypervisorError('aborted', 'the start was called off')
     if (request.start.kind === 'cold' && request.start.memory) await writeFile(request.start.memory, '')
-    const machine = new FakeMachineProcess(request, this.#choose)
+    const machine = new FakeMachineProcess(request, this.#choose, this.#nextBoot)
+    this.#nextBoot = 'well'
     if (request.start.kind === 'restore') {
       Object.assign(machine.facts, JSON.parse(await readFile(request.start.snapshot.state, 'utf8')))
       machine.facts.restored = true
@@ -124,13 +131,15 @@ class FakeMachineProcess implements Machine {
   readonly exited: Promise<MachineExit>
   readonly facts: FakeMachine
   readonly #choose: FakeProgramChoice
+  readonly #boots: 'well' | 'fails'
   server: Server | null = null
   link: FakeLink | null = null
   end!: (exit: MachineExit) => void
 
-  constructor(request: LaunchRequest, choose: FakeProgramChoice) {
+  constructor(request: LaunchRequest, choose: FakeProgramChoice, boots: 'well' | 'fails') {
     this.request = request
     this.#choose = choose
+    this.#boots = boots
     this.facts = {
       id: request.id,
       hostname: '',
@@ -151,10 +160,7 @@ class FakeMachineProcess implements Machine {
 
   async connect(): Promise<GuestLink> {
     if (this.facts.restored && !this.server) this.run()
-    const program = this.server ? null : this.#choose(this.facts)
-    if (program && 'fails' in program && program.fails === 'boot') {
-      throw new Error('the fake guest does not boot')
-    }
+    if (this.#boots === 'fails') throw new Error('the fake guest does not boot')
     this.link = new FakeLink(this)
     return this.link
   }

@@ -12,7 +12,12 @@ export class TokenChain {
   private constructor(chain: LocalChain, token: `0x${string}`) {
     this.chain = chain
     this.token = token
-    this.#client = createTestClient({ mode: 'anvil', chain: foundry, transport: http(chain.rpcUrl) })
+    this.#client = createTestClient({
+      mode: 'anvil',
+      chain: foundry,
+      transport: http(chain.rpcUrl),
+      cacheTime: 0,
+    })
       .extend(publicActions)
       .extend(walletActions)
   }

@@ -1,0 +1,197 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import cors from '@fastify/cors'
+import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import type { Logger } from 'pino'
+import { type AboutRoutesOptions, aboutRoutes } from './about/about-routes.ts'
+import { type AllocationRoutesOptions, allocationRoutes } from './allocations/allocation-routes.ts'
+import { type MachineRoutesOptions, machineRoutes } from './control/machine-routes.ts'
+import { OwnerAuthError } from './control/owner-auth.ts'
+import { AgentError, toAgentError } from './errors.ts'
+import type { CustomDomains } from './proxy/custom-domains.ts'
+import { type ProgramProxy, responseOn } from './proxy/program-proxy.ts'
+import { type ProgramRoute, type ProgramTarget, routeRequest } from './proxy/program-route.ts'
+
+const BODY_LIMIT = 1024 * 1024
+const HEADERS_TIMEOUT_MS = 60_000
+const REQUEST_TIMEOUT_MS = 3_600_000
+const KEEP_ALIVE_MS = 65_000
+
+export interface HttpServerOptions {
+  host: string
+  port: number
+  domainName: string
+  serverHeader: string
+  proxy: ProgramProxy
+  customDomains: CustomDomains
+  about: AboutRoutesOptions
+  allocations: AllocationRoutesOptions
+  machines: MachineRoutesOptions
+  logger: Logger
+}
+
+/**
+ * The node's one HTTP door. Calls to programs are told apart before any routing and go to the proxy as raw
+ * requests; everything else is the node's own API.
+ */
+export class HttpServer {
+  readonly #options: HttpServerOptions
+  readonly #server: Server
+  readonly #app: FastifyInstance
+  readonly #calls = new Set<Promise<void>>()
+  #draining = false
+
+  private constructor(options: HttpServerOptions, server: Server, app: FastifyInstance) {
+    this.#options = options
+    this.#server = server
+    this.#app = app
+  }
+
+  static async create(options: HttpServerOptions): Promise<HttpServer> {
+    let self: HttpServer | undefined
+    const server = createServer({
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      // An offer of HTTP/2 that we do not take up must not keep the request from being answered.
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    })
+    const app = fastify({
+      loggerInstance: options.logger as FastifyBaseLogger,
+      disableRequestLogging: true,
+      bodyLimit: BODY_LIMIT,
+      serverFactory: (handler) => {
+        server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+          if (!self?.takesCall(request, response)) handler(request, response)
+        })
+        return server
+      },
+    })
+    self = new HttpServer(options, server, app)
+    server.on('upgrade', self.#upgrade.bind(self))
+    await self.#routes()
+    return self
+  }
+
+  /** Listens; returns the URL, with the port actually taken. */
+  async start(): Promise<string> {
+    const { host, port } = this.#options
+    await this.#app.listen({ host, port })
+    const address = this.#server.address() as AddressInfo
+    const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
+    return `http://${name}:${address.port}`
+  }
+
+  /** Takes no new calls, gives those under way `graceMs`, then closes every connection. */
+  async stop(graceMs: number): Promise<void> {
+    this.#draining = true
+    let timer: NodeJS.Timeout | undefined
+    const grace = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs)
+    })
+    await Promise.race([Promise.allSettled(this.#calls), grace])
+    clearTimeout(timer)
+    this.#server.closeAllConnections()
+    await this.#app.close()
+  }
+
+  /** Hands a call of a program to the proxy; false when the request is for the node itself. */
+  takesCall(request: IncomingMessage, response: ServerResponse): boolean {
+    const route = this.#routeOf(request)
+    if (route.kind === 'node') return false
+    this.#track(this.#call(route, request, response))
+    return true
+  }
+
+  async #call(route: ProgramRoute, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { proxy } = this.#options
+    try {
+      if (this.#draining) throw new AgentError('draining', 'Server is draining, try another node')
+      await proxy.handle(request, response, await this.#targetOf(route))
+    } catch (error) {
+      await proxy.refuse(response, error)
+    }
+  }
+
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    this.#track(this.#callUpgrade(request, socket, head))
+  }
+
+  async #callUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const { proxy } = this.#options
+    socket.on('error', () => socket.destroy())
+    try {
+      if (this.#draining) throw new AgentError('draining', 'Server is draining, try another node')
+      await proxy.upgrade(request, socket, head, await this.#targetOf(this.#routeOf(request)))
+    } catch (error) {
+      await proxy.refuse(responseOn(request, socket), error)
+    }
+  }
+
+  #track(call: Promise<void>): void {
+    this.#calls.add(call)
+    call
+      .catch((error: unknown) => this.#options.logger.error({ err: error }, 'a call ended badly'))
+      .finally(() => this.#calls.delete(call))
+  }
+
+  #routeOf(request: IncomingMessage): ProgramRoute {
+    return routeRequest(request.url ?? '/', request.headers.host, this.#options.domainName)
+  }
+
+  async #targetOf(route: ProgramRoute): Promise<ProgramTarget> {
+    switch (route.kind) {
+      case 'program':
+        return route.target
+      case 'invalid':
+        throw new AgentError('invalid_reference', `Invalid message reference: ${route.reference}`)
+      case 'custom-domain': {
+        const hash = await this.#options.customDomains.lookup(route.host)
+        if (hash) return { hash, path: route.path, prefix: '' }
+        throw new AgentError('not_found', '404: Invalid message reference')
+      }
+      case 'node':
+        throw new AgentError('not_found', '404: Not Found')
+    }
+  }
+
+  async #routes(): Promise<void> {
+    const { serverHeader, about, machines, allocations } = this.#options
+    this.#app.addHook('onRequest', async (_request, reply) => {
+      reply.header('Server', serverHeader)
+    })
+    this.#app.setErrorHandler((error, request, reply) => {
+      if (error instanceof OwnerAuthError) {
+        return reply.code(error.status).send({ error: error.message, code: error.code, retryable: false })
+      }
+      const refusal = toAgentError(asRefusal(error as FastifyError))
+      if (refusal.code === 'internal') request.log.error({ err: error }, 'request failed')
+      if (refusal.retryAfterSeconds !== undefined)
+        reply.header('Retry-After', String(refusal.retryAfterSeconds))
+      const status = (error as FastifyError).statusCode ?? refusal.status
+      return reply.code(refusal.code === 'internal' ? 500 : status).send(refusal.toBody())
+    })
+    this.#app.setNotFoundHandler((_request, reply) =>
+      reply.code(404).send(new AgentError('not_found', '404: Not Found').toBody()),
+    )
+    await this.#app.register(async (app) => {
+      await app.register(cors, {
+        origin: true,
+        credentials: true,
+        exposedHeaders: '*',
+        methods: ['GET', 'POST', 'DELETE'],
+      })
+      await app.register(aboutRoutes, about)
+      await app.register(machineRoutes, machines)
+    })
+    await this.#app.register(allocationRoutes, allocations)
+    await this.#app.ready()
+  }
+}
+
+/** Fastify's own refusals of a request (too large, malformed) keep their text; its status is used as it is. */
+function asRefusal(error: FastifyError): unknown {
+  const { statusCode } = error
+  if (statusCode === undefined || statusCode < 400 || statusCode >= 500) return error
+  return new AgentError('invalid_request', error.message, { cause: error })
+}

@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { isAbsolute, join, resolve } from 'node:path'
+import {
+  devnetProfile,
+  isEvmAddress,
+  mainnetProfile,
+  type NetworkProfile,
+  parseNetworkProfile,
+} from '@aleph-ts/protocol'
+import { z } from 'zod'
+import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
+import type { HypervisorChoice } from './hypervisor/index.ts'
+
+const MIB = 1024 * 1024
+
+/** Settings of one compute node; every field comes from one `ALEPH_VM_…` variable of the table below. */
+export interface ComputeNodeConfig {
+  dataDir: string
+  host: string
+  port: number
+  domainName: string
+  apiServers: string[]
+  nodeHash: string | null
+  ownerAddress: string
+  allocationSigners: string[]
+  reuseTimeoutMs: number
+  drainTimeoutMs: number
+  allocationWaitMs: number
+  guestImagesDir: string
+  hypervisor: HypervisorChoice
+  profile: NetworkProfile
+  stopVmsOnExit: boolean
+  logLevel: string
+  limits: {
+    archiveBytes: number
+    codeImageBytes: number
+    runtimeBytes: number
+    cacheBytes: number
+    templateBytes: number
+    memoryMiB: number | null
+    vcpus: number | null
+    programSeconds: number
+    archive: ArchiveLimits
+  }
+}
+
+/** A setting that cannot be used; the message names every one and says what is wrong with it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly code = 'invalid_config'
+}
+
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter(Boolean),
+  )
+const seconds = z.coerce.number().min(0).max(31_536_000)
+const megabytes = z.coerce
+  .number()
+  .int()
+  .positive()
+  .max(64 * MIB)
+const flag = z.stringbool({ truthy: ['1', 'true', 'yes'], falsy: ['0', 'false', 'no'] })
+const level = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+const webAddress = z.url({ protocol: /^https?$/ })
+const signer = z.string().refine(isEvmAddress, 'is no EVM address')
+
+/** Every environment variable of a compute node (names of protocol 05 §1 where the network has one). */
+export const environmentTable = {
+  ALEPH_VM_DATA_DIR: z.string().min(1).describe('Folder of everything the node keeps'),
+  ALEPH_VM_SUPERVISOR_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
+  ALEPH_VM_SUPERVISOR_PORT: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .default(4020)
+    .describe('Port; 0 takes a free one'),
+  ALEPH_VM_DOMAIN_NAME: z
+    .string()
+    .min(1)
+    .max(253)
+    .toLowerCase()
+    .default('localhost')
+    .describe('Public host name'),
+  ALEPH_VM_API_SERVERS: list
+    .pipe(z.array(webAddress).max(64))
+    .describe('Core nodes to ask, preferred first, comma-separated'),
+  ALEPH_VM_API_SERVER: webAddress.optional().describe('One core node; older name of the above'),
+  ALEPH_VM_NODE_HASH: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'is no item hash')
+    .optional()
+    .describe("Hash of the node's registration"),
+  ALEPH_VM_OWNER_ADDRESS: z.string().max(128).default('').describe('Address of the operator'),
+  ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: list
+    .pipe(z.array(signer).max(64))
+    .describe('Who alone may allocate; empty: the network and the parent core node'),
+  ALEPH_VM_REUSE_TIMEOUT: z.coerce
+    .number()
+    .max(31_536_000)
+    .default(3600)
+    .describe('Seconds an idle on-demand VM stays; 0 or less: none'),
+  ALEPH_VM_DRAIN_TIMEOUT: seconds.default(30).describe('Seconds calls under way get at shutdown'),
+  ALEPH_VM_ALLOCATION_WAIT: seconds
+    .default(60)
+    .describe('Longest wait, seconds, before an allocation is answered'),
+  ALEPH_VM_GUEST_IMAGES_DIR: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
+  ALEPH_VM_HYPERVISOR: z.enum(['auto', 'qemu', 'fake']).default('auto').describe('What runs the VMs'),
+  ALEPH_VM_PROFILE: z
+    .string()
+    .min(1)
+    .default('devnet')
+    .describe('Network: mainnet, devnet, or path of a JSON profile'),
+  ALEPH_VM_STOP_VMS_ON_EXIT: flag.default(false).describe('Stop persistent VMs too when the node stops'),
+  ALEPH_VM_LOG_LEVEL: level.default('info').describe('fatal, error, warn, info, debug, trace or silent'),
+  ALEPH_VM_MAX_PROGRAM_ARCHIVE_SIZE: z.coerce
+    .number()
+    .int()
+    .positive()
+    .default(10_000_000)
+    .describe('Bytes of zip or plain code'),
+  ALEPH_VM_MAX_CODE_IMAGE_MB: megabytes.default(1024).describe('MiB of squashfs code'),
+  ALEPH_VM_MAX_RUNTIME_MB: megabytes.default(4096).describe('MiB of a runtime'),
+  ALEPH_VM_CACHE_MB: megabytes.default(20_480).describe('MiB of downloads kept'),
+  ALEPH_VM_TEMPLATES_MB: megabytes.default(8192).describe('MiB of snapshots kept'),
+  ALEPH_VM_MEMORY_MB: megabytes.optional().describe('MiB all VMs may use together; default most of the host'),
+  ALEPH_VM_VCPUS: z.coerce
+    .number()
+    .int()
+    .positive()
+    .max(4096)
+    .optional()
+    .describe('Virtual processors of all VMs; default four per real one'),
+  ALEPH_VM_MAX_PROGRAM_SECONDS: seconds.min(1).default(3600).describe("Cap on a message's resources.seconds"),
+}
+
+const environmentSchema = z.object(environmentTable)
+
+/**
+ * Reads the settings from the environment; empty variables count as absent.
+ *
+ * @throws {ConfigError}
+ */
+export function configFromEnvironment(environment: Record<string, string | undefined>): ComputeNodeConfig {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  const parsed = environmentSchema.safeParse(given)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new ConfigError(`Set these environment variables right: ${problems.join('; ')}`)
+  }
+  const env = parsed.data
+  const apiServers =
+    env.ALEPH_VM_API_SERVERS.length > 0 ? env.ALEPH_VM_API_SERVERS : [env.ALEPH_VM_API_SERVER]
+  const known = apiServers.filter((server) => server !== undefined)
+  if (known.length === 0) {
+    throw new ConfigError(
+      'ALEPH_VM_API_SERVERS: name at least one core node, for example http://127.0.0.1:4024',
+    )
+  }
+  const dataDir = resolve(env.ALEPH_VM_DATA_DIR)
+  return {
+    dataDir,
+    host: env.ALEPH_VM_SUPERVISOR_HOST,
+    port: env.ALEPH_VM_SUPERVISOR_PORT,
+    domainName: env.ALEPH_VM_DOMAIN_NAME,
+    apiServers: known,
+    nodeHash: env.ALEPH_VM_NODE_HASH ?? null,
+    ownerAddress: env.ALEPH_VM_OWNER_ADDRESS,
+    allocationSigners: env.ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS,
+    reuseTimeoutMs: env.ALEPH_VM_REUSE_TIMEOUT * 1000,
+    drainTimeoutMs: env.ALEPH_VM_DRAIN_TIMEOUT * 1000,
+    allocationWaitMs: env.ALEPH_VM_ALLOCATION_WAIT * 1000,
+    guestImagesDir: resolve(env.ALEPH_VM_GUEST_IMAGES_DIR ?? join(dataDir, 'guest-images')),
+    hypervisor: env.ALEPH_VM_HYPERVISOR,
+    profile: loadProfile(env.ALEPH_VM_PROFILE),
+    stopVmsOnExit: env.ALEPH_VM_STOP_VMS_ON_EXIT,
+    logLevel: env.ALEPH_VM_LOG_LEVEL,
+    limits: {
+      archiveBytes: env.ALEPH_VM_MAX_PROGRAM_ARCHIVE_SIZE,
+      codeImageBytes: env.ALEPH_VM_MAX_CODE_IMAGE_MB * MIB,
+      runtimeBytes: env.ALEPH_VM_MAX_RUNTIME_MB * MIB,
+      cacheBytes: env.ALEPH_VM_CACHE_MB * MIB,
+      templateBytes: env.ALEPH_VM_TEMPLATES_MB * MIB,
+      memoryMiB: env.ALEPH_VM_MEMORY_MB ?? null,
+      vcpus: env.ALEPH_VM_VCPUS ?? null,
+      programSeconds: env.ALEPH_VM_MAX_PROGRAM_SECONDS,
+      archive: defaultArchiveLimits,
+    },
+  }
+}
+
+function loadProfile(nameOrPath: string): NetworkProfile {
+  const known = [mainnetProfile, devnetProfile].find((profile) => profile.name === nameOrPath)
+  if (known) return known
+  if (!isAbsolute(nameOrPath) && !nameOrPath.endsWith('.json')) {
+    throw new ConfigError(`ALEPH_VM_PROFILE: no profile is named "${nameOrPath}"; give a path to a JSON file`)
+  }
+  try {
+    return parseNetworkProfile(JSON.parse(readFileSync(nameOrPath, 'utf8')))
+  } catch (error) {
+    const reason = (error as Error).message
+    throw new ConfigError(`ALEPH_VM_PROFILE: cannot use ${nameOrPath}: ${reason}`, { cause: error })
+  }
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { ComputeNode } from './compute-node.ts'
+import { configFromEnvironment } from './config.ts'
+
+/** Runs one compute node from its environment: one JSON line on stdout when ready, logs on stderr. */
+async function main(): Promise<void> {
+  const config = configFromEnvironment(process.env)
+  const stopVmsOnExit = config.stopVmsOnExit || process.argv.includes('--stop-vms')
+  const node = await ComputeNode.create({ ...config, stopVmsOnExit })
+  let stopping: Promise<void> | undefined
+  const stop = () => {
+    stopping ??= node.stop().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  const status = await node.start()
+  if (!stopping) process.stdout.write(`${JSON.stringify({ ready: true, ...status })}\n`)
+}
+
+function fail(error: unknown): never {
+  const { code, message, stack } = error as Error & { code?: string }
+  process.stderr.write(
+    `${JSON.stringify({ level: 60, code, msg: message, stack: code ? undefined : stack })}\n`,
+  )
+  process.exit(1)
+}
+
+await main().catch(fail)

@@ -1,0 +1,360 @@
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { Agent, get, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FakeHypervisor, type FakeProgram } from '../hypervisor/index.ts'
+import {
+  type RunningVm,
+  Supervisor,
+  type SupervisorOptions,
+  type VmInfo,
+  VmNotRunningError,
+  type VmSpec,
+  VmStartError,
+} from './index.ts'
+
+let dataDir: string
+let supervisors: Supervisor[]
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'aleph-supervisor-'))
+  supervisors = []
+})
+
+afterEach(async () => {
+  await Promise.all(supervisors.map((supervisor) => supervisor.stopAll(0)))
+  await rm(dataDir, { recursive: true, force: true })
+})
+
+async function startSupervisor(options: Partial<SupervisorOptions> = {}): Promise<Supervisor> {
+  const supervisor = await Supervisor.create({ dataDir, hypervisor: new FakeHypervisor(), ...options })
+  await supervisor.start()
+  supervisors.push(supervisor)
+  return supervisor
+}
+
+function spec(id: string, changes: Partial<VmSpec> = {}): VmSpec {
+  return {
+    id,
+    kind: 'on-demand',
+    vcpus: 1,
+    memoryMiB: 128,
+    runtime: { path: '/runtime', sha256: 'aa', command: ['/usr/bin/node', '/aleph/serve.mjs'] },
+    code: { path: '/code', sha256: 'bb' },
+    entrypoint: 'main.ts',
+    env: {},
+    hostname: 'function',
+    internet: false,
+    templateKey: 'template',
+    ...changes,
+  }
+}
+
+async function fetchText(vm: RunningVm, path = '/'): Promise<string> {
+  const agent = new Agent()
+  agent.createConnection = () => vm.openHttp()
+  const [response] = (await once(get({ agent, path }), 'response')) as [IncomingMessage]
+  const body = await text(response)
+  agent.destroy()
+  return body
+}
+
+async function startError(start: Promise<unknown>): Promise<VmStartError> {
+  const error = await start.then(
+    () => null,
+    (reason) => reason,
+  )
+  expect(error).toBeInstanceOf(VmStartError)
+  return error as VmStartError
+}
+
+async function logText(supervisor: Supervisor, id: string): Promise<string[]> {
+  const lines: string[] = []
+  for await (const line of supervisor.logs(id)) lines.push(line.text)
+  return lines
+}
+
+describe('starting', () => {
+  test('a started VM answers HTTP through its byte stream', async () => {
+    const supervisor = await startSupervisor()
+    const vm = await supervisor.ensureRunning(spec('a'))
+    expect(JSON.parse(await fetchText(vm, '/x?y=%26'))).toEqual({ method: 'GET', url: '/x?y=%26' })
+    expect(vm.info).toMatchObject({ id: 'a', state: 'running', kind: 'on-demand', starts: 1 })
+  })
+
+  test('the program gets its command, environment and host name', async () => {
+    let seen: unknown
+    const hypervisor = new FakeHypervisor(({ command, env, hostname, internet }) => {
+      seen = { command, env, hostname, internet }
+      return (_, response) => response.end()
+    })
+    const supervisor = await startSupervisor({ hypervisor })
+    const runtime = { ...spec('a').runtime, env: { A: 'runtime', B: 'runtime' } }
+    await supervisor.ensureRunning(spec('a', { runtime, env: { A: 'own' }, internet: true }))
+    expect(seen).toEqual({
+      command: ['/usr/bin/node', '/aleph/serve.mjs', 'main.ts'],
+      env: { A: 'own', B: 'runtime' },
+      hostname: 'function',
+      internet: true,
+    })
+  })
+
+  test('a hundred simultaneous requests start one machine', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor })
+    const vms = await Promise.all(Array.from({ length: 100 }, () => supervisor.ensureRunning(spec('a'))))
+    expect(hypervisor.machineCount).toBe(1)
+    expect(vms[0]?.info.starts).toBe(1)
+  })
+
+  test('the second start of a function is restored from the first one’s snapshot', async () => {
+    const supervisor = await startSupervisor()
+    await supervisor.ensureRunning(spec('a'))
+    expect(supervisor.get('a')?.startKind).toBe('cold')
+    await supervisor.stop('a', 0)
+    await supervisor.ensureRunning(spec('a'))
+    expect(supervisor.get('a')?.startKind).toBe('restored')
+  })
+
+  test.each([
+    ['environment', { env: { A: 'other' } }],
+    ['code', { code: { path: '/code', sha256: 'other' } }],
+    ['memory', { memoryMiB: 256 }],
+    ['host name', { hostname: 'other' }],
+    ['template key', { templateKey: 'other' }],
+  ])('another %s is never restored from the same snapshot', async (_, change) => {
+    const supervisor = await startSupervisor()
+    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(spec('b', change))
+    expect(supervisor.get('b')?.startKind).toBe('cold')
+  })
+
+  test('a persistent VM leaves no snapshot and starts cold each time', async () => {
+    const supervisor = await startSupervisor()
+    await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
+    await supervisor.stop('a', 0)
+    await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
+    expect(supervisor.get('a')).toMatchObject({ startKind: 'cold', starts: 2 })
+    expect(await readdir(join(dataDir, 'templates'))).toEqual([])
+  })
+
+  test('a changed specification restarts the VM with it', async () => {
+    const hypervisor = new FakeHypervisor(({ env }) => (_, response) => response.end(env.VERSION))
+    const supervisor = await startSupervisor({ hypervisor })
+    const before = await supervisor.ensureRunning(spec('a', { env: { VERSION: '1' } }))
+    const after = await supervisor.ensureRunning(spec('a', { env: { VERSION: '2' } }))
+    expect(await fetchText(after)).toBe('2')
+    expect(() => before.openHttp()).toThrow(VmNotRunningError)
+    expect(hypervisor.machineCount).toBe(1)
+  })
+})
+
+describe('failing', () => {
+  test('a program that exits is reported with its code and its last words', async () => {
+    const program: FakeProgram = { fails: 'exits', code: 3, prints: 'ImportError: no module named x' }
+    const supervisor = await startSupervisor({ hypervisor: new FakeHypervisor(() => program) })
+    const error = await startError(supervisor.ensureRunning(spec('a')))
+    expect(error).toMatchObject({ code: 'program_exited', message: 'the program exited with code 3' })
+    expect(error.log).toContain('ImportError')
+    expect(supervisor.get('a')).toMatchObject({ state: 'failed', error: { code: 'program_exited' } })
+    expect(await logText(supervisor, 'a')).toEqual(['ImportError: no module named x'])
+  })
+
+  test.each(['program_not_listening', 'guest_boot_timeout'])('after %s nothing is left', async (code) => {
+    const hypervisor = new FakeHypervisor(() => ({ fails: 'never-listens' }))
+    if (code === 'guest_boot_timeout') hypervisor.failNextBoot()
+    const supervisor = await startSupervisor({ hypervisor, limits: { programMs: 30 } })
+    expect((await startError(supervisor.ensureRunning(spec('a')))).code).toBe(code)
+    expect(hypervisor.machineCount).toBe(0)
+    expect(supervisor.capacity.used).toEqual({ memoryMiB: 0, vcpus: 0 })
+    expect(await readdir(join(dataDir, 'templates'))).toEqual([])
+  })
+
+  test('a VM beyond the budget is refused until another one stops', async () => {
+    const supervisor = await startSupervisor({ capacity: { memoryMiB: 200, vcpus: 8 } })
+    await supervisor.ensureRunning(spec('a'))
+    const error = await startError(supervisor.ensureRunning(spec('b')))
+    expect(error.code).toBe('insufficient_capacity')
+    expect(error.message).toContain('128 memoryMiB')
+    await supervisor.stop('a', 0)
+    expect((await supervisor.ensureRunning(spec('b'))).info.state).toBe('running')
+  })
+
+  test.each([
+    ['../../etc/passwd', {}],
+    ['a', { vcpus: 0 }],
+    ['a', { memoryMiB: Number.NaN }],
+  ])('a specification that cannot be run is refused (%s %o)', async (id, change) => {
+    const supervisor = await startSupervisor()
+    expect((await startError(supervisor.ensureRunning(spec(id, change)))).code).toBe('invalid_spec')
+  })
+
+  test('a machine that dies by itself is noticed, and can be started again', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor })
+    const vm = await supervisor.ensureRunning(spec('a'))
+    const failed = once(supervisor, 'state') as Promise<[VmInfo]>
+    hypervisor.crash('a')
+    expect((await failed)[0]).toMatchObject({ state: 'failed', error: { code: 'hypervisor_failed' } })
+    expect(() => vm.openHttp()).toThrow(VmNotRunningError)
+    expect((await supervisor.ensureRunning(spec('a'))).info).toMatchObject({ state: 'running', starts: 2 })
+  })
+
+  test('a program that ends while running takes its machine with it', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor })
+    await supervisor.ensureRunning(spec('a'))
+    const failed = once(supervisor, 'state') as Promise<[VmInfo]>
+    hypervisor.exitProgram('a', 1)
+    expect((await failed)[0]).toMatchObject({ state: 'failed', error: { code: 'program_exited' } })
+    await expect.poll(() => hypervisor.machineCount).toBe(0)
+  })
+})
+
+describe('stopping', () => {
+  test('stopping during the start calls the start off', async () => {
+    const hypervisor = new FakeHypervisor(() => ({ fails: 'never-listens' }))
+    const supervisor = await startSupervisor({ hypervisor })
+    const starting = startError(supervisor.ensureRunning(spec('a')))
+    await expect.poll(() => hypervisor.machineCount).toBe(1)
+    await supervisor.stop('a')
+    expect((await starting).code).toBe('stopped')
+    expect(supervisor.get('a')?.state).toBe('stopped')
+    expect(hypervisor.machineCount).toBe(0)
+  })
+
+  test('states are told in order', async () => {
+    const supervisor = await startSupervisor()
+    const states: string[] = []
+    supervisor.on('state', ({ state }) => states.push(state))
+    await supervisor.ensureRunning(spec('a'))
+    await supervisor.stop('a')
+    expect(states).toEqual(['booting', 'running', 'stopping', 'stopped'])
+  })
+
+  test('the log outlives the VM until it is destroyed', async () => {
+    const hypervisor = new FakeHypervisor(({ print }) => {
+      print('hello from the guest')
+      return (_, response) => response.end()
+    })
+    const supervisor = await startSupervisor({ hypervisor })
+    await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
+    await supervisor.stop('a')
+    expect(await logText(supervisor, 'a')).toEqual(['hello from the guest'])
+    await supervisor.destroy('a')
+    expect(supervisor.get('a')).toBeUndefined()
+    expect(await logText(supervisor, 'a')).toEqual([])
+    expect(await readdir(join(dataDir, 'vms'))).toEqual([])
+  })
+
+  test('ended VMs are forgotten, oldest first, beyond the limit', async () => {
+    const supervisor = await startSupervisor({ keepEnded: 1 })
+    for (const id of ['a', 'b', 'c']) {
+      await supervisor.ensureRunning(spec(id))
+      await supervisor.stop(id, 0)
+    }
+    await supervisor.ensureRunning(spec('d'))
+    expect(supervisor.list().map(({ id }) => id)).toEqual(['c', 'd'])
+  })
+
+  test('nothing starts once the supervisor closes', async () => {
+    const supervisor = await startSupervisor()
+    await supervisor.stopAll()
+    expect((await startError(supervisor.ensureRunning(spec('a')))).code).toBe('stopped')
+  })
+})
+
+describe('outgoing connections', () => {
+  test('a VM with internet has its streams handed to the node', async () => {
+    const hypervisor = new FakeHypervisor()
+    const taken: string[] = []
+    const onEgress = (id: string, stream: Duplex) => {
+      taken.push(id)
+      stream.end('proxied')
+    }
+    const supervisor = await startSupervisor({ hypervisor, onEgress })
+    await supervisor.ensureRunning(spec('a', { internet: true }))
+    expect(await text(hypervisor.openEgress('a'))).toBe('proxied')
+    expect(taken).toEqual(['a'])
+  })
+
+  test('a VM without internet has them refused, whatever its guest says', async () => {
+    const hypervisor = new FakeHypervisor()
+    const taken: string[] = []
+    const supervisor = await startSupervisor({ hypervisor, onEgress: (id) => taken.push(id) })
+    await supervisor.ensureRunning(spec('a'))
+    hypervisor.openEgress('a')
+    expect(taken).toEqual([])
+  })
+})
+
+describe('restarting the node', () => {
+  test('running VMs are taken over, with their start facts and their share of the budget', async () => {
+    const hypervisor = new FakeHypervisor()
+    const before = await startSupervisor({ hypervisor })
+    await before.ensureRunning(spec('a', { kind: 'persistent' }))
+    const { startedAt } = before.get('a')!
+    await before.detach()
+    const after = await startSupervisor({ hypervisor })
+    expect(after.get('a')).toMatchObject({ state: 'running', startedAt, starts: 1 })
+    expect(after.capacity.used).toEqual({ memoryMiB: 128, vcpus: 1 })
+    const vm = await after.ensureRunning(spec('a', { kind: 'persistent' }))
+    expect(JSON.parse(await fetchText(vm))).toMatchObject({ method: 'GET' })
+    expect(hypervisor.machineCount).toBe(1)
+  })
+
+  test('a VM that died meanwhile is shown as failed', async () => {
+    const hypervisor = new FakeHypervisor()
+    const before = await startSupervisor({ hypervisor })
+    await before.ensureRunning(spec('a'))
+    await before.detach()
+    const after = await startSupervisor({ hypervisor: new FakeHypervisor() })
+    expect(after.get('a')).toMatchObject({ state: 'failed', error: { code: 'hypervisor_failed' } })
+    hypervisor.crash('a')
+  })
+
+  test('machines nobody knows are killed, and unreadable records do not stop the node', async () => {
+    const hypervisor = new FakeHypervisor()
+    const before = await startSupervisor({ hypervisor })
+    await before.ensureRunning(spec('a'))
+    await before.detach()
+    await writeFile(join(dataDir, 'vms', 'a.json'), '{"spec":')
+    const after = await startSupervisor({ hypervisor })
+    expect(after.list()).toEqual([])
+    expect(hypervisor.machineCount).toBe(0)
+  })
+
+  test('a snapshot survives the restart and restores', async () => {
+    const before = await startSupervisor()
+    await before.ensureRunning(spec('a'))
+    await before.stopAll(0)
+    const after = await startSupervisor()
+    await after.ensureRunning(spec('a'))
+    expect(after.get('a')).toMatchObject({ startKind: 'restored', starts: 2 })
+  })
+
+  test('half-built snapshots and those of another hypervisor are deleted', async () => {
+    const before = await startSupervisor()
+    await before.ensureRunning(spec('a'))
+    await before.stopAll(0)
+    const templates = join(dataDir, 'templates')
+    const [key] = await readdir(templates)
+    await writeFile(join(templates, key!, 'manifest.json'), '{"fingerprint":"another","bytes":1}')
+    await startSupervisor()
+    expect(await readdir(templates)).toEqual([])
+  })
+})
+
+test('snapshots beyond the disk budget are evicted, the least recently used first', async () => {
+  const supervisor = await startSupervisor({ templateBudgetBytes: 0 })
+  await supervisor.ensureRunning(spec('a'))
+  await supervisor.stop('a', 0)
+  await supervisor.ensureRunning(spec('b', { templateKey: 'b' }))
+  await supervisor.stop('b', 0)
+  await supervisor.ensureRunning(spec('a'))
+  expect(supervisor.get('a')?.startKind).toBe('cold')
+})

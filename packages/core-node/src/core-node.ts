@@ -1,0 +1,267 @@
+import { mkdir } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import type { Kysely } from 'kysely'
+import type pg from 'pg'
+import { type Logger, pino } from 'pino'
+import { createServer } from './api/server.ts'
+import { CatchUp } from './catch-up/catch-up.ts'
+import { stateIsCurrent } from './catch-up/state-is-current.ts'
+import { createBalanceReader } from './chains/balance-reader.ts'
+import type { CoreNodeConfig } from './config.ts'
+import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
+import type { ContentFetcher, CoreNodeContext } from './context.ts'
+import { EmbeddedDatabase } from './database/embedded-postgres.ts'
+import { migrate } from './database/migrate.ts'
+import { createKysely, createPool } from './database/pool.ts'
+import type { Database } from './database/schema.ts'
+import { SingleOwner } from './database/single-owner.ts'
+import { CoreEvents } from './events.ts'
+import { Gossip } from './gossip/gossip.ts'
+import { Inbox } from './inbox/inbox.ts'
+import { CoreMetrics } from './metrics.ts'
+import { loadOperatorKey } from './operator-key.ts'
+import { FetchWorker } from './pipeline/fetch-worker.ts'
+import { Outcomes } from './pipeline/outcomes.ts'
+import { ProcessWorker } from './pipeline/process-worker.ts'
+import { Placement } from './placement/placement.ts'
+import { Registry } from './placement/registry.ts'
+import { FileStore } from './storage/file-store.ts'
+import { version } from './version.ts'
+
+/**
+ * One core node: database, inbox, pipeline, API, gossip, catch-up and placement, wired over one context.
+ *
+ * @example
+ * ```ts
+ * await using node = await CoreNode.create(configFromEnvironment(process.env))
+ * await node.start()
+ * console.log(node.url)
+ * ```
+ */
+export class CoreNode {
+  readonly context: CoreNodeContext
+  readonly #services: Services
+  readonly #database: EmbeddedDatabase | undefined
+  readonly #stopping = new AbortController()
+  /** What was started and must be stopped, in reverse order. */
+  #started = new AsyncDisposableStack()
+  #server: FastifyInstance | undefined
+
+  private constructor(context: CoreNodeContext, services: Services, database: EmbeddedDatabase | undefined) {
+    this.context = context
+    this.#services = services
+    this.#database = database
+  }
+
+  /** Prepares a node: reads keys, opens folders. Nothing runs before `start()`. */
+  static async create(
+    config: CoreNodeConfig,
+    options: { logger?: Logger; contentFetcher?: ContentFetcher } = {},
+  ): Promise<CoreNode> {
+    const logger = options.logger ?? pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }))
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
+    const database = config.databaseUrl ? undefined : await EmbeddedDatabase.create({ dataDir: config.dataDir, logger })
+    const connectionString = config.databaseUrl ?? database!.connectionString
+    const pool = createPool({ connectionString, logger })
+    const context = await createContext(config, logger, pool, createKysely(pool))
+    return new CoreNode(context, await createServices(context, connectionString, options.contentFetcher), database)
+  }
+
+  /**
+   * Starts everything; resolves when the API answers and gossip listens.
+   *
+   * @throws {DatabaseStartError | MigrationError | ConfigError} when the node cannot run here; nothing is left running
+   */
+  async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { context } = this
+    const services = this.#services
+    const { config, pool, inbox, logger } = context
+    if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
+    await this.#database?.start()
+    this.#started.adopt(context.db, (db) => db.destroy())
+    this.#started.adopt(services.owner, (owner) => owner.release())
+    await services.owner.claim()
+    for (const name of await migrate(pool)) logger.info({ migration: name }, 'database brought up to date')
+    await inbox.start()
+    this.#run(services.registry)
+    await services.registry.start()
+    await this.#followBalances()
+    services.outcomes.start()
+    this.#server = await createServer(context, { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs })
+    this.#started.adopt(this.#server, (server) => server.close())
+    await this.#server.listen({ host: config.http.host, port: config.http.port })
+    this.#run(services.gossip)
+    await services.gossip.start(this.url)
+    this.#run(services.catchUp)
+    await services.catchUp.start()
+    this.#run(services.fetchWorker)
+    await services.fetchWorker.start()
+    this.#run(services.placement)
+    await services.placement.start(this.#stateIsCurrent())
+    logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
+  }
+
+  /** Stops accepting, finishes what is at hand, and ends everything it started. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    const started = this.#started
+    this.#started = new AsyncDisposableStack()
+    await started.disposeAsync()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** Where the API answers. */
+  get url(): string {
+    const { address, family, port } = this.#server!.server.address() as AddressInfo
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  }
+
+  get peerId(): string {
+    return this.#services.gossip.host.peerId.toString()
+  }
+
+  get multiaddrs(): string[] {
+    return this.#services.gossip.multiaddrs
+  }
+
+  /** The operator's EVM address. */
+  get address(): string {
+    return this.context.operatorKey.address
+  }
+
+  get version(): string {
+    return version
+  }
+
+  /** Process id of the embedded database, for tests that kill it. */
+  get databasePid(): number | undefined {
+    return this.#database?.pid
+  }
+
+  #run(service: { stop(): Promise<void> }): void {
+    this.#started.defer(() => service.stop())
+  }
+
+  /** Messages are processed only once balances are those of the chain's head. */
+  async #followBalances(): Promise<void> {
+    const { config, profile, pool, logger } = this.context
+    const { processWorker } = this.#services
+    this.#run(processWorker)
+    const token = profile.tokens.find((candidate) => candidate.chain === 'ETH' && candidate.contract)
+    if (!config.ethereumRpc || !token?.contract) {
+      await processWorker.start()
+      return
+    }
+    const reader = await createBalanceReader({
+      pool,
+      logger,
+      rpcUrl: config.ethereumRpc,
+      token: { ...token, contract: token.contract },
+      onProgress: (progress) => this.context.metrics.noteChain(progress),
+    })
+    this.#run(reader)
+    processWorker.useBalances(() => reader.sync())
+    await reader.start()
+    reader.ready().then(
+      () => this.#stopping.signal.aborted || processWorker.start(),
+      () => {},
+    )
+  }
+
+  #stateIsCurrent(): Promise<void> {
+    const { config, profile, inbox } = this.context
+    return stateIsCurrent({
+      catchUp: this.#services.catchUp,
+      expectsPeers: config.p2p.peers.length + profile.bootstrapPeers.length > 0,
+      pendingCount: () => inbox.pendingCount,
+      signal: this.#stopping.signal,
+    })
+  }
+}
+
+async function createContext(
+  config: CoreNodeConfig,
+  logger: Logger,
+  pool: pg.Pool,
+  db: Kysely<Database>,
+): Promise<CoreNodeContext> {
+  const events = new CoreEvents()
+  const fileStore = await FileStore.create(join(config.dataDir, 'files'))
+  const inbox = new Inbox({
+    pool,
+    events,
+    fileStore,
+    pendingLimit: config.limits.pendingMessages,
+    futureSeconds: config.profile.limits.futureSeconds,
+  })
+  const operatorKey = await loadOperatorKey(config.privateKeyFile)
+  const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
+  return { config, profile: config.profile, db, pool, logger, events, fileStore, inbox, metrics, operatorKey }
+}
+
+type Services = Awaited<ReturnType<typeof createServices>>
+
+async function createServices(
+  context: CoreNodeContext,
+  connectionString: string,
+  contentFetcher: ContentFetcher | undefined,
+) {
+  const { config, pool, profile, fileStore, logger, inbox, events, metrics } = context
+  const registry = new Registry(context)
+  const gossip = await Gossip.create(context, registry, version)
+  const fetcher =
+    contentFetcher ??
+    PeerContentFetcher.create(context, {
+      registry,
+      peers: gossip.peers,
+      isMember: (peerId) => gossip.isMember(peerId),
+      ownUrl: () => gossip.httpUrl,
+    })
+  const processWorker = new ProcessWorker({
+    tools: { pool, profile, fileStore, logger, maxRetries: config.maxRetries, waitedFor: new Set() },
+    events,
+    inbox,
+    metrics,
+    onRefetch: () => fetchWorker.wake(),
+  })
+  const fetchWorker = new FetchWorker({
+    pool,
+    logger,
+    events,
+    fileStore,
+    fetcher,
+    inbox,
+    maxRetries: config.maxRetries,
+    maxFileBytes: profile.limits.fileBytes,
+    onFetched: () => processWorker.wake(),
+  })
+  inbox.onStored((arrivals) => {
+    processWorker.wake(arrivals)
+    if (arrivals.some((arrival) => !arrival.fetched)) fetchWorker.wake()
+  })
+  return {
+    owner: new SingleOwner(connectionString),
+    registry,
+    gossip,
+    catchUp: CatchUp.create(context, gossip.host),
+    placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
+    outcomes: new Outcomes(events),
+    fetcher,
+    processWorker,
+    fetchWorker,
+  }
+}

@@ -1,0 +1,72 @@
+import type { ComputeNode } from '@aleph-ts/protocol'
+import type { FastifyInstance } from 'fastify'
+import type { Placement } from './placement.ts'
+import { type NodePlan, planListOf } from './plan-pusher.ts'
+import type { WorkloadKind } from './workloads.ts'
+
+const periodSeconds = 60
+
+const vmTypeOf: Record<WorkloadKind, string> = {
+  on_demand_program: 'micro_vm',
+  persistent_program: 'persistent_program',
+  instance: 'instance',
+  v_program: 'v_program',
+}
+
+/**
+ * The scheduler's read API on every core node (protocol 06 §7.1): where a VM runs, the whole plan, the compute nodes.
+ *
+ * @example
+ * ```ts
+ * await server.register(placementRoutes(placement))
+ * // GET /api/v0/allocation/<vm hash>
+ * ```
+ */
+export function placementRoutes(placement: Placement): (server: FastifyInstance) => Promise<void> {
+  return async (server) => {
+    server.get<{ Params: { vm_hash: string } }>('/api/v0/allocation/:vm_hash', async (request, reply) => {
+      const { vm_hash } = request.params
+      const assignment = placement.assignmentOf(vm_hash)
+      const node = linkedNodes(placement).find(({ hash }) => hash === assignment?.computeNode)
+      if (!assignment || !node) {
+        const reasons = placement.homelessReasons(vm_hash)
+        const error = 'No node is assigned to run this VM'
+        return reply.code(404).send({ error, code: 'not_allocated', ...(reasons && { reasons }) })
+      }
+      return {
+        vm_hash,
+        vm_type: vmTypeOf[assignment.workload.kind],
+        period: period(),
+        node: describe(node),
+        core_node: assignment.coreNode,
+        since: assignment.since,
+      }
+    })
+
+    server.get('/api/v0/plan', async () => {
+      const plan: Record<string, NodePlan & { jobs: string[] }> = {}
+      for (const { hash } of linkedNodes(placement)) {
+        plan[hash] = { persistent_vms: [], instances: [], on_demand_vms: [], jobs: [], v_programs: [] }
+      }
+      for (const { workload, computeNode } of placement.assignments()) {
+        plan[computeNode]?.[planListOf[workload.kind]].push(workload.hash)
+      }
+      return { period: period(), plan }
+    })
+
+    server.get('/api/v0/nodes', async () => ({ nodes: linkedNodes(placement).map(describe) }))
+  }
+}
+
+function linkedNodes(placement: Placement): ComputeNode[] {
+  return (placement.corechannel?.resource_nodes ?? []).filter((node) => node.status === 'linked')
+}
+
+function describe(node: ComputeNode) {
+  return { node_id: node.hash, url: node.address, supports_ipv6: false }
+}
+
+function period() {
+  const start = Math.floor(Date.now() / 1000 / periodSeconds) * periodSeconds
+  return { start_timestamp: new Date(start * 1000).toISOString(), duration_seconds: periodSeconds }
+}

@@ -1,0 +1,132 @@
+import {
+  type CorechannelAggregate,
+  corechannelSchema,
+  placeVm,
+  sha256Hex,
+  vmRequirements,
+} from '@aleph-ts/protocol'
+import { expect, test } from 'vitest'
+import { type Claim, type OwnerAllocations, validClaims, withChanges } from './claims.ts'
+import { type PlanInputs, plan, turnSeconds } from './plan.ts'
+import type { Workload } from './workloads.ts'
+
+const owners = ['0x70997970C51812dc3A010C7d01b50e0d17dc79C8', '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC']
+const coreNodes = ['core-a', 'core-b']
+
+/** Two core nodes with one compute node each. */
+const corechannel: CorechannelAggregate = corechannelSchema.parse({
+  nodes: coreNodes.map((hash, index) => ({ hash, owner: owners[index], status: 'active' })),
+  resource_nodes: coreNodes.map((parent) => ({
+    hash: `compute of ${parent}`,
+    owner: owners[0],
+    status: 'linked',
+    parent,
+    address: 'http://127.0.0.1:1',
+  })),
+})
+
+const workloads: Workload[] = Array.from({ length: 40 }, (_, index) => ({
+  hash: sha256Hex(`vm ${index}`),
+  kind: 'persistent_program',
+  content: {},
+}))
+
+function firstChoice(vmHash: string, topology = corechannel): string {
+  const placed = placeVm(vmHash, vmRequirements({} as never), topology)
+  if ('unschedulable' in placed) throw new Error('no node fits')
+  return placed.coreNode
+}
+
+function planFor(self: string | null, inputs: Partial<PlanInputs> = {}) {
+  return plan({
+    workloads,
+    corechannel,
+    claims: [],
+    self,
+    published: new Map(),
+    homelessSince: () => 1000,
+    now: 1000,
+    ...inputs,
+  })
+}
+
+test('every core node claims exactly the workloads that rank it first', () => {
+  for (const self of coreNodes) {
+    const expected = workloads.filter(({ hash }) => firstChoice(hash) === self).map(({ hash }) => hash)
+    const { changes, assignments } = planFor(self)
+    expect([...changes.keys()]).toEqual(expected)
+    for (const hash of expected) {
+      expect(changes.get(hash)).toMatchObject({ node: `compute of ${self}`, state: 'assigned', rank: 0 })
+      expect(assignments.get(hash)?.computeNode).toBe(`compute of ${self}`)
+    }
+  }
+})
+
+test('a node that is not in the registry claims nothing', () => {
+  expect(planFor(null).changes.size).toBe(0)
+})
+
+test('the next core node claims a workload when the first stays silent, and not before its turn', () => {
+  const early = planFor('core-a', { now: 1000 + turnSeconds - 1 })
+  const late = planFor('core-a', { now: 1000 + turnSeconds })
+  const othersWorkload = workloads.find(({ hash }) => firstChoice(hash) === 'core-b')!
+  expect(early.changes.has(othersWorkload.hash)).toBe(false)
+  expect(late.changes.get(othersWorkload.hash)).toMatchObject({ node: 'compute of core-a', rank: 1 })
+})
+
+test('a claimed workload stays where it is, whatever the ranking says', () => {
+  const claims = workloads.map(({ hash }): Claim => {
+    return { vmHash: hash, coreNode: 'core-a', computeNode: 'compute of core-a', since: 500 }
+  })
+  for (const self of coreNodes) {
+    const { changes, assignments } = planFor(self, { claims })
+    expect(changes.size).toBe(0)
+    expect([...assignments.values()].every(({ coreNode }) => coreNode === 'core-a')).toBe(true)
+  }
+})
+
+test('of two claims the better ranked core node keeps the workload, and the other one releases it', () => {
+  const { hash } = workloads[0]!
+  const claims = coreNodes.map((coreNode): Claim => {
+    return { vmHash: hash, coreNode, computeNode: `compute of ${coreNode}`, since: 500 }
+  })
+  const keeper = firstChoice(hash)
+  const published = new Map([[hash, {}]])
+  for (const self of coreNodes) {
+    const { changes, assignments } = planFor(self, { claims, published, workloads: [workloads[0]!] })
+    expect(assignments.get(hash)?.coreNode).toBe(keeper)
+    expect([...changes]).toEqual(self === keeper ? [] : [[hash, null]])
+  }
+})
+
+test('the claim of a forgotten workload is released', () => {
+  const claims = [{ vmHash: 'gone', coreNode: 'core-a', computeNode: 'compute of core-a', since: 1 }]
+  const { changes } = planFor('core-a', { workloads: [], claims, published: new Map([['gone', {}]]) })
+  expect([...changes]).toEqual([['gone', null]])
+})
+
+test('a workload that no compute node fits is told why', () => {
+  const { homeless } = planFor('core-a', {
+    corechannel: corechannelSchema.parse({}),
+    workloads: [workloads[0]!],
+  })
+  expect(homeless.get(workloads[0]!.hash)).toEqual({})
+  const waiting = structuredClone(corechannel)
+  for (const node of waiting.resource_nodes) node.status = 'waiting'
+  const { homeless: reasons } = planFor('core-a', { corechannel: waiting, workloads: [workloads[0]!] })
+  expect(reasons.get(workloads[0]!.hash)).toEqual({ not_linked: 2 })
+})
+
+test('claims count only from the owner of the core node that the compute node is linked to', () => {
+  const allocation = { node: 'compute of core-a', epoch: 1, since: 5, state: 'assigned', rank: 0 }
+  const aggregates: OwnerAllocations[] = [
+    { owner: owners[0]!.toLowerCase(), content: { mine: allocation, released: null, broken: { node: 7 } } },
+    { owner: owners[1]!, content: { stolen: allocation } },
+    { owner: '0x90F79bf6EB2c4f870365E785982E1f101E93b906', content: { foreign: allocation } },
+  ]
+  expect(validClaims(aggregates, corechannel)).toEqual([
+    { vmHash: 'mine', coreNode: 'core-a', computeNode: 'compute of core-a', since: 5 },
+  ])
+  const changed = withChanges(aggregates, owners[0]!, [['mine', null]])
+  expect(validClaims(changed, corechannel)).toEqual([])
+})

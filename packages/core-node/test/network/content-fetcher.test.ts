@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sha256Hex } from '@aleph-ts/protocol'
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { PeerContentFetcher } from '../../src/content/peer-content-fetcher.ts'
+import { FileStore } from '../../src/storage/file-store.ts'
+
+const file = randomBytes(300_000)
+const hash = sha256Hex(file)
+const maxBytes = 1024 * 1024
+const servers: Server[] = []
+let folder: string
+let fileStore: FileStore
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'aleph-content-'))
+  fileStore = await FileStore.create(folder)
+})
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections()
+    server.close()
+  }
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** A core node that answers in some way, and the paths it was asked for. */
+async function startPeer(answer: RequestListener): Promise<{ url: string; asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    answer(request, response)
+  })
+  servers.push(server)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, asked }
+}
+
+const honest: RequestListener = (_request, response) => response.end(file)
+const liar: RequestListener = (_request, response) => response.end(randomBytes(1000))
+const without: RequestListener = (_request, response) => response.writeHead(404).end()
+const silent: RequestListener = () => {}
+const endless: RequestListener = (_request, response) => {
+  const send = (): void => {
+    while (!response.destroyed && response.write(randomBytes(65_536)));
+    response.once('drain', send)
+  }
+  send()
+}
+const stalling: RequestListener = (_request, response) => void response.write(file.subarray(0, 1000))
+const dropping: RequestListener = (_request, response) => {
+  response.write(file.subarray(0, 1000))
+  setTimeout(() => response.destroy(), 20)
+}
+
+/** A fetcher whose sources are asked in the given order on the first call. */
+function createFetcher(...urls: string[]): PeerContentFetcher {
+  return new PeerContentFetcher({
+    fileStore,
+    logger: pino({ level: 'silent' }),
+    sources: async () => urls,
+    hedgeMs: 50,
+    answerMs: 400,
+    stallMs: 200,
+  })
+}
+
+test('a file is fetched by its hash from a peer that has it', async () => {
+  const peer = await startPeer(honest)
+  await using fetcher = createFetcher(peer.url)
+  expect(await fetcher.fetch(hash, 'storage', { maxBytes })).toBe('stored')
+  expect(Buffer.from((await fileStore.readBytes(hash))!).equals(file)).toBe(true)
+  expect(peer.asked).toEqual([`/api/v0/storage/raw/${hash}`])
+})
+
+for (const [what, badPeer] of Object.entries({
+  'serves other bytes': liar,
+  'does not have it': without,
+  'never answers': silent,
+  'never stops sending': endless,
+  'stops sending half way': stalling,
+  'drops the connection half way': dropping,
+})) {
+  test(`a peer that ${what} does not keep the file from being fetched elsewhere`, async () => {
+    const [bad, good] = [await startPeer(badPeer), await startPeer(honest)]
+    await using fetcher = createFetcher(bad.url, good.url)
+    expect(await fetcher.fetch(hash, 'storage', { maxBytes })).toBe('stored')
+    expect(await fileStore.size(hash)).toBe(file.length)
+  })
+  test(`when the only peer ${what} the file is unavailable, and nothing is kept`, async () => {
+    const bad = await startPeer(badPeer)
+    await using fetcher = createFetcher(bad.url)
+    expect(await fetcher.fetch(hash, 'storage', { maxBytes })).toBe('unavailable')
+    for await (const kept of fileStore.list()) expect.unreachable(`${kept} was kept`)
+  })
+}
+
+test('a peer that served other bytes is not asked again for a while', async () => {
+  const bad = await startPeer(liar)
+  await using fetcher = createFetcher(bad.url)
+  await fetcher.fetch(hash, 'storage', { maxBytes })
+  await fetcher.fetch('a'.repeat(64), 'storage', { maxBytes })
+  expect(bad.asked).toHaveLength(1)
+})
+
+test('concurrent fetches of one file share one download', async () => {
+  const peer = await startPeer(honest)
+  await using fetcher = createFetcher(peer.url)
+  const fetches = Array.from({ length: 5 }, () => fetcher.fetch(hash, 'storage', { maxBytes }))
+  expect(await Promise.all(fetches)).toEqual(Array(5).fill('stored'))
+  expect(peer.asked).toHaveLength(1)
+})
+
+test('a redirect is not followed', async () => {
+  const inner = await startPeer(honest)
+  const outer = await startPeer((request, response) =>
+    response.writeHead(302, { location: new URL(request.url!, inner.url).href }).end(),
+  )
+  await using fetcher = createFetcher(outer.url)
+  expect(await fetcher.fetch(hash, 'storage', { maxBytes })).toBe('unavailable')
+  expect(inner.asked).toEqual([])
+})
+
+test('what is not a file hash is never asked for', async () => {
+  const peer = await startPeer(honest)
+  await using fetcher = createFetcher(peer.url)
+  expect(await fetcher.fetch('../../etc/passwd', 'storage', { maxBytes })).toBe('unavailable')
+  expect(peer.asked).toEqual([])
+})
