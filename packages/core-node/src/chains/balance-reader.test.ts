@@ -198,7 +198,7 @@ describe('when the chain takes blocks back', () => {
     await expectTruth()
   })
 
-  test.each(Array.from({ length: 25 }, (_, i) => i + 10))(
+  test.each([10, 11, 12, 13])(
     'the rows are those of a node that never saw the old blocks, whatever happened (%i)',
     async (seed) => {
       const reader = await newReader({ finality: { headLag: 0, reorgWindow: 4 }, maxRange: 3, pollMs: 1 })

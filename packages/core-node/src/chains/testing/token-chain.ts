@@ -17,6 +17,7 @@ export class TokenChain {
       chain: foundry,
       transport: http(chain.rpcUrl),
       cacheTime: 0,
+      pollingInterval: 5,
     })
       .extend(publicActions)
       .extend(walletActions)
@@ -40,24 +41,26 @@ export class TokenChain {
     return this.chain.accounts[account]!.address
   }
 
-  /** One transfer in a block of its own; account 0 holds everything at first. */
+  /** One transfer in a block of its own; account 0 holds everything at first. A payment not covered fails there. */
   async pay(from: number, to: number, aleph: string): Promise<void> {
-    await this.#client.sendTransaction({
+    const hash = await this.#client.sendTransaction({
       account: this.address(from),
       ...this.#transfer(to, aleph),
       gas: 200_000n,
     })
+    await this.#client.waitForTransactionReceipt({ hash })
   }
 
   /** Several transfers in one transaction. */
   async payMany(from: number, payments: { to: number; aleph: string }[]): Promise<void> {
-    await this.#client.writeContract({
+    const hash = await this.#client.writeContract({
       account: this.address(from),
       address: this.token,
       abi: alephTokenAbi,
       functionName: 'batchTransfer',
       args: [payments.map(({ to }) => this.address(to)), payments.map(({ aleph }) => parseUnits(aleph, 18))],
     })
+    await this.#client.waitForTransactionReceipt({ hash })
   }
 
   async mine(blocks: number): Promise<void> {
