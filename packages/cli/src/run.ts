@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import manifest from '../package.json' with { type: 'json' }
 import { accountCommand } from './commands/account.ts'
 import { aggregateCommand } from './commands/aggregate.ts'
 import { fileCommand } from './commands/file.ts'
@@ -54,6 +55,8 @@ function createRoot(terminal: Terminal): Command {
     .option('-y, --yes', 'do not ask')
     .option('--debug', 'show where an error came from')
     .addHelpText('after', examples)
+    .version(manifest.version, '--version', 'show the version')
+    .configureHelp({ showGlobalOptions: true })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),

@@ -12,7 +12,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 interface CallOptions {
   request?: string
   data?: string
-  header: [string, string][]
+  header?: [string, string][]
   include?: boolean
   fail?: boolean
 }
@@ -36,7 +36,7 @@ export function callCommand(program: Command, terminal: Terminal): void {
     .description('send a request to a program')
     .option('-X, --request <method>', 'method (GET, or POST with data)')
     .option('-d, --data <text>', 'body; @FILE for a file, @- for standard input')
-    .option('-H, --header <name: value>', 'header; may be repeated', addHeader, [])
+    .option('-H, --header <name: value>', 'header; may be repeated', addHeader)
     .option('-i, --include', 'show status and headers too')
     .option('--fail', 'end with code 1 when the status is 400 or more')
     .addHelpText('after', help)
@@ -51,9 +51,9 @@ async function call(session: Session, hash: string, path: string, options: CallO
   const body = options.data === undefined ? undefined : await readData(terminal, options.data)
   const response = await client.callProgram(hash, path, {
     method: options.request ?? (body === undefined ? 'GET' : 'POST'),
-    headers: options.header,
     redirect: 'manual',
     signal,
+    ...(options.header === undefined ? {} : { headers: options.header }),
     ...(body === undefined ? {} : { body }),
   })
   if (output.json) {
@@ -92,7 +92,7 @@ async function readData(terminal: Terminal, data: string): Promise<Uint8Array<Ar
   return data
 }
 
-function addHeader(text: string, headers: [string, string][]): [string, string][] {
+function addHeader(text: string, headers: [string, string][] = []): [string, string][] {
   const [, name, value] = /^([!#$%&'*+\-.^_`|~\w]+):\s*(.*)$/.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Give it as "name: value".')
   return [...headers, [name, value]]

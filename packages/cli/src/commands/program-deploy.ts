@@ -22,7 +22,7 @@ interface DeployOptions {
   timeout: number
   internet?: boolean
   name?: string
-  var: Record<string, string>
+  var?: Record<string, string>
   payment: 'hold' | 'credit'
 }
 
@@ -51,7 +51,7 @@ export function deployCommand(program: Command, terminal: Terminal): void {
     .option('--timeout <seconds>', 'longest time to the beginning of an answer', wholeNumber(1, 3_600), 30)
     .option('--internet', 'let it reach public addresses')
     .option('--name <name>', 'what to call it (default: the name of the folder)')
-    .option('--var <name=value>', 'environment variable; may be repeated', addVariable, {})
+    .option('--var <name=value>', 'environment variable; may be repeated', addVariable)
     .addOption(new Option('--payment <type>', 'how it is paid').choices(['hold', 'credit']).default('hold'))
     .addHelpText('after', help)
     .action((path: string, options: DeployOptions, command: Command) =>
@@ -83,7 +83,7 @@ async function deploy(session: Session, path: string, options: DeployOptions): P
     seconds: options.timeout,
     internet: options.internet ?? false,
     name: options.name ?? basename(folder),
-    ...(Object.keys(options.var).length === 0 ? {} : { variables: options.var }),
+    ...(options.var === undefined ? {} : { variables: options.var }),
     paymentType: options.payment,
   }
   const quote = await quoteProgram(client, program, code.length, signal)
@@ -193,7 +193,7 @@ function wholeNumber(least: number, most: number): (text: string) => number {
   }
 }
 
-function addVariable(text: string, variables: Record<string, string>): Record<string, string> {
+function addVariable(text: string, variables: Record<string, string> = {}): Record<string, string> {
   const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Give it as NAME=value.')
   return { ...variables, [name]: value }

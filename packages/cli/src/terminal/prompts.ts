@@ -28,5 +28,5 @@ function answered<T>(answer: T | symbol): T {
 }
 
 function cancelled(): CliError {
-  return new CliError('cancelled', 'Cancelled; nothing was sent.', { exitCode: exitCodes.cancelled })
+  return new CliError('cancelled', 'Cancelled.', { exitCode: exitCodes.cancelled })
 }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import cors from '@fastify/cors'
-import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import { type AboutRoutesOptions, aboutRoutes } from './about/about-routes.ts'
 import { type AllocationRoutesOptions, allocationRoutes } from './allocations/allocation-routes.ts'
@@ -58,7 +58,7 @@ export class HttpServer {
     })
     const app = fastify({
       loggerInstance: options.logger as FastifyBaseLogger,
-      disableRequestLogging: true,
+      logController: new LogController({ disableRequestLogging: true }),
       bodyLimit: BODY_LIMIT,
       serverFactory: (handler) => {
         server.on('request', (request: IncomingMessage, response: ServerResponse) => {

@@ -6,6 +6,9 @@ export const maxFrameBytes = 262_144
 export const maxMessagesPerFrame = 100
 /** What of a frame is left for one message's JSON, signed with an RSA key (protocol 04 §2.3). */
 export const maxPayloadBytes = 261_500
+/** A JSON escape such as `\\u0000`. */
+const maxBytesPerCharacter = 6
+const maxFieldNameBytes = 1024
 
 /**
  * The bytes a message travels as: compact JSON, keys sorted, absent fields left out (protocol 04 §3.2).
@@ -23,6 +26,10 @@ export function encodePayload(envelope: Envelope): Uint8Array<ArrayBuffer> {
 
 /** Whether a message can travel over gossip at all; the API door asks before it acknowledges (protocol 04, trap 4). */
 export function fitsGossip(envelope: Envelope): boolean {
+  const texts = Object.values(envelope).filter((value) => typeof value === 'string')
+  const characters = texts.reduce((sum, text) => sum + text.length, 0)
+  // Most messages are so small that they fit however they are escaped.
+  if (characters * maxBytesPerCharacter + maxFieldNameBytes <= maxPayloadBytes) return true
   return encodePayload(envelope).length <= maxPayloadBytes
 }
 

@@ -1,8 +1,8 @@
-import type { Connection, PeerId } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Logger } from 'pino'
+import { hasOutboundStream, offerGossip } from './gossipsub-internals.ts'
 import type { P2pHost } from './host.ts'
-import { hasOutboundStream } from './outbound-streams.ts'
 import type { PeerTable } from './peer-table.ts'
 
 const dialPeriodMs = 10_000
@@ -106,22 +106,26 @@ export class Peering {
    * (protocol 04 §5). When a connection stays unknown to it, we tell it to try.
    */
   readonly #onConnection = (event: CustomEvent<Connection>): void => {
-    const { remotePeer } = event.detail
     const nudge = setTimeout(() => {
       this.#nudges.delete(nudge)
-      void this.#tryGossip(remotePeer)
+      void this.#tryGossip(event.detail)
     }, identifyPatienceMs)
     this.#nudges.add(nudge)
   }
 
-  async #tryGossip(peer: PeerId): Promise<void> {
+  async #tryGossip(connection: Connection): Promise<void> {
     const { host, logger } = this.#options
-    if (host.getConnections(peer).length === 0) return
-    if (host.services.pubsub.getPeers().some((known) => known.equals(peer))) return
+    const { remotePeer, status } = connection
+    const { pubsub } = host.services
+    if (status !== 'open' || pubsub.getPeers().some((known) => known.equals(remotePeer))) return
     try {
-      await host.peerStore.merge(peer, { protocols: gossipProtocols })
+      const known = (await host.peerStore.has(remotePeer)) && (await host.peerStore.get(remotePeer))
+      if (known && known.protocols.length > 0) return
+      // Without this libp2p would not tell gossipsub when the peer leaves.
+      await host.peerStore.merge(remotePeer, { protocols: gossipProtocols })
+      offerGossip(pubsub, connection)
     } catch (error) {
-      logger.debug({ err: error, peer: peer.toString() }, 'could not propose gossip to a silent peer')
+      logger.debug({ err: error, peer: remotePeer.toString() }, 'could not offer gossip to a silent peer')
     }
   }
 

@@ -3,8 +3,8 @@ import type { GossipSub } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
 import type { Logger } from 'pino'
 import type { Inbox } from '../inbox/inbox.ts'
+import { hasOutboundStream } from './gossipsub-internals.ts'
 import type { MessageJudge } from './message-judge.ts'
-import { hasOutboundStream } from './outbound-streams.ts'
 import { encodePayload, maxPayloadBytes } from './payload.ts'
 
 export interface PublisherOptions {

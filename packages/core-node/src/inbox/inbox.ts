@@ -10,6 +10,7 @@ import {
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { CoreEvents } from '../events.ts'
+import { fitsGossip } from '../gossip/payload.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
@@ -192,6 +193,10 @@ function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arri
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
     const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`
+    throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
+  }
+  if (origin.door === 'api' && !fitsGossip(envelope)) {
+    const reason = 'message: too large to be gossiped; put its content into a file and send item_type "storage"'
     throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
   }
   if (!vouched && !origin.verified && !verifySignature(envelope)) {

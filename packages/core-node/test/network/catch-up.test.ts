@@ -11,7 +11,7 @@ import { createWallet, signPost } from './signed-messages.ts'
 
 const wallet = createWallet()
 const patience = { timeout: 15_000, interval: 20 }
-const started: { stop(): Promise<void> }[] = []
+const started: { stop(): void | Promise<void> }[] = []
 
 afterEach(async () => {
   for (const part of started.splice(0).reverse()) await part.stop()
