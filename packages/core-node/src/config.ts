@@ -56,7 +56,9 @@ const environmentSchema = z.object({
   ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^(https?|wss?)$/ }).optional(),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
-  ALEPH_CORE_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  ALEPH_CORE_LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info'),
 })
 
 /**
@@ -73,6 +75,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
   }
   const env = parsed.data
   const dataDir = resolve(env.ALEPH_CORE_DATA_DIR)
+  const profile = loadProfile(env.ALEPH_CORE_PROFILE)
   return {
     dataDir,
     http: { host: env.ALEPH_CORE_HTTP_HOST, port: env.ALEPH_CORE_HTTP_PORT },
@@ -83,12 +86,12 @@ export function configFromEnvironment(environment: Record<string, string | undef
         .map((peer) => peer.trim())
         .filter(Boolean),
     },
-    profile: loadProfile(env.ALEPH_CORE_PROFILE),
+    profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     databaseUrl: env.DATABASE_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
-    limits: defaultLimits,
+    limits: { ...defaultLimits, fileBytes: profile.limits.fileBytes },
     maxRetries: 10,
   }
 }
@@ -97,7 +100,9 @@ function loadProfile(nameOrPath: string): NetworkProfile {
   const known = [mainnetProfile, devnetProfile].find((profile) => profile.name === nameOrPath)
   if (known) return known
   if (!isAbsolute(nameOrPath) && !nameOrPath.endsWith('.json')) {
-    throw new ConfigError(`ALEPH_CORE_PROFILE: no profile is named "${nameOrPath}"; give a path to a JSON file`)
+    throw new ConfigError(
+      `ALEPH_CORE_PROFILE: no profile is named "${nameOrPath}"; give a path to a JSON file`,
+    )
   }
   try {
     return parseNetworkProfile(JSON.parse(readFileSync(nameOrPath, 'utf8')))

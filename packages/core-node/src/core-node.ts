@@ -60,13 +60,20 @@ export class CoreNode {
     config: CoreNodeConfig,
     options: { logger?: Logger; contentFetcher?: ContentFetcher } = {},
   ): Promise<CoreNode> {
-    const logger = options.logger ?? pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }))
+    const logger =
+      options.logger ?? pino({ level: config.logLevel }, pino.destination({ dest: 2, sync: true }))
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 })
-    const database = config.databaseUrl ? undefined : await EmbeddedDatabase.create({ dataDir: config.dataDir, logger })
+    const database = config.databaseUrl
+      ? undefined
+      : await EmbeddedDatabase.create({ dataDir: config.dataDir, logger })
     const connectionString = config.databaseUrl ?? database!.connectionString
     const pool = createPool({ connectionString, logger })
     const context = await createContext(config, logger, pool, createKysely(pool))
-    return new CoreNode(context, await createServices(context, connectionString, options.contentFetcher), database)
+    return new CoreNode(
+      context,
+      await createServices(context, connectionString, options.contentFetcher),
+      database,
+    )
   }
 
   /**
@@ -89,7 +96,7 @@ export class CoreNode {
     const { config, pool, inbox, logger } = context
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
-    this.#started.adopt(context.db, (db) => db.destroy())
+    this.#started.adopt(pool, (connections) => connections.end())
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
     for (const name of await migrate(pool)) logger.info({ migration: name }, 'database brought up to date')
@@ -98,7 +105,10 @@ export class CoreNode {
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    this.#server = await createServer(context, { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs })
+    this.#server = await createServer(context, {
+      ...services,
+      nodeMultiaddrs: () => services.gossip.multiaddrs,
+    })
     this.#started.adopt(this.#server, (server) => server.close())
     await this.#server.listen({ host: config.http.host, port: config.http.port })
     this.#run(services.gossip)
@@ -176,10 +186,17 @@ export class CoreNode {
     this.#run(reader)
     processWorker.useBalances(() => reader.sync())
     await reader.start()
-    reader.ready().then(
-      () => this.#stopping.signal.aborted || processWorker.start(),
-      () => {},
-    )
+    void this.#processOnceReady(reader)
+  }
+
+  async #processOnceReady(reader: { ready(): Promise<void> }): Promise<void> {
+    try {
+      await reader.ready()
+      if (!this.#stopping.signal.aborted) await this.#services.processWorker.start()
+    } catch (error) {
+      if (this.#stopping.signal.aborted) return
+      this.context.logger.error({ err: error }, 'processing does not start')
+    }
   }
 
   #stateIsCurrent(): Promise<void> {

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ChainProgress } from './chains/chain-reader.ts'
 import type { CoreEvents } from './events.ts'
 
@@ -13,8 +13,14 @@ export class CoreMetrics {
   })
   readonly webSockets = this.#gauge('pyaleph_ws_messages_connections_active', 'Open message feeds')
   readonly #ethereumHeight = this.#gauge('pyaleph_status_chain_eth_last_committed_height', 'Last block read')
-  readonly #ethereumHead = this.#gauge('pyaleph_status_chain_eth_height_reference_total', 'Newest block of the chain')
-  readonly #ethereumLag = this.#gauge('pyaleph_status_chain_eth_height_remaining_total', 'Blocks not read yet')
+  readonly #ethereumHead = this.#gauge(
+    'pyaleph_status_chain_eth_height_reference_total',
+    'Newest block of the chain',
+  )
+  readonly #ethereumLag = this.#gauge(
+    'pyaleph_status_chain_eth_height_remaining_total',
+    'Blocks not read yet',
+  )
 
   constructor(options: { version: string; events: CoreEvents; pendingCount: () => number }) {
     const { version, events, pendingCount } = options
@@ -49,8 +55,12 @@ export class CoreMetrics {
   }
 
   #count(events: CoreEvents): void {
-    const processed = this.#counter('aleph_core_messages_processed_total', 'Messages processed, by type', ['type'])
-    const rejected = this.#counter('aleph_core_messages_rejected_total', 'Messages refused, by code', ['error_code'])
+    const processed = this.#counter('aleph_core_messages_processed_total', 'Messages processed, by type', [
+      'type',
+    ])
+    const rejected = this.#counter('aleph_core_messages_rejected_total', 'Messages refused, by code', [
+      'error_code',
+    ])
     events.on('processed', (batch) => {
       for (const message of batch) processed.inc({ type: message.type })
     })

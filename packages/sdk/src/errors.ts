@@ -86,6 +86,18 @@ export class MessageRejectedError extends AlephError {
   }
 }
 
+const transientCodes: readonly AlephErrorCode[] = [
+  'network_unreachable',
+  'timeout',
+  'too_many_requests',
+  'unavailable',
+]
+
+/** Whether the same request may well succeed a little later. */
+export function isTransient(error: AlephError): boolean {
+  return transientCodes.includes(error.code)
+}
+
 const hints: Partial<Record<AlephErrorCode, string>> = {
   not_found: 'Check the hash or address, and that you talk to the right network.',
   insufficient_balance: 'Add ALEPH (or credits) to the paying address, or ask for fewer resources.',

@@ -181,6 +181,25 @@ describe('waiting for a message', () => {
     })
   })
 
+  it('goes on while the node is away for a moment', async () => {
+    const { node } = await start({
+      [`GET /api/v0/messages/${hash}/status`]: inTurn(
+        (_request, response) => void response.destroy(),
+        json(503, { error: 'starting' }),
+        json(200, { status: 'processed', item_hash: hash }),
+      ),
+    })
+    const client = new AlephClient({ apiUrl: node.url, retries: 0 })
+    expect(await client.waitForMessage(hash)).toBe('processed')
+  })
+
+  it('says so when the node was away to the end', async () => {
+    const client = new AlephClient({ apiUrl: 'http://127.0.0.1:1', retries: 0 })
+    await expect(client.waitForMessage(hash, { timeoutMs: 100 })).rejects.toMatchObject({
+      code: 'network_unreachable',
+    })
+  })
+
   it('ends with a timeout that tells the last status', async () => {
     const { client } = await start({
       [`GET /api/v0/messages/${hash}/status`]: json(200, { status: 'pending', item_hash: hash }),
@@ -207,6 +226,13 @@ describe('files', () => {
     expect(JSON.parse(envelope.item_content!)).toMatchObject({ item_hash: fileHash, mime_type: 'text/plain' })
     expect(await (form.get('file') as File).text()).toBe('hello')
     expect(stored).toMatchObject({ fileHash, size: 5, status: 'processed', itemHash: envelope.item_hash })
+  })
+
+  it('notices when the node took other bytes than were sent', async () => {
+    const { client } = await start({
+      'POST /api/v0/storage/add_file': json(200, { status: 'success', hash }),
+    })
+    await expect(client.uploadFile({ file: 'hello' })).rejects.toMatchObject({ code: 'file_hash_mismatch' })
   })
 
   it('says what to do when the balance is too low for the file', async () => {
@@ -314,8 +340,11 @@ describe('calling a program', () => {
 
 describe('deploying a program', () => {
   it('stores the code, sends the program and waits for its compute node', async () => {
+    const codeHash = createHash('sha256')
+      .update(new Uint8Array([1, 2, 3]))
+      .digest('hex')
     const { node, client } = await start({
-      'POST /api/v0/storage/add_file': json(202, { status: 'success', hash }),
+      'POST /api/v0/storage/add_file': json(202, { status: 'success', hash: codeHash }),
       'POST /api/v0/messages': json(202, { message_status: 'pending' }),
       'GET /api/v0/messages/': json(200, { status: 'processed', item_hash: hash }),
       'GET /api/v0/allocation/': inTurn(

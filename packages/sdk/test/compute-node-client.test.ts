@@ -32,7 +32,7 @@ it('proves to the node that the owner asks for the log', async () => {
   expect(JSON.parse(operationBytes.toString())).toMatchObject({
     method: 'GET',
     path: `/control/machine/${hash}/logs`,
-    domain: '127.0.0.1',
+    domain: 'localhost',
   })
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
   const key = await webcrypto.subtle.importKey('jwk', pubkey, algorithm, false, ['verify'])

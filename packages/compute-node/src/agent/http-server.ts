@@ -1,7 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import cors from '@fastify/cors'
-import { type FastifyBaseLogger, type FastifyError, type FastifyInstance, fastify, LogController } from 'fastify'
+import {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  fastify,
+  LogController,
+} from 'fastify'
 import type { Logger } from 'pino'
 import { type AboutRoutesOptions, aboutRoutes } from './about/about-routes.ts'
 import { type AllocationRoutesOptions, allocationRoutes } from './allocations/allocation-routes.ts'

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Envelope, evmAddress, itemHash, type MessageType, sha256Hex, signEnvelope } from '@aleph-ts/protocol'
+import {
+  type Envelope,
+  evmAddress,
+  itemHash,
+  type MessageType,
+  sha256Hex,
+  signEnvelope,
+} from '@aleph-ts/protocol'
 
 /** A wallet of a test. */
 export interface TestAccount {
@@ -32,7 +39,10 @@ export interface ProgramOptions {
 /** A core node as far as a compute node sees one: messages, files and aggregates over HTTP, held in memory. */
 export class FakeCoreNode implements AsyncDisposable {
   readonly owner = testAccount()
-  readonly messages = new Map<string, { status: string; message: Envelope; content: Record<string, unknown> }>()
+  readonly messages = new Map<
+    string,
+    { status: string; message: Envelope; content: Record<string, unknown> }
+  >()
   readonly files = new Map<string, Buffer>()
   readonly aggregates = new Map<string, unknown>()
   /** Paths asked for, in order. */
@@ -124,15 +134,16 @@ export class FakeCoreNode implements AsyncDisposable {
       response.end(JSON.stringify(value ?? { error: 'not found' }))
     }
     const [, , , kind, name = '', hash = ''] = url.pathname.split('/')
-    if (kind === 'messages') return sendJson(this.messages.get(name))
-    if (kind === 'messages.json') return sendJson({ messages: this.#amends(url.searchParams) })
-    if (kind === 'aggregates') {
+    if (kind === 'messages') sendJson(this.messages.get(name))
+    else if (kind === 'messages.json') sendJson({ messages: this.#amends(url.searchParams) })
+    else if (kind === 'aggregates') {
       const key = url.searchParams.get('keys') ?? ''
       const value = this.aggregates.get(`${name.replace('.json', '')}/${key}`)
-      return sendJson(value && { data: { [key]: value } })
+      sendJson(value && { data: { [key]: value } })
+    } else {
+      const file = kind === 'storage' && name === 'raw' ? this.files.get(hash) : undefined
+      response.writeHead(file ? 200 : 404, file && { 'content-length': file.length }).end(file)
     }
-    const file = kind === 'storage' && name === 'raw' ? this.files.get(hash) : undefined
-    response.writeHead(file ? 200 : 404, file && { 'content-length': file.length }).end(file)
   }
 
   #amends(query: URLSearchParams): unknown[] {

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { ComputeNode, configFromEnvironment } from '../../src/index.ts'
 import { CustomDomains } from '../../src/agent/proxy/custom-domains.ts'
-import { FakeHypervisor, type FakeProgram } from '../../src/supervisor/index.ts'
+import { ComputeNode, configFromEnvironment } from '../../src/index.ts'
+import { FakeHypervisor, type FakeMachine, type FakeProgram } from '../../src/supervisor/index.ts'
 import { FakeCoreNode, type ProgramOptions } from './fake-core-node.ts'
 import { writeZip } from './zip-writer.ts'
 
@@ -26,7 +26,13 @@ export async function squashfs(files: Record<string, string>): Promise<Buffer> {
       await mkdir(join(folder, 'root', name, '..'), { recursive: true })
       await writeFile(join(folder, 'root', name), content)
     }
-    execFileSync('mksquashfs', [join(folder, 'root'), join(folder, 'image'), '-all-root', '-quiet', '-no-progress'])
+    execFileSync('mksquashfs', [
+      join(folder, 'root'),
+      join(folder, 'image'),
+      '-all-root',
+      '-quiet',
+      '-no-progress',
+    ])
     return await readFile(join(folder, 'image'))
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -42,11 +48,15 @@ export class TestNode implements AsyncDisposable {
   readonly dataDir: string
   /** What each VM runs, by item hash. */
   readonly programs = new Map<string, FakeProgram>()
-  readonly hypervisor = new FakeHypervisor(({ id }) => {
-    this.starts.push(id)
+  /** What each guest was configured with last, by item hash. */
+  readonly machines = new Map<string, FakeMachine>()
+  readonly hypervisor = new FakeHypervisor((machine) => {
+    const { id, restored } = machine
+    this.machines.set(id, machine)
+    if (!restored) this.starts.push(id)
     return this.programs.get(id) ?? ((_request, response) => response.end('default program'))
   })
-  /** Item hashes in the order their programs started. */
+  /** Item hashes in the order their programs started from nothing. */
   readonly starts: string[] = []
   readonly #options: TestNodeOptions
   #runtime: string | null = null

@@ -1,6 +1,6 @@
+import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
-import type { WebSocket } from 'ws'
 import { z } from 'zod'
 import type { CoreNodeContext } from '../context.ts'
 import type { ProcessedMessage } from '../events.ts'
@@ -88,7 +88,7 @@ export function feedRoutes(context: CoreNodeContext) {
             .where(matchingMessages(feed.filter))
             .select([messageJson(feed.format).as('body'), 'm.item_hash'])
             .orderBy('m.time', order)
-            .orderBy('m.item_hash', sql`asc`)
+            .orderBy('m.item_hash', 'asc')
             .limit(count)
             .execute()
     const sent = new Set(rows.map((row) => row.item_hash))

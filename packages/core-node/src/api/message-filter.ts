@@ -75,7 +75,9 @@ export function parseMessageFilter(query: unknown): MessageFilter {
 export function messageFilter(query: FilterQuery): MessageFilter {
   const { startDate, endDate } = query
   if (startDate > 0 && endDate > 0 && endDate < startDate) {
-    throw new QueryError([{ type: 'value_error', loc: ['endDate'], msg: 'end date cannot be lower than start date' }])
+    throw new QueryError([
+      { type: 'value_error', loc: ['endDate'], msg: 'end date cannot be lower than start date' },
+    ])
   }
   const single = query.msgType ?? query.messageType
   const columns: MessageFilter['columns'] = {
@@ -101,15 +103,17 @@ export function messageFilter(query: FilterQuery): MessageFilter {
 }
 
 /** The content format that a query asks for. */
-export function formatOf(query: Pick<FilterQuery, 'contentFormat' | 'excludeContent'>): 'full' | 'headers' | 'none' {
+export function formatOf(
+  query: Pick<FilterQuery, 'contentFormat' | 'excludeContent'>,
+): 'full' | 'headers' | 'none' {
   return query.contentFormat ?? (query.excludeContent ? 'none' : 'full')
 }
 
 /** The filter as SQL over `messages m`. */
 export function matchingMessages(filter: MessageFilter) {
   return (eb: ExpressionBuilder<{ m: Database['messages'] }, 'm'>) => {
-    const conditions = Object.entries(filter.columns).map(([column, values]) =>
-      sql<boolean>`${sql.ref(`m.${column}`)} = any(${values})`,
+    const conditions = Object.entries(filter.columns).map(
+      ([column, values]) => sql<boolean>`${sql.ref(`m.${column}`)} = any(${values})`,
     )
     if (filter.tags) conditions.push(sql<boolean>`m.tags && ${filter.tags}::text[]`)
     if (filter.from !== undefined) conditions.push(sql<boolean>`m.time >= ${filter.from}`)

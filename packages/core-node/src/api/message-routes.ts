@@ -82,12 +82,15 @@ export function messageRoutes(context: CoreNodeContext) {
         .limit(page.limit)
         .offset(page.offset)
         .execute()
-      const total = await counts.get(`hashes ${JSON.stringify([query.status, query.startDate, query.endDate])}`, async () => {
-        const { count } = await rows
-          .select((eb) => eb.fn.countAll<bigint>().as('count'))
-          .executeTakeFirstOrThrow()
-        return Number(count)
-      })
+      const total = await counts.get(
+        `hashes ${JSON.stringify([query.status, query.startDate, query.endDate])}`,
+        async () => {
+          const { count } = await rows
+            .select((eb) => eb.fn.countAll<bigint>().as('count'))
+            .executeTakeFirstOrThrow()
+          return Number(count)
+        },
+      )
       return {
         hashes: query.hashOnly
           ? found.map((row) => row.item_hash)
@@ -105,30 +108,39 @@ export function messageRoutes(context: CoreNodeContext) {
     })
 
     server.get<{ Params: { item_hash: string } }>('/api/v0/messages/:item_hash/status', async (request) => {
-      const { item_hash, status, reception_time } = await findStatus(context.pool, validHash(request.params.item_hash))
+      const { item_hash, status, reception_time } = await findStatus(
+        context.pool,
+        validHash(request.params.item_hash),
+      )
       return { status, item_hash, reception_time: isoTime(reception_time, 'Z') }
     })
 
-    server.get<{ Params: { item_hash: string } }>('/api/v0/messages/:item_hash/content', async (request, reply) => {
-      const hash = validHash(request.params.item_hash)
-      const { status } = await findStatus(context.pool, hash)
-      if (status !== 'processed') {
-        throw new ApiError(422, 'not_processed', `Message ${hash} is not processed (status: ${status})`)
-      }
-      const { content } = await db
-        .selectFrom('messages')
-        .where('item_hash', '=', hash)
-        .select(
-          sql<string>`case when type = 'POST' then coalesce(content, item_content)::json -> 'content'
+    server.get<{ Params: { item_hash: string } }>(
+      '/api/v0/messages/:item_hash/content',
+      async (request, reply) => {
+        const hash = validHash(request.params.item_hash)
+        const { status } = await findStatus(context.pool, hash)
+        if (status !== 'processed') {
+          throw new ApiError(422, 'not_processed', `Message ${hash} is not processed (status: ${status})`)
+        }
+        const { content } = await db
+          .selectFrom('messages')
+          .where('item_hash', '=', hash)
+          .select(
+            sql<string>`case when type = 'POST' then coalesce(content, item_content)::json -> 'content'
             else coalesce(content, item_content)::json end::text`.as('content'),
-        )
-        .executeTakeFirstOrThrow(() => new ApiError(410, 'forgotten', `This message has been forgotten: ${hash}`))
-      return reply.type('application/json; charset=utf-8').send(content ?? 'null')
-    })
+          )
+          .executeTakeFirstOrThrow(
+            () => new ApiError(410, 'forgotten', `This message has been forgotten: ${hash}`),
+          )
+        return reply.type('application/json; charset=utf-8').send(content ?? 'null')
+      },
+    )
   }
 }
 
 function validHash(hash: string): string {
-  if (!isItemHash(hash)) throw new ApiError(400, 'invalid_hash', `Invalid message hash: ${hash.slice(0, 100)}`)
+  if (!isItemHash(hash))
+    throw new ApiError(400, 'invalid_hash', `Invalid message hash: ${hash.slice(0, 100)}`)
   return hash
 }

@@ -55,7 +55,9 @@ export function postRoutes({ db }: CoreNodeContext) {
   const counts = new CountCache()
 
   async function count(query: PostQuery): Promise<number> {
-    const { rows } = await sql<{ count: bigint }>`select count(*) as count from ${tables} where ${conditions(query)}`.execute(db)
+    const { rows } = await sql<{
+      count: bigint
+    }>`select count(*) as count from ${tables} where ${conditions(query)}`.execute(db)
     return Number(rows[0]!.count)
   }
 
@@ -73,7 +75,9 @@ export function postRoutes({ db }: CoreNodeContext) {
         const { rows } = await sql<PostRow>`
           select o.item_hash, ${version === 'v0' ? v0Body : v1Body} as body, o.created, o.last_updated
           from ${tables} where ${conditions(query)} ${beyond}
-          order by o.last_updated ${direction}, o.item_hash asc limit ${page.limit} offset ${page.offset}`.execute(db)
+          order by o.last_updated ${direction}, o.item_hash asc limit ${page.limit} offset ${page.offset}`.execute(
+          db,
+        )
         const last = rows.at(-1)
         return sendJsonList(reply, {
           name: 'posts',

@@ -58,11 +58,7 @@ export function integer(min: number) {
 }
 
 /** Epoch seconds; 0 switches the filter off. */
-export const seconds = z
-  .string()
-  .transform(Number)
-  .pipe(z.number().min(0).max(1e12))
-  .default(0)
+export const seconds = z.string().transform(Number).pipe(z.number().min(0).max(1e12)).default(0)
 
 export const flag = z
   .string()

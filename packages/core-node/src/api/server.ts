@@ -32,7 +32,10 @@ export interface ApiServices {
 const requestTimeoutMs = 300_000
 
 /** The public API of a core node (protocol 03), ready to listen. */
-export async function createServer(context: CoreNodeContext, services: ApiServices): Promise<FastifyInstance> {
+export async function createServer(
+  context: CoreNodeContext,
+  services: ApiServices,
+): Promise<FastifyInstance> {
   const server = Fastify({
     logger: false,
     bodyLimit: context.config.limits.bodyBytes,
@@ -41,7 +44,12 @@ export async function createServer(context: CoreNodeContext, services: ApiServic
     routerOptions: { maxParamLength: 512 },
   })
   // The API is public and has no sessions: any page may call it.
-  await server.register(cors, { origin: '*', methods: ['GET', 'HEAD', 'POST'], maxAge: 600, exposedHeaders: '*' })
+  await server.register(cors, {
+    origin: '*',
+    methods: ['GET', 'HEAD', 'POST'],
+    maxAge: 600,
+    exposedHeaders: '*',
+  })
   await server.register(compress, { global: false, encodings: ['br', 'gzip', 'deflate'] })
   await server.register(websocket, { options: { maxPayload: 64 * 1024 } })
   server.setErrorHandler((error: FastifyError, _request, reply) => {
@@ -80,7 +88,8 @@ function describeError(error: FastifyError): ErrorAnswer {
   if (error instanceof ApiError) return { statusCode: error.statusCode, body: error.body() }
   if (error instanceof QueryError) return { statusCode: 422, body: error.issues }
   if (error instanceof InboxUnavailableError || isDatabaseAway(error)) {
-    const message = error instanceof InboxUnavailableError ? error.message : 'The database is away; try again later'
+    const message =
+      error instanceof InboxUnavailableError ? error.message : 'The database is away; try again later'
     return { statusCode: 503, body: { error: message, code: 'unavailable' }, headers: { 'retry-after': '1' } }
   }
   const statusCode = error.statusCode ?? 500
@@ -91,7 +100,10 @@ function describeError(error: FastifyError): ErrorAnswer {
   if (statusCode < 500) {
     // A body that is not JSON is a message that breaks the format, not a broken request (protocol 03 §4.8).
     const isBody = statusCode === 400 && error.code?.startsWith('FST_ERR_CTP')
-    return { statusCode: isBody || error instanceof SyntaxError ? 422 : statusCode, body: { error: error.message, code: 'bad_request' } }
+    return {
+      statusCode: isBody || error instanceof SyntaxError ? 422 : statusCode,
+      body: { error: error.message, code: 'bad_request' },
+    }
   }
   return { statusCode: 500, body: { error: 'Internal error', code: 'internal_error' } }
 }

@@ -103,7 +103,8 @@ export class EmbeddedDatabase {
       await gone
       clearTimeout(impatient)
     }
-    if (!this.#socketFolder.startsWith(this.#folder)) await rm(this.#socketFolder, { recursive: true, force: true })
+    if (!this.#socketFolder.startsWith(this.#folder))
+      await rm(this.#socketFolder, { recursive: true, force: true })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -168,7 +169,9 @@ export class EmbeddedDatabase {
         await sleep(50)
       }
     }
-    throw new DatabaseStartError(`A PostgreSQL server (process ${pid}) of an earlier run does not end; end it by hand`)
+    throw new DatabaseStartError(
+      `A PostgreSQL server (process ${pid}) of an earlier run does not end; end it by hand`,
+    )
   }
 
   async #launch(): Promise<void> {

@@ -25,7 +25,9 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
     await client.query(
       'create table if not exists schema_migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())',
     )
-    const { rows } = await client.query<{ name: string; sha256: string }>('select name, sha256 from schema_migrations')
+    const { rows } = await client.query<{ name: string; sha256: string }>(
+      'select name, sha256 from schema_migrations',
+    )
     const known = new Map(rows.map((row) => [row.name, row.sha256]))
     const applied: string[] = []
     for (const name of (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort()) {
@@ -33,7 +35,8 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
       const sha256 = createHash('sha256').update(text).digest('hex')
       const before = known.get(name)
       if (before === sha256) continue
-      if (before) throw new MigrationError(`Migration ${name} was changed after it had been applied; add a new file`)
+      if (before)
+        throw new MigrationError(`Migration ${name} was changed after it had been applied; add a new file`)
       await apply(client, name, text, sha256)
       applied.push(name)
     }

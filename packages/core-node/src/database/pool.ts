@@ -28,7 +28,7 @@ export function createPool(options: {
     idleTimeoutMillis: 60_000,
     types,
   })
-  pool.on('error', (error) => options.logger.warn({ err: error }, 'an idle database connection was lost'))
+  pool.on('error', (error) => options.logger.warn(`an idle database connection was lost: ${error.message}`))
   return pool
 }
 

@@ -54,7 +54,9 @@ export async function locatePostgres(): Promise<PostgresBinaries> {
  * @throws {PostgresUnavailableError}
  */
 export async function runnerFor(binaries: PostgresBinaries, folder: string): Promise<PostgresRunner> {
-  const leash = (await works('setpriv', ['--pdeathsig', 'INT', 'true'])) ? ['setpriv', '--pdeathsig', 'INT'] : []
+  const leash = (await works('setpriv', ['--pdeathsig', 'INT', 'true']))
+    ? ['setpriv', '--pdeathsig', 'INT']
+    : []
   if (process.getuid?.() !== 0) return runner(binaries, leash, {})
   const blocked = await firstClosedFolder([dirname(binaries.postgres), dirname(folder)])
   const cluster = await stat(join(folder, 'data')).catch(() => undefined)

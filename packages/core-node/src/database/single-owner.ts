@@ -27,10 +27,14 @@ export class SingleOwner {
     await client.connect()
     this.#client = client
     for (const deadline = Date.now() + patienceMs; ; await sleep(200)) {
-      const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1) as held', [lockKey])
+      const { rows } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1) as held', [
+        lockKey,
+      ])
       if (rows[0]?.held) return
       if (Date.now() > deadline) {
-        throw new DatabaseInUseError('Another core node uses this database; give each node its own DATABASE_URL')
+        throw new DatabaseInUseError(
+          'Another core node uses this database; give each node its own DATABASE_URL',
+        )
       }
     }
   }

@@ -1,23 +1,29 @@
 import type { GossipSub } from '@libp2p/gossipsub'
-import type { Connection, PeerId } from '@libp2p/interface'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
 
 /** What gossipsub knows and can do beyond its public interface; everything we rely on of it is in this file. */
 interface Internals {
-  streamsOutbound: Map<string, unknown>
+  streamsOutbound: Map<string, { rawStream: Stream }>
   onPeerConnected(peer: PeerId, connection: Connection): void
 }
 
 /**
  * Whether gossip can be sent to a peer right now. gossipsub counts a peer as subscribed as soon as it hears from it,
- * which may be before its own stream to that peer is open.
+ * which may be before its own stream to that peer is open, or after that stream broke.
  */
 export function hasOutboundStream(pubsub: GossipSub, peer: PeerId): boolean {
-  return internalsOf(pubsub).streamsOutbound.has(peer.toString())
+  return internalsOf(pubsub).streamsOutbound.get(peer.toString())?.rawStream.status === 'open'
 }
 
-/** Makes gossipsub open its stream to a peer of which it was not told that it speaks gossip. */
+/**
+ * Makes gossipsub open its stream to a peer: one that never said it speaks gossip, or one whose stream broke on a
+ * living connection. A stream that broke while it was being opened would otherwise count as open for ever.
+ */
 export function offerGossip(pubsub: GossipSub, connection: Connection): void {
-  internalsOf(pubsub).onPeerConnected(connection.remotePeer, connection)
+  const { remotePeer } = connection
+  if (hasOutboundStream(pubsub, remotePeer)) return
+  internalsOf(pubsub).streamsOutbound.delete(remotePeer.toString())
+  internalsOf(pubsub).onPeerConnected(remotePeer, connection)
 }
 
 function internalsOf(pubsub: GossipSub): Internals {

@@ -6,7 +6,7 @@ export const maxFrameBytes = 262_144
 export const maxMessagesPerFrame = 100
 /** What of a frame is left for one message's JSON, signed with an RSA key (protocol 04 §2.3). */
 export const maxPayloadBytes = 261_500
-/** A JSON escape such as `\\u0000`. */
+/** A JSON escape such as `\u0000`. */
 const maxBytesPerCharacter = 6
 const maxFieldNameBytes = 1024
 

@@ -65,7 +65,7 @@ export class Peering {
 
   async #dialMissing(): Promise<void> {
     const { host, logger } = this.#options
-    this.#hangUpDeafPeers()
+    await this.#ensureGossipWithAll()
     const connected = new Set(host.getPeers().map(String))
     const targets = await this.#targets()
     await Promise.all(
@@ -101,45 +101,42 @@ export class Peering {
     return [...targets].map(([peerId, address]) => ({ peerId, address }))
   }
 
-  /**
-   * Nodes of the production network do not answer identify, by which gossipsub learns who speaks gossip
-   * (protocol 04 §5). When a connection stays unknown to it, we tell it to try.
-   */
   readonly #onConnection = (event: CustomEvent<Connection>): void => {
     const nudge = setTimeout(() => {
       this.#nudges.delete(nudge)
-      void this.#tryGossip(event.detail)
+      void this.#ensureGossip(event.detail)
     }, identifyPatienceMs)
     this.#nudges.add(nudge)
   }
 
-  async #tryGossip(connection: Connection): Promise<void> {
+  /**
+   * Nodes of the production network do not answer identify, by which gossipsub learns who speaks gossip
+   * (protocol 04 §5): a silent peer is offered gossip unasked. And a gossip stream that broke is opened again.
+   */
+  async #ensureGossip(connection: Connection): Promise<void> {
     const { host, logger } = this.#options
     const { remotePeer, status } = connection
     const { pubsub } = host.services
-    if (status !== 'open' || pubsub.getPeers().some((known) => known.equals(remotePeer))) return
+    if (status !== 'open' || hasOutboundStream(pubsub, remotePeer)) return
     try {
       const known = (await host.peerStore.has(remotePeer)) && (await host.peerStore.get(remotePeer))
-      if (known && known.protocols.length > 0) return
-      // Without this libp2p would not tell gossipsub when the peer leaves.
-      await host.peerStore.merge(remotePeer, { protocols: gossipProtocols })
+      if (!known || known.protocols.length === 0) {
+        // Without this libp2p would not tell gossipsub when the peer leaves.
+        await host.peerStore.merge(remotePeer, { protocols: gossipProtocols })
+      } else if (!gossipProtocols.some((protocol) => known.protocols.includes(protocol))) {
+        return
+      }
       offerGossip(pubsub, connection)
     } catch (error) {
-      logger.debug({ err: error, peer: remotePeer.toString() }, 'could not offer gossip to a silent peer')
+      logger.debug({ err: error, peer: remotePeer.toString() }, 'could not open gossip with a peer')
     }
   }
 
-  /** gossipsub does not reopen a stream that broke on a living connection; a new connection does. */
-  #hangUpDeafPeers(): void {
-    const { host, logger } = this.#options
-    for (const peer of host.services.pubsub.getPeers()) {
-      if (hasOutboundStream(host.services.pubsub, peer)) continue
-      const connections = host.getConnections(peer)
-      const settled = connections.every(({ timeline }) => Date.now() - timeline.open > dialPeriodMs)
-      if (connections.length === 0 || !settled) continue
-      logger.info({ peer: peer.toString() }, 'reconnecting to a peer whose gossip stream broke')
-      host.hangUp(peer).catch((error) => logger.debug({ err: error }, 'hang up failed'))
-    }
+  async #ensureGossipWithAll(): Promise<void> {
+    const settled = this.#options.host
+      .getConnections()
+      .filter(({ timeline }) => Date.now() - timeline.open > identifyPatienceMs)
+    await Promise.all(settled.map((connection) => this.#ensureGossip(connection)))
   }
 }
 

@@ -81,7 +81,9 @@ export class Inbox {
 
   /** Counts what an earlier run left waiting. */
   async start(): Promise<void> {
-    const { rows } = await this.#pool.query<{ count: number }>('select count(*)::int as count from pending_messages')
+    const { rows } = await this.#pool.query<{ count: number }>(
+      'select count(*)::int as count from pending_messages',
+    )
     this.#pending = rows[0]?.count ?? 0
   }
 
@@ -113,7 +115,9 @@ export class Inbox {
       throw error
     }
     if (this.#pending >= this.#limit) {
-      throw new InboxUnavailableError(`${this.#pending} messages are waiting to be processed; try again later`)
+      throw new InboxUnavailableError(
+        `${this.#pending} messages are waiting to be processed; try again later`,
+      )
     }
     arrival.fetched = await this.#isComplete(arrival)
     const status = await this.#writer.add({ arrival })
@@ -169,7 +173,11 @@ export class Inbox {
     this.#pending += stored.length
     if (stored.length > 0) this.#onStored(stored)
     const ours = stored.filter((arrival) => arrival.origin.door === 'api')
-    if (ours.length > 0) this.#events.emit('accepted', ours.map((arrival) => arrival.envelope))
+    if (ours.length > 0)
+      this.#events.emit(
+        'accepted',
+        ours.map((arrival) => arrival.envelope),
+      )
     return entries.map((entry) =>
       'arrival' in entry ? (known.get(entry.arrival.envelope.item_hash) ?? 'pending') : 'rejected',
     )
@@ -196,7 +204,8 @@ function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arri
     throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
   }
   if (origin.door === 'api' && !fitsGossip(envelope)) {
-    const reason = 'message: too large to be gossiped; put its content into a file and send item_type "storage"'
+    const reason =
+      'message: too large to be gossiped; put its content into a file and send item_type "storage"'
     throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
   }
   if (!vouched && !origin.verified && !verifySignature(envelope)) {

@@ -68,7 +68,11 @@ export async function storeArrivals(
   const known = new Map<string, MessageStatus>()
   const now = new Date()
   if (refusals.length > 0) {
-    await pool.query({ name: 'insert-refusals', text: insertRefusals, values: [...refusalColumns(refusals), now] })
+    await pool.query({
+      name: 'insert-refusals',
+      text: insertRefusals,
+      values: [...refusalColumns(refusals), now],
+    })
   }
   if (arrivals.length === 0) return known
   const byCopy = new Map(arrivals.map((arrival) => [copyKey(arrival.envelope), arrival]))
@@ -78,7 +82,11 @@ export async function storeArrivals(
     signature: string | null
     id: bigint | null
     status: MessageStatus | null
-  }>({ name: 'insert-arrivals', text: insertArrivals, values: [...arrivalColumns([...byCopy.values()]), now] })
+  }>({
+    name: 'insert-arrivals',
+    text: insertArrivals,
+    values: [...arrivalColumns([...byCopy.values()]), now],
+  })
   for (const row of rows) {
     if (row.id === null) known.set(row.item_hash, row.status!)
     else byCopy.get(copyKey(row))!.id = row.id

@@ -12,14 +12,17 @@ import type { FileSizes } from './fetch.ts'
 
 /** Last step: makes the messages of a group part of the state. Returns what FORGET messages removed. */
 export async function apply(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   candidates: Candidate[],
   firstSeq: bigint,
   fileSizes: FileSizes,
 ): Promise<ForgottenMessage[]> {
   if (candidates.length === 0) return []
   await insertMessages(tx, candidates, firstSeq)
-  await removeRejections(tx, candidates.map((candidate) => candidate.envelope.item_hash))
+  await removeRejections(
+    tx,
+    candidates.map((candidate) => candidate.envelope.item_hash),
+  )
   const posts = candidates.filter((candidate) => isOfType(candidate, 'POST'))
   const aggregates = candidates.filter((candidate) => isOfType(candidate, 'AGGREGATE'))
   const stores = candidates.filter((candidate) => isOfType(candidate, 'STORE'))
@@ -30,7 +33,10 @@ export async function apply(
   if (aggregates.length > 0) await insertAggregateElements(tx, aggregates)
   if (stores.length > 0) {
     const hashes = stores.map((candidate) => contentOf(candidate, 'STORE').item_hash)
-    await insertFiles(tx, hashes.map((hash) => ({ hash, size: fileSizes.get(hash)! })))
+    await insertFiles(
+      tx,
+      hashes.map((hash) => ({ hash, size: fileSizes.get(hash)! })),
+    )
     await insertStores(tx, stores)
   }
   if (vms.length > 0) await insertVms(tx, vms)

@@ -18,7 +18,7 @@ interface Subject {
 
 /** Third step: may the sender act for `content.address` (protocol 02 §6)? */
 export async function authorise(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   candidates: Candidate[],
   profile: NetworkProfile,
 ): Promise<void> {
@@ -28,7 +28,8 @@ export async function authorise(
   const tagOwners = await loadTagOwners(tx, waiting)
   for (const candidate of waiting) {
     const refusal = refuse(candidate, { subjects, rights, tagOwners, profile })
-    if (refusal) fail(candidate, new ProtocolError('PERMISSION_DENIED', { message: refusal, errors: [refusal] }))
+    if (refusal)
+      fail(candidate, new ProtocolError('PERMISSION_DENIED', { message: refusal, errors: [refusal] }))
   }
 }
 
@@ -47,12 +48,17 @@ function refuse(candidate: Candidate, known: Known): string | undefined {
   if (!mayAct(candidate, owner, subject, known)) {
     return `Sender ${sender} is not authorised to post on behalf of address ${owner}`
   }
-  if (isOfType(candidate, 'POST') && subject.item_hash !== candidate.envelope.item_hash && subject.owner !== owner) {
+  if (
+    isOfType(candidate, 'POST') &&
+    subject.item_hash !== candidate.envelope.item_hash &&
+    subject.owner !== owner
+  ) {
     return `Address ${owner} cannot amend a post of ${subject.owner}`
   }
   if (isOfType(candidate, 'STORE')) {
     const tagOwner = known.tagOwners.get(tagOf(candidate))
-    if (tagOwner !== undefined && tagOwner !== owner) return `Address ${owner} cannot change a file of ${tagOwner}`
+    if (tagOwner !== undefined && tagOwner !== owner)
+      return `Address ${owner} cannot change a file of ${tagOwner}`
   }
   return undefined
 }
@@ -107,7 +113,7 @@ function mayAct(candidate: Candidate, owner: string, subject: Subject, known: Kn
   )
 }
 
-async function loadSubjects(tx: pg.ClientBase, candidates: Candidate[]): Promise<Map<string, Subject>> {
+async function loadSubjects(tx: pg.PoolClient, candidates: Candidate[]): Promise<Map<string, Subject>> {
   const hashes = candidates.flatMap((candidate) => {
     if (isOfType(candidate, 'FORGET')) return contentOf(candidate, 'FORGET').hashes
     if (isOfType(candidate, 'POST')) return amendedPost(contentOf(candidate, 'POST')) ?? []
@@ -130,7 +136,7 @@ async function loadSubjects(tx: pg.ClientBase, candidates: Candidate[]): Promise
 }
 
 async function loadRights(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   candidates: Candidate[],
   subjects: Map<string, Subject>,
 ): Promise<Map<string, unknown>> {
@@ -142,7 +148,7 @@ async function loadRights(
   return owners.size === 0 ? new Map() : loadAggregates(tx, 'security', [...owners])
 }
 
-async function loadTagOwners(tx: pg.ClientBase, candidates: Candidate[]): Promise<Map<string, string>> {
+async function loadTagOwners(tx: pg.PoolClient, candidates: Candidate[]): Promise<Map<string, string>> {
   const tags = candidates
     .filter((candidate) => isOfType(candidate, 'STORE') && contentOf(candidate, 'STORE').ref)
     .map(tagOf)

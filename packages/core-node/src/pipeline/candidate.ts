@@ -1,4 +1,11 @@
-import type { ContentOf, CostRow, Envelope, MessageType, ParsedContent, ProtocolError } from '@aleph-ts/protocol'
+import type {
+  ContentOf,
+  CostRow,
+  Envelope,
+  MessageType,
+  ParsedContent,
+  ProtocolError,
+} from '@aleph-ts/protocol'
 
 /** A pending message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
 export interface Candidate {
@@ -55,4 +62,3 @@ export function contentOf<T extends MessageType>(candidate: Candidate, _type: T)
 export function isOfType(candidate: Candidate, ...types: MessageType[]): boolean {
   return types.includes(candidate.envelope.type)
 }
-

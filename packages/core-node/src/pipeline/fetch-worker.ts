@@ -6,7 +6,15 @@ import type { ContentFetcher } from '../context.ts'
 import { inTransaction, isDatabaseAway } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
 import type { Inbox } from '../inbox/inbox.ts'
-import { claimDue, loadEnvelopes, markFetched, nextAttempt, postpone, removePending, untilNextDue } from '../state/pending.ts'
+import {
+  claimDue,
+  loadEnvelopes,
+  markFetched,
+  nextAttempt,
+  postpone,
+  removePending,
+  untilNextDue,
+} from '../state/pending.ts'
 import { insertRejections } from '../state/rejections.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import type { Candidate } from './candidate.ts'
@@ -72,7 +80,10 @@ export class FetchWorker {
           await this.#signal.wait(Math.min(longestSleepMs, Math.max(idleMs, 10)))
         }
       } catch (error) {
-        logger[isDatabaseAway(error) ? 'warn' : 'error']({ err: error }, 'fetching is interrupted; trying again')
+        logger[isDatabaseAway(error) ? 'warn' : 'error'](
+          { err: error },
+          'fetching is interrupted; trying again',
+        )
         await sleep(500)
       }
     }
@@ -82,7 +93,10 @@ export class FetchWorker {
     const { pool } = this.#options
     const due = await claimDue(pool, { fetched: false, limit, exclude: [...this.#running.keys()] })
     if (due.length === 0) return []
-    const envelopes = await loadEnvelopes(pool, due.map(({ id }) => id))
+    const envelopes = await loadEnvelopes(
+      pool,
+      due.map(({ id }) => id),
+    )
     return due.flatMap((row) => {
       const envelope = envelopes.get(row.id)
       return envelope ? [{ ...row, envelope }] : []
@@ -119,7 +133,10 @@ export class FetchWorker {
       this.#options.onFetched()
     } catch (error) {
       if (this.#abort.signal.aborted) return
-      await this.#fail(candidate, error instanceof ProtocolError ? error : fileUnavailable(envelope.item_hash))
+      await this.#fail(
+        candidate,
+        error instanceof ProtocolError ? error : fileUnavailable(envelope.item_hash),
+      )
       if (!(error instanceof ProtocolError)) throw error
     }
   }

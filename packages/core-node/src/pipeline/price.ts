@@ -34,7 +34,9 @@ export async function price(
   profile: NetworkProfile,
   fileSizes: FileSizes,
 ): Promise<void> {
-  const priced = alive(candidates).filter((candidate) => isOfType(candidate, 'STORE') || isVmMessage(candidate))
+  const priced = alive(candidates).filter(
+    (candidate) => isOfType(candidate, 'STORE') || isVmMessage(candidate),
+  )
   if (priced.length === 0) return
   const tariff = await loadTariff(tx, profile)
   const accounts = await loadAccounts(tx, priced)
@@ -89,7 +91,12 @@ function costInput(candidate: Candidate, tariff: Tariff, fileSizes: FileSizes): 
  *
  * @throws {ProtocolError} when it cannot be paid, or not in this way; the account is unchanged then
  */
-function chargeTo(account: Account, input: CostInput, candidate: Candidate, profile: NetworkProfile): CostRow[] {
+function chargeTo(
+  account: Account,
+  input: CostInput,
+  candidate: Candidate,
+  profile: NetworkProfile,
+): CostRow[] {
   const costs = computeCost(input)
   const paymentType = paymentTypeOf(input.type, input.content)
   const messageCost = totalCost(costs, paymentType)
@@ -120,7 +127,8 @@ async function loadAccounts(tx: pg.PoolClient, candidates: Candidate[]): Promise
     const keys = new Map(payers.map((candidate) => [ownerOf(candidate), balanceKey(candidate)]))
     const totals = await loadCostTotals(tx, [...keys.keys()], paymentType)
     // Credits come with their ledger; until then nobody has any.
-    const balances = paymentType === 'hold' ? await loadBalances(tx, [...keys.values()]) : new Map<string, string>()
+    const balances =
+      paymentType === 'hold' ? await loadBalances(tx, [...keys.values()]) : new Map<string, string>()
     for (const [owner, key] of keys) {
       accounts.set(accountKey(owner, paymentType), {
         balance: balances.get(key) ?? '0',

@@ -52,7 +52,9 @@ export async function processBatch(
   const fileSizes = await locateFiles(candidates, tools.fileStore)
   const early = candidates.map((candidate) => candidate.outcome)
   try {
-    return await inTransaction(tools.pool, (tx) => processInTransaction(tx, candidates, firstSeq, fileSizes, tools))
+    return await inTransaction(tools.pool, (tx) =>
+      processInTransaction(tx, candidates, firstSeq, fileSizes, tools),
+    )
   } catch (error) {
     if (isDatabaseAway(error)) throw error
     for (const [index, candidate] of candidates.entries()) {
@@ -90,9 +92,7 @@ async function failAlone(candidate: Candidate, error: unknown, tools: Processing
   const failure = { candidate, errorCode: errorCodes.INTERNAL_ERROR, details: { errors: [reason] } }
   const retry = { ...failure, refetch: false, at: nextAttempt(candidate.retries) }
   const isLast = candidate.retries >= tools.maxRetries
-  await inTransaction(tools.pool, (tx) =>
-    isLast ? refuse(tx, [failure]) : postpone(tx, [retry]),
-  )
+  await inTransaction(tools.pool, (tx) => (isLast ? refuse(tx, [failure]) : postpone(tx, [retry])))
   return {
     processed: [],
     rejected: isLast ? [failure] : [],
@@ -139,7 +139,10 @@ function isUnpaid({ outcome }: Candidate): boolean {
 
 /** A message is processed once: copies of what the state knows are dropped, copies within the batch wait. */
 async function dropCopies(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
-  const known = await settledHashes(tx, candidates.map((candidate) => candidate.envelope.item_hash))
+  const known = await settledHashes(
+    tx,
+    candidates.map((candidate) => candidate.envelope.item_hash),
+  )
   const seen = new Set<string>()
   for (const candidate of candidates) {
     const hash = candidate.envelope.item_hash
@@ -149,7 +152,10 @@ async function dropCopies(tx: pg.PoolClient, candidates: Candidate[]): Promise<v
   }
 }
 
-function sortFailures(candidates: Candidate[], maxRetries: number): Pick<BatchResult, 'rejected' | 'retried'> {
+function sortFailures(
+  candidates: Candidate[],
+  maxRetries: number,
+): Pick<BatchResult, 'rejected' | 'retried'> {
   const rejected: Rejection[] = []
   const retried: (Retry & { at: Date })[] = []
   for (const candidate of candidates) {
@@ -158,14 +164,23 @@ function sortFailures(candidates: Candidate[], maxRetries: number): Pick<BatchRe
     const failure = { candidate, errorCode: error.errorCode, details: error.details }
     if (!error.retryable || candidate.retries >= maxRetries) rejected.push(failure)
     // The fetch stage has its own pace: it begins at once.
-    else retried.push({ ...failure, waitsFor, refetch, at: refetch ? new Date() : nextAttempt(candidate.retries) })
+    else
+      retried.push({
+        ...failure,
+        waitsFor,
+        refetch,
+        at: refetch ? new Date() : nextAttempt(candidate.retries),
+      })
   }
   return { rejected, retried }
 }
 
 async function refuse(tx: pg.PoolClient, rejections: Rejection[]): Promise<void> {
   await insertRejections(tx, rejections)
-  await removePending(tx, rejections.map((rejection) => rejection.candidate))
+  await removePending(
+    tx,
+    rejections.map((rejection) => rejection.candidate),
+  )
 }
 
 /** Lets messages go on that waited for what this batch settled. */
@@ -176,8 +191,10 @@ async function wake(
   waitedFor: Set<string>,
 ): Promise<void> {
   if (waitedFor.size === 0) return
-  const settled = [...processed.flatMap(makes), ...rejected.map(({ candidate }) => candidate.envelope.item_hash)]
+  const settled = [
+    ...processed.flatMap(makes),
+    ...rejected.map(({ candidate }) => candidate.envelope.item_hash),
+  ]
   const awaited = settled.filter((name) => waitedFor.has(name))
   if (awaited.length > 0) await wakeWaiting(tx, awaited)
 }
-

@@ -58,7 +58,9 @@ export class ProcessWorker {
 
   async start(): Promise<void> {
     const { pool, waitedFor } = this.#tools
-    const { rows } = await pool.query<{ next: bigint }>('select coalesce(max(seq), 0) + 1 as next from messages')
+    const { rows } = await pool.query<{ next: bigint }>(
+      'select coalesce(max(seq), 0) + 1 as next from messages',
+    )
     this.#nextSeq = rows[0]!.next
     for (const hash of await loadWaitedFor(pool)) waitedFor.add(hash)
     this.#stopping = false
@@ -107,7 +109,16 @@ export class ProcessWorker {
       this.#arrivals.delete(id)
       const envelope = arrival?.envelope ?? envelopes.get(id)
       if (!envelope) return []
-      return [{ id, envelope, receptionTime, retries, parsed: arrival?.parsed, balancesAreFresh: this.#unpaid.has(id) }]
+      return [
+        {
+          id,
+          envelope,
+          receptionTime,
+          retries,
+          parsed: arrival?.parsed,
+          balancesAreFresh: this.#unpaid.has(id),
+        },
+      ]
     })
   }
 
@@ -150,7 +161,10 @@ export class ProcessWorker {
   }
 
   async #idleTime(): Promise<number> {
-    return Math.min(longestSleepMs, (await untilNextDue(this.#tools.pool, { fetched: true })) ?? longestSleepMs)
+    return Math.min(
+      longestSleepMs,
+      (await untilNextDue(this.#tools.pool, { fetched: true })) ?? longestSleepMs,
+    )
   }
 
   async #reload(): Promise<void> {

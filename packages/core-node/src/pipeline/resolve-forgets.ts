@@ -11,11 +11,17 @@ interface Target {
  * Finds what FORGET messages remove (protocol 02 §12.1). Targets that were refused or forgotten before need nothing
  * more; unknown and pending ones are waited for.
  */
-export async function resolveForgets(tx: pg.ClientBase, forgets: Candidate[]): Promise<void> {
+export async function resolveForgets(tx: pg.PoolClient, forgets: Candidate[]): Promise<void> {
   if (forgets.length === 0) return
   const contents = forgets.map((candidate) => contentOf(candidate, 'FORGET'))
-  const targets = await loadTargets(tx, contents.flatMap((content) => content.hashes))
-  const guards = await loadGuards(tx, contents.flatMap((content) => content.hashes))
+  const targets = await loadTargets(
+    tx,
+    contents.flatMap((content) => content.hashes),
+  )
+  const guards = await loadGuards(
+    tx,
+    contents.flatMap((content) => content.hashes),
+  )
   const elements = await loadElements(
     tx,
     forgets.flatMap((candidate, index) =>
@@ -51,7 +57,7 @@ export async function resolveForgets(tx: pg.ClientBase, forgets: Candidate[]): P
   }
 }
 
-async function loadTargets(tx: pg.ClientBase, hashes: string[]): Promise<Map<string, Target>> {
+async function loadTargets(tx: pg.PoolClient, hashes: string[]): Promise<Map<string, Target>> {
   const { rows } = await tx.query<Target & { item_hash: string }>(
     `select distinct on (s.item_hash) s.item_hash, s.status, m.type
      from message_status s left join messages m on m.item_hash = s.item_hash
@@ -62,7 +68,7 @@ async function loadTargets(tx: pg.ClientBase, hashes: string[]): Promise<Map<str
 }
 
 /** The VM that uses each STORE, for those that some VM uses. */
-async function loadGuards(tx: pg.ClientBase, hashes: string[]): Promise<Map<string, string>> {
+async function loadGuards(tx: pg.PoolClient, hashes: string[]): Promise<Map<string, string>> {
   const { rows } = await tx.query<{ ref: string; vm_hash: string }>(
     'select ref, min(vm_hash) as vm_hash from vm_references where ref = any($1) group by ref',
     [hashes],
@@ -71,7 +77,7 @@ async function loadGuards(tx: pg.ClientBase, hashes: string[]): Promise<Map<stri
 }
 
 async function loadElements(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   keys: (readonly [owner: string, key: string])[],
 ): Promise<Map<string, string[]>> {
   if (keys.length === 0) return new Map()

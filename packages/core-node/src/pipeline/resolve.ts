@@ -9,14 +9,17 @@ import { resolveForgets } from './resolve-forgets.ts'
 const bytesPerMib = 1024 * 1024
 
 /** Step between `authorise` and `price`: what a message builds on must be there (protocol 02 P3). */
-export async function resolve(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function resolve(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   await resolveAmends(tx, alive(candidates))
   await resolveStores(tx, alive(candidates))
   await resolveVms(tx, alive(candidates))
-  await resolveForgets(tx, alive(candidates).filter((candidate) => isOfType(candidate, 'FORGET')))
+  await resolveForgets(
+    tx,
+    alive(candidates).filter((candidate) => isOfType(candidate, 'FORGET')),
+  )
 }
 
-async function resolveAmends(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+async function resolveAmends(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const amends = candidates.filter(
     (candidate) => isOfType(candidate, 'POST') && amendedPost(contentOf(candidate, 'POST')) !== null,
   )
@@ -34,7 +37,7 @@ async function resolveAmends(tx: pg.ClientBase, candidates: Candidate[]): Promis
   }
 }
 
-async function resolveStores(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+async function resolveStores(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const updates = candidates.filter(
     (candidate) => isOfType(candidate, 'STORE') && isItemHash(contentOf(candidate, 'STORE').ref ?? ''),
   )
@@ -53,10 +56,13 @@ async function resolveStores(tx: pg.ClientBase, candidates: Candidate[]): Promis
   }
 }
 
-async function resolveVms(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+async function resolveVms(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const vms = candidates.filter(isVmMessage)
   if (vms.length === 0) return
-  const found = await resolveReferences(tx, vms.flatMap((candidate) => vmFiles(vmContent(candidate))))
+  const found = await resolveReferences(
+    tx,
+    vms.flatMap((candidate) => vmFiles(vmContent(candidate))),
+  )
   for (const candidate of vms) {
     const files = vmFiles(vmContent(candidate))
     candidate.files = new Map(
@@ -65,7 +71,9 @@ async function resolveVms(tx: pg.ClientBase, candidates: Candidate[]): Promise<v
         return target ? [[referenceKey(file), target] as const] : []
       }),
     )
-    const missing = [...new Set(files.filter((file) => !found.has(referenceKey(file))).map((file) => file.ref))]
+    const missing = [
+      ...new Set(files.filter((file) => !found.has(referenceKey(file))).map((file) => file.ref)),
+    ]
     if (missing.length > 0) {
       fail(candidate, new ProtocolError('VM_VOLUME_NOT_FOUND', { errors: missing }), missing)
       continue
@@ -88,7 +96,7 @@ async function resolveVms(tx: pg.ClientBase, candidates: Candidate[]): Promise<v
 }
 
 /** A VM may replace an original of the same owner that allows it. */
-async function resolveReplacements(tx: pg.ClientBase, vms: Candidate[]): Promise<void> {
+async function resolveReplacements(tx: pg.PoolClient, vms: Candidate[]): Promise<void> {
   for (const candidate of vms) {
     const content = vmContent(candidate)
     const replaces = 'replaces' in content ? content.replaces : null
@@ -102,7 +110,8 @@ async function resolveReplacements(tx: pg.ClientBase, vms: Candidate[]): Promise
       [replaces],
     )
     const [target] = rows
-    const refuse = (code: ErrorName, errors?: unknown[]) => fail(candidate, new ProtocolError(code, { errors }))
+    const refuse = (code: ErrorName, errors?: unknown[]) =>
+      fail(candidate, new ProtocolError(code, { errors }))
     if (!target) fail(candidate, new ProtocolError('VM_REF_NOT_FOUND', { errors: [replaces] }), [replaces])
     else if (target.owner !== ownerOf(candidate)) {
       refuse('PERMISSION_DENIED', [`Address ${ownerOf(candidate)} cannot replace a VM of ${target.owner}`])

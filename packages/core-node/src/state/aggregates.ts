@@ -48,7 +48,7 @@ const mergeElements = `
     last_revision_hash = excluded.last_revision_hash`
 
 /** Adds elements and brings their aggregates up to date; the candidates are in `messages` already. */
-export async function insertAggregateElements(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function insertAggregateElements(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const hashes = candidates.map((candidate) => candidate.envelope.item_hash)
   await tx.query({
     name: 'insert-aggregate-elements',
@@ -63,7 +63,7 @@ export async function insertAggregateElements(tx: pg.ClientBase, candidates: Can
 }
 
 /** Removes elements and merges what is left; an aggregate without elements disappears. */
-export async function removeAggregateElements(tx: pg.ClientBase, hashes: string[]): Promise<void> {
+export async function removeAggregateElements(tx: pg.PoolClient, hashes: string[]): Promise<void> {
   const { rows } = await tx.query<{ owner: string; key: string }>(
     'delete from aggregate_elements where item_hash = any($1) returning owner, key',
     [hashes],
@@ -80,12 +80,16 @@ export async function removeAggregateElements(tx: pg.ClientBase, hashes: string[
     [owners, keys],
   )
   // With the aggregate gone, one element of each is enough to have all of them merged.
-  await tx.query({ name: 'merge-aggregate-elements', text: mergeElements, values: [left.map((row) => row.item_hash)] })
+  await tx.query({
+    name: 'merge-aggregate-elements',
+    text: mergeElements,
+    values: [left.map((row) => row.item_hash)],
+  })
 }
 
 /** Contents of one key for many owners, by owner, exact case. */
 export async function loadAggregates(
-  tx: pg.ClientBase | pg.Pool,
+  tx: pg.PoolClient | pg.Pool,
   key: string,
   owners: string[],
 ): Promise<Map<string, Record<string, unknown>>> {

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { type Candidate, ownerOf } from '../pipeline/candidate.ts'
 
 /** Keeps what messages cost, so that the next balance check counts it. */
-export async function insertCosts(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function insertCosts(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const rows = candidates.flatMap((candidate) =>
     (candidate.costs ?? []).map((cost) => ({
       ...cost,
@@ -33,13 +33,13 @@ export async function insertCosts(tx: pg.ClientBase, candidates: Candidate[]): P
   })
 }
 
-export async function removeCosts(tx: pg.ClientBase, hashes: string[]): Promise<void> {
+export async function removeCosts(tx: pg.PoolClient, hashes: string[]): Promise<void> {
   await tx.query('delete from account_costs where item_hash = any($1)', [hashes])
 }
 
 /** What owners already owe, by owner: ALEPH for hold, per second for the others; decimal text. */
 export async function loadCostTotals(
-  tx: pg.ClientBase | pg.Pool,
+  tx: pg.PoolClient | pg.Pool,
   owners: string[],
   paymentType: PaymentType,
 ): Promise<Map<string, string>> {

@@ -13,7 +13,7 @@ export function fileTag(owner: string, itemHash: string, ref: string | null | un
 
 /** Records files that are in the file store. */
 export async function insertFiles(
-  tx: pg.ClientBase | pg.Pool,
+  tx: pg.PoolClient | pg.Pool,
   files: { hash: string; size: number }[],
 ): Promise<void> {
   await tx.query({
@@ -26,7 +26,7 @@ export async function insertFiles(
 }
 
 /** Pins the files of STORE messages and moves their tags; the rows in `files` exist already. */
-export async function insertStores(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function insertStores(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const contents = candidates.map((candidate) => contentOf(candidate, 'STORE'))
   const tags = candidates.map((candidate, index) =>
     fileTag(ownerOf(candidate), candidate.envelope.item_hash, contents[index]!.ref),
@@ -50,7 +50,7 @@ export async function insertStores(tx: pg.ClientBase, candidates: Candidate[]): 
 }
 
 /** Keeps the content of non-inline messages as files of their senders. */
-export async function pinContents(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function pinContents(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const hashes = candidates.map((candidate) => candidate.envelope.item_hash)
   await insertFiles(
     tx,
@@ -73,12 +73,15 @@ export async function pinContents(tx: pg.ClientBase, candidates: Candidate[]): P
 }
 
 /** Releases the files of forgotten STORE messages; a file without any pin left is kept for a while. */
-export async function removeStores(tx: pg.ClientBase, hashes: string[]): Promise<void> {
+export async function removeStores(tx: pg.PoolClient, hashes: string[]): Promise<void> {
   const { rows } = await tx.query<{ file_hash: string; tag: string | null }>(
     'delete from file_pins where item_hash = any($1) returning file_hash, tag',
     [hashes],
   )
-  await refreshTags(tx, rows.flatMap((row) => row.tag ?? []))
+  await refreshTags(
+    tx,
+    rows.flatMap((row) => row.tag ?? []),
+  )
   await tx.query(
     `insert into file_pins (file_hash, type, created, delete_by)
      select distinct released.hash, 'grace_period', extract(epoch from now()), now() + make_interval(secs => $2)
@@ -88,14 +91,9 @@ export async function removeStores(tx: pg.ClientBase, hashes: string[]): Promise
   )
 }
 
-/** Records an uploaded file; without a message it may go after the grace period. */
-export async function recordUpload(
-  pool: pg.Pool,
-  file: { hash: string; size: number },
-  options: { grace: boolean },
-): Promise<void> {
+/** Records an uploaded file, which goes after the grace period unless a STORE message claims it. */
+export async function recordUpload(pool: pg.Pool, file: { hash: string; size: number }): Promise<void> {
   await insertFiles(pool, [file])
-  if (!options.grace) return
   await pool.query(
     `insert into file_pins (file_hash, type, created, delete_by)
      values ($1, 'grace_period', extract(epoch from now()), now() + make_interval(secs => $2))
@@ -112,7 +110,7 @@ export interface FileReference {
 
 /** What references lead to, by {@link referenceKey}; unknown ones are absent. */
 export async function resolveReferences(
-  tx: pg.ClientBase | pg.Pool,
+  tx: pg.PoolClient | pg.Pool,
   references: FileReference[],
 ): Promise<Map<string, { hash: string; size: number }>> {
   const { rows } = await tx.query<{ ref: string; use_latest: boolean; hash: string; size: bigint }>(
@@ -134,7 +132,7 @@ export function referenceKey(reference: FileReference): string {
 }
 
 /** The newest revision wins, equal times by hash; a name without revisions disappears. */
-async function refreshTags(tx: pg.ClientBase, tags: string[]): Promise<void> {
+async function refreshTags(tx: pg.PoolClient, tags: string[]): Promise<void> {
   if (tags.length === 0) return
   const distinct = [...new Set(tags)]
   await tx.query({

@@ -20,7 +20,7 @@ export interface ForgottenMessage {
  * @returns what left the state now, cascades included
  */
 export async function forgetMessages(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   hashes: string[],
   by: { itemHash: string; time: number },
 ): Promise<ForgottenMessage[]> {
@@ -35,12 +35,15 @@ export async function forgetMessages(
     forgotten.push(...gone)
     targets = await removeWhatTheyMade(tx, gone)
   }
-  await removeCosts(tx, forgotten.map((message) => message.item_hash))
+  await removeCosts(
+    tx,
+    forgotten.map((message) => message.item_hash),
+  )
   return forgotten
 }
 
 async function moveToForgotten(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   hashes: string[],
   by: { itemHash: string; time: number },
 ): Promise<ForgottenMessage[]> {
@@ -58,13 +61,21 @@ async function moveToForgotten(
 }
 
 /** @returns messages that go with the forgotten ones: amends of posts, updates of VMs */
-async function removeWhatTheyMade(tx: pg.ClientBase, gone: ForgottenMessage[]): Promise<string[]> {
+async function removeWhatTheyMade(tx: pg.PoolClient, gone: ForgottenMessage[]): Promise<string[]> {
   const ofTypes = (...types: MessageType[]) =>
     gone.filter((message) => types.includes(message.type)).map((message) => message.item_hash)
-  const [posts, aggregates, vms] = [ofTypes('POST'), ofTypes('AGGREGATE'), ofTypes('PROGRAM', 'INSTANCE', 'V-PROGRAM')]
+  const [posts, aggregates, vms] = [
+    ofTypes('POST'),
+    ofTypes('AGGREGATE'),
+    ofTypes('PROGRAM', 'INSTANCE', 'V-PROGRAM'),
+  ]
   if (aggregates.length > 0) await removeAggregateElements(tx, aggregates)
   // Contents of non-inline messages are pinned like files of STORE messages.
-  if (gone.length > 0) await removeStores(tx, gone.map((message) => message.item_hash))
+  if (gone.length > 0)
+    await removeStores(
+      tx,
+      gone.map((message) => message.item_hash),
+    )
   return [
     ...(posts.length > 0 ? await removePosts(tx, posts) : []),
     ...(vms.length > 0 ? await removeVms(tx, vms) : []),

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { type Candidate, ownerOf } from '../pipeline/candidate.ts'
 
 /** What the state already knows about a hash that waits to be processed. */
-export async function settledHashes(tx: pg.ClientBase, hashes: string[]): Promise<Set<string>> {
+export async function settledHashes(tx: pg.PoolClient, hashes: string[]): Promise<Set<string>> {
   const { rows } = await tx.query<{ item_hash: string }>({
     name: 'settled-hashes',
     text: `select item_hash from messages where item_hash = any($1)
@@ -27,7 +27,7 @@ const insert = `
 
 /** Moves candidates from the inbox into the state, numbering them from `firstSeq` on in their order. */
 export async function insertMessages(
-  tx: pg.ClientBase,
+  tx: pg.PoolClient,
   candidates: Candidate[],
   firstSeq: bigint,
 ): Promise<void> {

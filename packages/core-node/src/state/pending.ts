@@ -35,7 +35,10 @@ export async function claimDue(
 }
 
 /** Milliseconds until the next message of a stage is due, or undefined when none waits. */
-export async function untilNextDue(pool: pg.Pool, options: { fetched: boolean }): Promise<number | undefined> {
+export async function untilNextDue(
+  pool: pg.Pool,
+  options: { fetched: boolean },
+): Promise<number | undefined> {
   const { rows } = await pool.query<{ due: Date | null }>(
     'select min(next_attempt) as due from pending_messages where fetched = $1',
     [options.fetched],
@@ -45,7 +48,9 @@ export async function untilNextDue(pool: pg.Pool, options: { fetched: boolean })
 }
 
 export async function loadEnvelopes(pool: pg.Pool, ids: bigint[]): Promise<Map<bigint, Envelope>> {
-  const { rows } = await pool.query<Envelope & { id: bigint; chain: Chain; type: MessageType; item_type: ItemType }>({
+  const { rows } = await pool.query<
+    Envelope & { id: bigint; chain: Chain; type: MessageType; item_type: ItemType }
+  >({
     name: 'load-envelopes',
     text: `select id, item_hash, type, chain, sender, signature, item_type, item_content, time, channel
            from pending_messages where id = any($1)`,
@@ -54,7 +59,7 @@ export async function loadEnvelopes(pool: pg.Pool, ids: bigint[]): Promise<Map<b
   return new Map(rows.map(({ id, ...envelope }) => [id, envelope]))
 }
 
-export async function removePending(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function removePending(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   await tx.query({
     name: 'remove-pending',
     text: 'delete from pending_messages where id = any($1)',
@@ -63,7 +68,10 @@ export async function removePending(tx: pg.ClientBase, candidates: Candidate[]):
 }
 
 /** Remembers why messages failed and when they are tried again. */
-export async function postpone(tx: pg.ClientBase | pg.Pool, retries: (Retry & { at: Date })[]): Promise<void> {
+export async function postpone(
+  tx: pg.PoolClient | pg.Pool,
+  retries: (Retry & { at: Date })[],
+): Promise<void> {
   await tx.query(
     `update pending_messages p
      set retries = p.retries + 1, next_attempt = v.next_attempt, error_code = v.error_code,
@@ -93,7 +101,7 @@ export async function markFetched(pool: pg.Pool, id: bigint): Promise<void> {
 }
 
 /** Lets messages go on whose last missing hash is among `arrived`. */
-export async function wakeWaiting(tx: pg.ClientBase | pg.Pool, arrived: string[]): Promise<void> {
+export async function wakeWaiting(tx: pg.PoolClient | pg.Pool, arrived: string[]): Promise<void> {
   await tx.query(
     `update pending_messages p
      set waits_for = w.missing, next_attempt = case when cardinality(w.missing) = 0 then $2 else p.next_attempt end

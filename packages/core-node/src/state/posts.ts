@@ -10,7 +10,7 @@ const insert = `
     as v(item_hash, owner, type, ref, amends, channel, created, tags)`
 
 /** Adds posts and amends (protocol 02 §8). */
-export async function insertPosts(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function insertPosts(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const contents = candidates.map((candidate) => contentOf(candidate, 'POST'))
   const amended = contents.map(amendedPost)
   await tx.query({
@@ -27,7 +27,10 @@ export async function insertPosts(tx: pg.ClientBase, candidates: Candidate[]): P
       candidates.map(tagsAsJson),
     ],
   })
-  await refreshOriginals(tx, amended.filter((hash) => hash !== null))
+  await refreshOriginals(
+    tx,
+    amended.filter((hash) => hash !== null),
+  )
 }
 
 /** Hash of the original that an amend names; null for an original. */
@@ -40,18 +43,21 @@ export function amendedPost(content: { type: string; ref?: string | null }): str
  *
  * @returns hashes of the amends that went along
  */
-export async function removePosts(tx: pg.ClientBase, hashes: string[]): Promise<string[]> {
+export async function removePosts(tx: pg.PoolClient, hashes: string[]): Promise<string[]> {
   const { rows } = await tx.query<{ item_hash: string; amends: string | null }>(
     'delete from posts where item_hash = any($1) or amends = any($1) returning item_hash, amends',
     [hashes],
   )
-  await refreshOriginals(tx, rows.flatMap((row) => row.amends ?? []))
+  await refreshOriginals(
+    tx,
+    rows.flatMap((row) => row.amends ?? []),
+  )
   const named = new Set(hashes)
   return rows.map((row) => row.item_hash).filter((hash) => !named.has(hash))
 }
 
 /** The newest amend wins, equal times by hash; an amend that is not newer than its original never shows. */
-async function refreshOriginals(tx: pg.ClientBase, originals: string[]): Promise<void> {
+async function refreshOriginals(tx: pg.PoolClient, originals: string[]): Promise<void> {
   if (originals.length === 0) return
   await tx.query(
     `update posts original

@@ -1,6 +1,6 @@
 import type { InstanceContent, ProgramContent, VProgramContent } from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { type Candidate, isOfType, ownerOf } from '../pipeline/candidate.ts'
+import { type Candidate, isOfType } from '../pipeline/candidate.ts'
 import type { FileReference } from './files.ts'
 
 export type VmContent = ProgramContent | InstanceContent | VProgramContent
@@ -33,7 +33,8 @@ export function vmFiles(content: VmContent): VmFile[] {
     files.push({ ...parent, guarded: true, disk: { name: 'rootfs', sizeMib: size_mib } })
   }
   for (const volume of content.volumes) {
-    if (volume.kind === 'immutable') files.push({ ref: volume.ref, use_latest: volume.use_latest, guarded: true })
+    if (volume.kind === 'immutable')
+      files.push({ ref: volume.ref, use_latest: volume.use_latest, guarded: true })
     if (volume.kind === 'persistent' && volume.parent) {
       const name = volume.name ?? volume.mount ?? 'volume'
       files.push({ ...volume.parent, guarded: false, disk: { name, sizeMib: volume.size_mib } })
@@ -62,7 +63,7 @@ const insert = `
   join messages m on m.item_hash = v.item_hash`
 
 /** Adds VMs; the candidates are in `messages` already. */
-export async function insertVms(tx: pg.ClientBase, candidates: Candidate[]): Promise<void> {
+export async function insertVms(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const contents = candidates.map(vmContent)
   await tx.query(insert, [
     candidates.map((candidate) => candidate.envelope.item_hash),
@@ -93,7 +94,7 @@ export function isPersistent(content: VmContent): boolean {
  *
  * @returns hashes of the updates that went along
  */
-export async function removeVms(tx: pg.ClientBase, hashes: string[]): Promise<string[]> {
+export async function removeVms(tx: pg.PoolClient, hashes: string[]): Promise<string[]> {
   const { rows } = await tx.query<{ item_hash: string }>(
     'delete from vms where item_hash = any($1) or replaces = any($1) returning item_hash',
     [hashes],

@@ -71,7 +71,10 @@ export class FileStore {
     try {
       const stored = await writeHashing(draft, source, options.maxBytes)
       if (options.expectedHash !== undefined && options.expectedHash !== stored.hash) {
-        throw new FileStoreError('hash_mismatch', `The bytes hash to ${stored.hash}, not to ${options.expectedHash}`)
+        throw new FileStoreError(
+          'hash_mismatch',
+          `The bytes hash to ${stored.hash}, not to ${options.expectedHash}`,
+        )
       }
       const path = this.#path(stored.hash)
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
@@ -119,7 +122,8 @@ async function writeHashing(
     let size = 0
     for await (const chunk of source) {
       size += chunk.byteLength
-      if (size > maxBytes) throw new FileStoreError('file_too_large', `The file is larger than ${maxBytes} bytes`)
+      if (size > maxBytes)
+        throw new FileStoreError('file_too_large', `The file is larger than ${maxBytes} bytes`)
       sha256.update(chunk)
       await file.writeFile(chunk)
     }

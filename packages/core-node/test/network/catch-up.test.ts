@@ -7,9 +7,9 @@ import type { Cursor, CursorStore } from '../../src/catch-up/cursor-table.ts'
 import type { MessageLog } from '../../src/catch-up/message-log.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
 import { createHost, type P2pHost } from '../../src/gossip/host.ts'
-import { createWallet, signPost } from './signed-messages.ts'
+import { newWallet, post } from '../testing/wallet.ts'
 
-const wallet = createWallet()
+const wallet = newWallet()
 const patience = { timeout: 15_000, interval: 20 }
 const started: { stop(): void | Promise<void> }[] = []
 
@@ -90,7 +90,7 @@ function connect(from: Node, to: Node) {
 }
 
 function posts(count: number): Envelope[] {
-  return Array.from({ length: count }, (_, index) => signPost(wallet, `number ${index}`))
+  return Array.from({ length: count }, (_, index) => post(wallet, `number ${index}`))
 }
 
 function hashesOf(node: Node): string[] {
@@ -145,7 +145,7 @@ test('a peer that lost its data is followed again from the beginning of its new 
     0,
     30,
     ...posts(30)
-      .map((_, index) => signPost(wallet, `new ${index}`))
+      .map((_, index) => post(wallet, `new ${index}`))
       .slice(0, 5),
   )
   await vi.waitFor(

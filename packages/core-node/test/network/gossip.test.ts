@@ -6,10 +6,10 @@ import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import { afterEach, expect, test, vi } from 'vitest'
 import { encodePayload } from '../../src/gossip/payload.ts'
+import { newWallet, post } from '../testing/wallet.ts'
 import { GossipNode } from './gossip-node.ts'
-import { createWallet, signPost } from './signed-messages.ts'
 
-const wallet = createWallet()
+const wallet = newWallet()
 const topic = devnetProfile.topics.messages
 const patience = { timeout: 15_000, interval: 20 }
 const nodes: GossipNode[] = []
@@ -39,7 +39,7 @@ async function startLine(length: number): Promise<GossipNode[]> {
 
 test('a message accepted by one node reaches every other node once, already verified', async () => {
   const [first, second, third] = await startLine(3)
-  const message = signPost(wallet, 'hello')
+  const message = post(wallet, 'hello')
   first!.events.emit('accepted', [message])
   await vi.waitFor(() => expect(third!.hashes).toEqual([message.item_hash]), patience)
   expect(second!.hashes).toEqual([message.item_hash])
@@ -52,8 +52,8 @@ test('a message accepted by one node reaches every other node once, already veri
 test('a message with a forged signature, a wrong hash or no JSON at all is not forwarded', async () => {
   const [first, second, third] = await startLine(3)
   const { pubsub } = first!.gossip.host.services
-  const genuine = signPost(wallet, 'genuine')
-  const forged = { ...signPost(createWallet(), 'forged'), sender: wallet.address }
+  const genuine = post(wallet, 'genuine')
+  const forged = { ...post(newWallet(), 'forged'), sender: wallet.address }
   const altered = { ...genuine, item_content: genuine.item_content!.replace('genuine', 'altered') }
   await pubsub.publish(topic, encodePayload(forged))
   await pubsub.publish(topic, encodePayload(altered))
@@ -66,7 +66,7 @@ test('a message with a forged signature, a wrong hash or no JSON at all is not f
 test('the same message written as other bytes is not spread a second time', async () => {
   const [first, second, third] = await startLine(3)
   const { pubsub } = first!.gossip.host.services
-  const [message, marker] = [signPost(wallet, 'once'), signPost(wallet, 'marker')]
+  const [message, marker] = [post(wallet, 'once'), post(wallet, 'marker')]
   await pubsub.publish(topic, encodePayload(message))
   await pubsub.publish(topic, new TextEncoder().encode(JSON.stringify({ padding: 1, ...message })))
   await pubsub.publish(topic, encodePayload(marker))
@@ -75,7 +75,7 @@ test('the same message written as other bytes is not spread a second time', asyn
 })
 
 test('messages accepted while a node is alone, or announced by no earlier run, reach the first peer', async () => {
-  const [left, fresh] = [signPost(wallet, 'left over'), signPost(wallet, 'fresh')]
+  const [left, fresh] = [post(wallet, 'left over'), post(wallet, 'fresh')]
   const lonely = await startNode({ unannounced: [left] })
   lonely.events.emit('accepted', [fresh])
   expect(lonely.announced).toEqual([])
@@ -92,7 +92,7 @@ test('a node that was restarted is found again by its peers', async () => {
   const second = await startNode({ peers: first.gossip.multiaddrs })
   await vi.waitFor(() => expect(second.gossip.host.getPeers()).toHaveLength(1), patience)
   await second.gossip.host.hangUp(first.gossip.host.peerId)
-  const message = signPost(wallet, 'after reconnecting')
+  const message = post(wallet, 'after reconnecting')
   await vi.waitFor(() => expect(second.gossip.host.services.pubsub.getSubscribers(topic)).toHaveLength(1), {
     ...patience,
     timeout: 30_000,

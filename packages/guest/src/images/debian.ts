@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GuestError } from '../guest-error.ts'
 import { runCommand } from './run-command.ts'
@@ -85,7 +85,22 @@ export async function openDebianArchive(folder: string): Promise<DebianArchive> 
   }
 }
 
-/** Unpacks .deb files into one tree; symbolic links of the tree such as `lib -> usr/lib` are followed. */
+const mergedFolders = ['bin', 'sbin', 'lib', 'lib64']
+
+/**
+ * Unpacks .deb files into one tree with the merged layout of an installed system: `/lib` is a link to `usr/lib`
+ * and so on, which the packages themselves do not hold.
+ */
 export async function unpackPackages(files: readonly string[], into: string): Promise<void> {
+  await mkdir(into, { recursive: true })
   for (const file of files) await runCommand('dpkg-deb', ['-x', file, into])
+  for (const name of mergedFolders) {
+    const [plain, merged] = [join(into, name), join(into, 'usr', name)]
+    await mkdir(merged, { recursive: true })
+    await cp(plain, merged, { recursive: true, verbatimSymlinks: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error
+    })
+    await rm(plain, { recursive: true, force: true })
+    await symlink(`usr/${name}`, plain)
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type DebianArchive, unpackPackages } from './debian.ts'
 import { runCommand } from './run-command.ts'
@@ -23,8 +23,7 @@ const pruned = [
 ]
 
 const folders = [
-  ...['usr/bin', 'usr/sbin', 'usr/lib/x86_64-linux-gnu', 'usr/lib64', 'etc', 'aleph', 'code', 'home/app', 'mnt', 'run'],
-  ...['dev', 'proc', 'sys', 'tmp'],
+  ...['aleph', 'code', 'dev', 'etc', 'home/app', 'mnt', 'proc', 'run', 'sys', 'tmp'],
 ]
 
 /** Names for the user that programs run as; without these, programs that ask who they are fail. */
@@ -33,11 +32,6 @@ const accountFiles = {
   'etc/group': 'root:x:0:\napp:x:1000:\n',
   'etc/hosts': '127.0.0.1 localhost\n::1 localhost\n',
   'etc/nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
-}
-
-async function layOut(root: string): Promise<void> {
-  for (const folder of folders) await mkdir(join(root, folder), { recursive: true })
-  for (const name of ['bin', 'sbin', 'lib', 'lib64']) await symlink(`usr/${name}`, join(root, name))
 }
 
 async function describe(root: string, name: RuntimeName, recipe: RuntimeRecipe): Promise<void> {
@@ -55,8 +49,8 @@ export async function buildRuntimeImage(options: {
 }): Promise<void> {
   const recipe = runtimeRecipes[options.name]
   const root = join(options.workFolder, options.name)
-  await layOut(root)
   await unpackPackages(await options.archive.fetch(recipe.packages), root)
+  for (const folder of folders) await mkdir(join(root, folder), { recursive: true })
   await recipe.finish(root)
   for (const path of pruned) await rm(join(root, path), { recursive: true, force: true })
   await describe(root, options.name, recipe)

@@ -31,15 +31,19 @@ export class OperatorSession {
     this.#account = account
   }
 
-  /** Headers for one request. `url` is the whole URL of the operation on the node. */
+  /**
+   * Headers for one request. `url` is the whole URL of the operation on the node. The node must find its own
+   * domain name in it: the host name of the URL, or `localhost` for a node on this machine.
+   */
   async headers(method: 'GET' | 'POST' | 'DELETE', url: string): Promise<OperatorHeaders> {
     const key = await this.#currentKey()
     const { hostname, pathname } = new URL(url)
+    const isLoopback = /^127(\.\d+){3}$|^\[::1\]$/.test(hostname)
     const payload = encodeJson({
       time: new Date().toISOString(),
       method,
       path: decodeURIComponent(pathname),
-      domain: hostname,
+      domain: isLoopback ? 'localhost' : hostname,
     })
     const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key.privateKey, payload)
     return {

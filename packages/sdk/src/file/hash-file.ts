@@ -1,4 +1,5 @@
 import { createSha256 } from '@aleph-ts/protocol'
+import { chunksOf } from '../http/chunks-of.ts'
 
 export type FileSource = Uint8Array | Blob | string
 
@@ -12,7 +13,7 @@ export function toBlob(source: FileSource, contentType?: string): Blob {
 /** sha256 of a file in lower-case hex, read as a stream: large files need no memory. */
 export async function hashBlob(blob: Blob, signal?: AbortSignal): Promise<string> {
   const hash = createSha256()
-  for await (const chunk of blob.stream() as unknown as AsyncIterable<Uint8Array>) {
+  for await (const chunk of chunksOf(blob.stream())) {
     signal?.throwIfAborted()
     hash.update(chunk)
   }

@@ -1,5 +1,5 @@
 import { type ClientContext, requireAccount } from '../client/client-context.ts'
-import { AlephApiError } from '../errors.ts'
+import { AlephApiError, AlephError } from '../errors.ts'
 import { requestJson } from '../http/request.ts'
 import { buildStore, type StoreFields } from '../message/build-store.ts'
 import { rejection, type SentMessage } from '../message/send-message.ts'
@@ -56,11 +56,22 @@ export async function uploadFile(context: ClientContext, params: UploadFileParam
     timeoutMs: params.timeoutMs ?? 600_000,
     ...(params.signal ? { signal: params.signal } : {}),
   })
+  // A refused message still answers with the hash: the file itself was taken (protocol 03 §9.3).
+  const { hash: takenHash } = (answer.body ?? {}) as { hash?: unknown }
   if (answer.status === 422) {
-    if (isSuccessBody(answer.body)) {
+    if (takenHash !== undefined) {
       throw await rejection(context, envelope.item_hash, answer.body, params.signal)
     }
     throw new AlephApiError({ status: 422, method: 'POST', url: answer.url, details: answer.body })
+  }
+  if (takenHash !== fileHash) {
+    throw new AlephError(
+      'file_hash_mismatch',
+      `${answer.url} took a file with hash ${takenHash}, not ${fileHash}`,
+      {
+        hint: 'Something on the way changed the file; upload it through another core node.',
+      },
+    )
   }
   return {
     itemHash: envelope.item_hash,
@@ -69,9 +80,4 @@ export async function uploadFile(context: ClientContext, params: UploadFileParam
     fileHash,
     size: blob.size,
   }
-}
-
-/** A refused message still answers `{"status":"success"}`: the file itself was taken (protocol 03 §9.3). */
-function isSuccessBody(body: unknown): boolean {
-  return (body as { hash?: unknown } | null)?.hash !== undefined
 }

@@ -1,4 +1,5 @@
-import { AlephApiError, AlephError } from '../errors.ts'
+import { AlephApiError, AlephError, isTransient } from '../errors.ts'
+import { chunksOf } from './chunks-of.ts'
 import type { Transport } from './transport.ts'
 
 export interface RequestOptions {
@@ -26,7 +27,6 @@ export interface JsonAnswer {
 const maxJsonBytes = 64 * 1024 * 1024
 const maxErrorBytes = 64 * 1024
 const maxRetryAfterMs = 10_000
-const retryable = new Set([429, 502, 503, 504])
 
 /** Sends a request and reads the whole answer as JSON (as text when it is not JSON). */
 export async function requestJson(
@@ -110,11 +110,6 @@ function describeFailure(error: unknown, url: string, deadline: Deadline): Aleph
   )
 }
 
-function isTransient(error: AlephError): boolean {
-  if (error instanceof AlephApiError) return retryable.has(error.status)
-  return error.code === 'network_unreachable' || error.code === 'timeout'
-}
-
 function retryDelay(transport: Transport, count: number, error: AlephError): number {
   const asked = error instanceof AlephApiError ? Number(retryAfter.get(error) ?? Number.NaN) : Number.NaN
   if (asked >= 0) return Math.min(asked * 1000, maxRetryAfterMs)
@@ -163,7 +158,7 @@ async function readText(response: Response, limit: number, over: 'fail' | 'cut' 
   const decoder = new TextDecoder()
   let text = ''
   let size = 0
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+  for await (const chunk of chunksOf(response.body)) {
     size += chunk.length
     if (size > limit) {
       if (over === 'cut') break

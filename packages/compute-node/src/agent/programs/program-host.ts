@@ -1,5 +1,11 @@
 import type { Logger } from 'pino'
-import { type RunningVm, type VmInfo, type VmKind, type VmSpec, VmStartError } from '../../supervisor/index.ts'
+import {
+  type RunningVm,
+  type VmInfo,
+  type VmKind,
+  type VmSpec,
+  VmStartError,
+} from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import { GuestConnections } from '../proxy/guest-connections.ts'
@@ -197,7 +203,10 @@ export class ProgramHost {
     const { vms, isPlanned } = this.#options
     const idle = vms
       .list()
-      .filter(({ id, state }) => state === 'running' && id !== except && !isPlanned(id) && this.#idle.calls(id) === 0)
+      .filter(
+        ({ id, state }) =>
+          state === 'running' && id !== except && !isPlanned(id) && this.#idle.calls(id) === 0,
+      )
     return idle.sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0))[0]?.id
   }
 

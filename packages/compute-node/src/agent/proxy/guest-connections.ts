@@ -10,25 +10,42 @@ const IDLE_MS = 3_000
 /** Keep-alive connections to one VM's HTTP server, over the guest channel instead of a network. */
 export class GuestConnections extends Agent {
   readonly #vm: RunningVm
-  readonly #idle = new WeakMap<Duplex, NodeJS.Timeout>()
+  readonly #idle = new WeakMap<Duplex, { timer: NodeJS.Timeout; onEnd: () => void }>()
 
   constructor(vm: RunningVm) {
     super({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_IDLE })
     this.#vm = vm
   }
 
-  override createConnection(): Duplex {
-    return this.#vm.openHttp()
+  /** A fresh stream to the program; failures arrive through the callback, never as an exception. */
+  override createConnection(
+    _options: unknown,
+    callback?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | undefined {
+    try {
+      return this.#vm.openHttp()
+    } catch (error) {
+      callback?.(error as Error, undefined as never)
+      return undefined
+    }
   }
 
+  /** Called with a connection whose answer is complete; false ends it. */
   override keepSocketAlive(stream: Duplex): boolean {
-    const timer = setTimeout(() => stream.destroy(), IDLE_MS)
+    if (stream.readableEnded || stream.destroyed) return false
+    // Unlike a socket, a stream whose far side has closed stays half open until somebody ends it.
+    const onEnd = () => stream.destroy()
+    const timer = setTimeout(onEnd, IDLE_MS)
     timer.unref()
-    this.#idle.set(stream, timer)
+    stream.once('end', onEnd)
+    this.#idle.set(stream, { timer, onEnd })
     return true
   }
 
   override reuseSocket(stream: Duplex): void {
-    clearTimeout(this.#idle.get(stream))
+    const idle = this.#idle.get(stream)
+    if (!idle) return
+    clearTimeout(idle.timer)
+    stream.off('end', idle.onEnd)
   }
 }

@@ -1,0 +1,35 @@
+import { createSha256 } from '@aleph-ts/protocol'
+import type pg from 'pg'
+
+/** Every table of the state, without what only this node knows: when and in which order messages came. */
+const tables = {
+  messages: `item_hash, status, type, chain, sender, signature, item_type, item_content, content, owner, content_type,
+    content_ref, content_key, content_item_hash, payment_type, tags`,
+  forgotten_messages: 'item_hash, type, chain, sender, owner, payment_type, size, forgotten_at, forgotten_by',
+  posts: 'item_hash, owner, type, ref, amends, channel, created, latest_amend, last_updated, tags',
+  aggregate_elements: 'item_hash, owner, key, content, time',
+  aggregates: 'owner, key, content, created, last_updated, first_hash, last_revision_hash',
+  file_pins: 'file_hash, type, owner, item_hash, ref, tag, created',
+  file_tags: 'tag, owner, file_hash, last_updated, item_hash',
+  vms: 'item_hash, owner, type, persistent, allow_amend, payment_type, replaces, created, content',
+  vm_references: 'vm_hash, ref',
+  account_costs: 'owner, item_hash, type, name, ref, payment_type, cost_hold, cost_stream, cost_credit',
+}
+
+/** Pins of uploads tell what a node was given, not what the network agreed on. */
+const shared: Partial<Record<keyof typeof tables, string>> = { file_pins: `where type <> 'grace_period'` }
+
+/** sha256 over each table of the state: nodes with the same messages have the same digests, whatever the order. */
+export async function stateDigests(pool: pg.Pool): Promise<Record<keyof typeof tables, string>> {
+  const digests = {} as Record<keyof typeof tables, string>
+  for (const [table, columns] of Object.entries(tables) as [keyof typeof tables, string][]) {
+    const { rows } = await pool.query<{ row: string }>(
+      `select t::text as row from (select ${columns} from ${table} ${shared[table] ?? ''}) t
+       order by t::text collate "C"`,
+    )
+    const sha256 = createSha256()
+    for (const { row } of rows) sha256.update(Buffer.from(`${row}\n`))
+    digests[table] = sha256.hex()
+  }
+  return digests
+}
