@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { delimiter, isAbsolute, join } from 'node:path'
 import process from 'node:process'
 import { requiredHostTools } from '@aleph-ts/guest'
 
@@ -12,7 +12,7 @@ import { requiredHostTools } from '@aleph-ts/guest'
  */
 export function hostRequirements(): boolean {
   const needed = [{ tool: 'qemu-system-x86_64', package: 'qemu-system-x86' }, ...requiredHostTools]
-  const missing = needed.filter(({ tool }) => !isOnPath(tool))
+  const missing = needed.filter(({ tool }) => !isThere(tool))
   if (missing.length === 0) return true
 
   const packages = [...new Set(missing.map((each) => each.package))]
@@ -35,6 +35,11 @@ export function hostRequirements(): boolean {
   }
   console.error(`  done in ${((Date.now() - started) / 1000).toFixed(1)} s`)
   return true
+}
+
+/** A tool is a program by name, or a file that must be there, by its whole path. */
+function isThere(tool: string): boolean {
+  return isAbsolute(tool) ? existsSync(tool) : isOnPath(tool)
 }
 
 function isOnPath(tool: string): boolean {

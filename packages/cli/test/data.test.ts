@@ -1,4 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FakeNetwork } from './fake-network.ts'
@@ -133,6 +135,22 @@ describe('aleph network', () => {
 })
 
 describe('aleph', () => {
+  it('ends at once with code 130 when it is interrupted', async () => {
+    const silent = createServer()
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    try {
+      const result = await user.run(['message', 'get', 'ff'.repeat(32), '--network', url, '--json'], {
+        onStart: (interrupt) => silent.once('request', interrupt),
+      })
+      expect(result.code).toBe(130)
+      expect(result.json()).toMatchObject({ error: { code: 'interrupted' } })
+    } finally {
+      silent.closeAllConnections()
+      silent.close()
+    }
+  })
+
   it('explains itself, with examples and exit codes', async () => {
     const help = await user.run(['--help'])
     expect(help.code).toBe(0)

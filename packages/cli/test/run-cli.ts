@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
+/** Shared by all runs, so that only the first compiles the tool. */
+const cache = fileURLToPath(new URL('../../../node_modules/.cache', import.meta.url))
 const bin = fileURLToPath(new URL('../bin/aleph.mjs', import.meta.url))
 
 export interface CliResult {
@@ -19,6 +21,8 @@ export interface CliOptions {
   env?: Record<string, string>
   input?: string
   cwd?: string
+  /** Gets a function that interrupts the tool as Ctrl-C does. */
+  onStart?: (interrupt: () => void) => void
 }
 
 /** A user of the tool: a home of their own, and nothing else of this machine. */
@@ -39,8 +43,9 @@ export class CliUser implements AsyncDisposable {
   async run(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
     const child = spawn(process.execPath, [bin, ...args], {
       cwd: options.cwd ?? this.folder,
-      env: { PATH: process.env.PATH, ALEPH_HOME: this.home, ...options.env },
+      env: { PATH: process.env.PATH, ALEPH_HOME: this.home, XDG_CACHE_HOME: cache, ...options.env },
     })
+    options.onStart?.(() => child.kill('SIGINT'))
     child.stdin.end(options.input ?? '')
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])

@@ -28,6 +28,7 @@ import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './placement/registry.ts'
 import { FileStore } from './storage/file-store.ts'
+import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
 
 /**
@@ -117,6 +118,8 @@ export class CoreNode {
     await services.catchUp.start()
     this.#run(services.fetchWorker)
     await services.fetchWorker.start()
+    this.#run(services.garbageCollector)
+    services.garbageCollector.start()
     this.#run(services.placement)
     await services.placement.start(this.#stateIsCurrent())
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
@@ -280,5 +283,6 @@ async function createServices(
     fetcher,
     processWorker,
     fetchWorker,
+    garbageCollector: new GarbageCollector(context),
   }
 }

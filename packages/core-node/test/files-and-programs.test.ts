@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { GarbageCollector } from '../src/storage/garbage-collector.ts'
 import { program, store } from './testing/program.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, sign, type Wallet } from './testing/wallet.ts'
@@ -36,7 +37,10 @@ test('an uploaded file can be downloaded, looked at and found by its message', a
   expect(Buffer.from(base64, 'base64').equals(bytes)).toBe(true)
   const found = await node.get(`/api/v0/storage/by-message-hash/${message}`)
   expect(found.body).toMatchObject({ file_hash: hash, owner: wallet.address, size: 3_000_000, ref: message })
-  expect((await node.get(`/api/v0/storage/metadata/${hash}`)).body).toMatchObject({ size: 3_000_000, type: 'file' })
+  expect((await node.get(`/api/v0/storage/metadata/${hash}`)).body).toMatchObject({
+    size: 3_000_000,
+    type: 'file',
+  })
   const files = await node.get(`/api/v0/addresses/${wallet.address}/files`)
   expect(files.body).toMatchObject({ total_size: 3_000_000, files: [{ item_hash: message }] })
   expect((await node.get(`/api/v0/storage/raw/${sha256('missing')}`)).status).toBe(404)
@@ -64,7 +68,10 @@ test('uploads that do not fit their message are refused', async () => {
   const post = sign(wallet, 'POST', { type: 'x', content: 1 })
   expect((await node.upload('right', post)).body.error).toContain('Could not decode metadata')
   expect((await node.upload(new Uint8Array(25 * 1024 * 1024 + 1))).status).toBe(413)
-  const empty = await fetch(`${node.node.url}/api/v0/storage/add_file`, { method: 'POST', body: new FormData() })
+  const empty = await fetch(`${node.node.url}/api/v0/storage/add_file`, {
+    method: 'POST',
+    body: new FormData(),
+  })
   expect(empty.status).toBe(400)
   const poor = new Uint8Array(26 * 1024 * 1024)
   const unpaid = await node.upload(poor, store(wallet, sha256(poor)))
@@ -123,10 +130,12 @@ test('a program that names an unknown runtime waits for it', async () => {
   const message = program(wallet, { code: await stored(wallet, 'some code'), runtime: runtime.item_hash })
   expect((await node.publish(message, false)).body.message_status).toBe('pending')
   const pending = () => node.get(`/api/v0/messages/${message.item_hash}`)
-  await expect.poll(async () => (await pending()).body.messages?.[0]).toMatchObject({
-    error_code: 301,
-    details: { errors: [runtime.item_hash] },
-  })
+  await expect
+    .poll(async () => (await pending()).body.messages?.[0])
+    .toMatchObject({
+      error_code: 301,
+      details: { errors: [runtime.item_hash] },
+    })
   await node.upload('late runtime', runtime)
   await expect.poll(async () => (await pending()).body.status).toBe('processed')
 })
@@ -140,10 +149,45 @@ test('a STORE message whose file nobody has stays pending and says so', async ()
 
 test('a message whose content is a file is processed from that file', async () => {
   const wallet = newWallet()
-  const text = JSON.stringify({ address: wallet.address, time: 1_700_000_000, type: 'big', content: 'x'.repeat(300_000) })
+  const text = JSON.stringify({
+    address: wallet.address,
+    time: 1_700_000_000,
+    type: 'big',
+    content: 'x'.repeat(300_000),
+  })
   await node.upload(text)
-  const message = sign(wallet, 'POST', {}, { item_type: 'storage', item_content: null, item_hash: sha256(text) })
+  const message = sign(
+    wallet,
+    'POST',
+    {},
+    { item_type: 'storage', item_content: null, item_hash: sha256(text) },
+  )
   expect((await node.publish(message)).status).toBe(200)
   const { body } = await node.get(`/api/v0/messages.json?hashes=${message.item_hash}`)
   expect(body.messages[0]).toMatchObject({ item_content: null, size: text.length, content: { type: 'big' } })
+})
+
+test('files that nothing keeps are deleted after the grace period, others stay', async () => {
+  const wallet = newWallet()
+  await stored(wallet, 'kept')
+  await node.upload('unclaimed')
+  const { pool, fileStore, logger } = node.node.context
+  const collector = new GarbageCollector({ pool, fileStore, logger })
+  const tomorrow = Date.now() + 25 * 3600 * 1000
+  await collector.collect(tomorrow)
+  expect(await fileStore.has(sha256('unclaimed'))).toBe(true)
+  await pool.query(`update file_pins set delete_by = now() - interval '1 second' where delete_by is not null`)
+  await collector.collect(tomorrow)
+  expect(await fileStore.has(sha256('unclaimed'))).toBe(false)
+  expect((await node.get(`/api/v0/storage/raw/${sha256('unclaimed')}`)).status).toBe(404)
+  expect((await node.get(`/api/v0/storage/raw/${sha256('kept')}`)).status).toBe(200)
+})
+
+test('one account pays, however its address is spelled', async () => {
+  const wallet = newWallet()
+  await node.fund(wallet.address, '300')
+  const refs = { code: await stored(wallet, 'c'), runtime: await stored(wallet, 'r') }
+  expect((await node.publish(program(wallet, refs))).status).toBe(200)
+  const lower = program(wallet, refs, { address: wallet.address.toLowerCase() })
+  expect((await node.publish(lower)).body.error_code).toBe(5)
 })

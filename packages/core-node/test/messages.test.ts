@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { newWallet, nextTime, post, sign } from './testing/wallet.ts'
 import { TestNode } from './testing/test-node.ts'
+import { newWallet, nextTime, post, sign } from './testing/wallet.ts'
 
 let node: TestNode
 
@@ -19,16 +19,26 @@ test('a signed post is processed and can be read back in every form', async () =
   const message = post(wallet, { text: 'hello', big: 1 }, { type: 'greeting' })
   const { status, body } = await node.publish(message)
   expect(status).toBe(200)
-  expect(body).toMatchObject({ message_status: 'processed', publication_status: { status: 'success', failed: [] } })
+  expect(body).toMatchObject({
+    message_status: 'processed',
+    publication_status: { status: 'success', failed: [] },
+  })
 
   const single = await node.get(`/api/v0/messages/${message.item_hash}`)
   expect(single.body).toMatchObject({ status: 'processed', item_hash: message.item_hash })
-  expect(single.body.message).toMatchObject({ ...message, time: expect.closeTo(message.time, 5), confirmed: false })
+  expect(single.body.message).toMatchObject({
+    ...message,
+    time: expect.closeTo(message.time, 5),
+    confirmed: false,
+  })
   const list = await node.get(`/api/v0/messages.json?addresses=${wallet.address}`)
   expect(list.body.messages).toHaveLength(1)
   expect(list.body).toMatchObject({ pagination_total: 1, pagination_page: 1, pagination_per_page: 20 })
   expect(list.body.messages[0].content).toEqual(JSON.parse(message.item_content!))
-  expect((await node.get(`/api/v0/messages/${message.item_hash}/content`)).body).toEqual({ text: 'hello', big: 1 })
+  expect((await node.get(`/api/v0/messages/${message.item_hash}/content`)).body).toEqual({
+    text: 'hello',
+    big: 1,
+  })
   expect((await node.get(`/api/v0/messages/${message.item_hash}/status`)).body.status).toBe('processed')
   const posts = await node.get(`/api/v1/posts.json?addresses=${wallet.address}&types=greeting`)
   expect(posts.body.posts[0]).toMatchObject({ content: { text: 'hello', big: 1 }, original_type: 'greeting' })
@@ -37,7 +47,10 @@ test('a signed post is processed and can be read back in every form', async () =
 test('sending a processed message again is answered at once', async () => {
   const message = post(newWallet(), 'again')
   await node.publish(message)
-  expect(await node.publish(message, false)).toMatchObject({ status: 200, body: { message_status: 'processed' } })
+  expect(await node.publish(message, false)).toMatchObject({
+    status: 200,
+    body: { message_status: 'processed' },
+  })
 })
 
 test('bad messages are refused with the error of the protocol, and their hash tells why', async () => {
@@ -113,7 +126,9 @@ test('an amend shows in place of the post, the newest one wins', async () => {
   const { body } = await node.get(`/api/v0/posts.json?hashes=${original.item_hash}`)
   expect(body.posts[0]).toMatchObject({ content: { v: 3 }, item_hash: newer.item_hash, type: 'amend' })
   expect(Object.keys(body.posts[0])).toHaveLength(19)
-  expect((await node.publish(post(wallet, 1, { type: 'amend', ref: newer.item_hash }))).body.error_code).toBe(102)
+  expect((await node.publish(post(wallet, 1, { type: 'amend', ref: newer.item_hash }))).body.error_code).toBe(
+    102,
+  )
   expect(
     (await node.publish(post(newWallet(), 1, { type: 'amend', ref: original.item_hash }))).body.error_code,
   ).toBe(2)
@@ -147,7 +162,8 @@ test('aggregates merge by key, and only those who were allowed write them', asyn
   expect((await node.get(`${path}?keys=profile&value_only=1`)).body).toEqual(body.data.profile)
   expect((await node.get(`${path}?keys=other`)).status).toBe(404)
 
-  const delegated = () => sign(helper, 'AGGREGATE', { address: owner.address, key: 'profile', content: { by: 'h' } })
+  const delegated = () =>
+    sign(helper, 'AGGREGATE', { address: owner.address, key: 'profile', content: { by: 'h' } })
   expect((await node.publish(delegated())).body.error_code).toBe(2)
   const authorizations = [{ address: helper.address, types: ['AGGREGATE'], aggregate_keys: ['profile'] }]
   await node.publish(sign(owner, 'AGGREGATE', { key: 'security', content: { authorizations } }))
@@ -164,7 +180,9 @@ test('a forgotten message is gone with what it made, and stays forgotten', async
   const element = sign(wallet, 'AGGREGATE', { key: 'k', content: { a: 1 } })
   await node.publish(element)
   await node.publish(sign(wallet, 'AGGREGATE', { key: 'k', content: { b: 2 } }))
-  expect((await node.publish(sign(newWallet(), 'FORGET', { hashes: [original.item_hash] }))).body.error_code).toBe(2)
+  expect(
+    (await node.publish(sign(newWallet(), 'FORGET', { hashes: [original.item_hash] }))).body.error_code,
+  ).toBe(2)
   const forget = sign(wallet, 'FORGET', { hashes: [original.item_hash, element.item_hash] })
   expect((await node.publish(forget)).status).toBe(200)
 
@@ -177,7 +195,9 @@ test('a forgotten message is gone with what it made, and stays forgotten', async
 
   expect((await node.publish(sign(wallet, 'FORGET', { hashes: [original.item_hash] }))).status).toBe(200)
   expect((await node.publish(sign(wallet, 'FORGET', { hashes: [] }))).body.error_code).toBe(500)
-  expect((await node.publish(sign(wallet, 'FORGET', { hashes: [forget.item_hash] }))).body.error_code).toBe(502)
+  expect((await node.publish(sign(wallet, 'FORGET', { hashes: [forget.item_hash] }))).body.error_code).toBe(
+    502,
+  )
   const all = sign(wallet, 'FORGET', { hashes: [], aggregates: ['k'] })
   expect((await node.publish(all)).status).toBe(200)
   expect((await node.get(`/api/v0/aggregates/${wallet.address}.json`)).status).toBe(404)
@@ -191,7 +211,9 @@ test('a message that the database cannot hold fails alone', async () => {
   const sent = await Promise.all([broken, ...others].map((message) => node.publish(message, false)))
   expect(sent.map((answer) => answer.status)).not.toContain(422)
   for (const other of others) {
-    await expect.poll(async () => (await node.get(`/api/v0/messages/${other.item_hash}/status`)).body.status).toBe('processed')
+    await expect
+      .poll(async () => (await node.get(`/api/v0/messages/${other.item_hash}/status`)).body.status)
+      .toBe('processed')
   }
   expect((await node.get(`/api/v0/messages/${broken.item_hash}`)).body.messages[0].error_code).toBe(-1)
 })
@@ -203,13 +225,17 @@ test('lists are filtered, sorted and paged without gaps', async () => {
   )
   await Promise.all(messages.map((message) => node.publish(message)))
   const list = `/api/v0/messages.json?addresses=${wallet.address}`
-  const times = (await node.get(`${list}&sort_order=1`)).body.messages.map((message: { time: number }) => message.time)
+  const times = (await node.get(`${list}&sort_order=1`)).body.messages.map(
+    (message: { time: number }) => message.time,
+  )
   expect(times).toEqual([...times].sort())
   expect((await node.get(`${list}&tags=odd`)).body.messages).toHaveLength(3)
   expect((await node.get(`${list}&contentTypes=t1,t2&refs=r`)).body.messages).toHaveLength(2)
   expect((await node.get(`${list}&pagination=3&page=2`)).body).toMatchObject({ pagination_total: 7 })
   expect((await node.get(`${list}&contentFormat=none`)).body.messages[0]).not.toHaveProperty('content')
-  expect((await node.get(`${list}&contentFormat=headers`)).body.messages[0].content).toMatchObject({ ref: 'r' })
+  expect((await node.get(`${list}&contentFormat=headers`)).body.messages[0].content).toMatchObject({
+    ref: 'r',
+  })
   const seen: string[] = []
   for (let cursor: string | null = ''; cursor !== null; ) {
     const { body } = await node.get(`${list}&pagination=3&cursor=${cursor}`)
@@ -234,7 +260,12 @@ test('the feed sends the history first and then every message once', async () =>
   await expect.poll(() => received).toEqual([before, ...after].map((message) => message.item_hash))
   socket.close()
   const refused = await fetch(`${node.node.url}/api/ws0/messages?history=1000`, {
-    headers: { connection: 'upgrade', upgrade: 'websocket', 'sec-websocket-key': 'a', 'sec-websocket-version': '13' },
+    headers: {
+      connection: 'upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-key': 'a',
+      'sec-websocket-version': '13',
+    },
   }).catch(() => undefined)
   expect(refused?.status ?? 422).toBe(422)
 })

@@ -75,7 +75,13 @@ describe('sending a message', () => {
 
   it('uploads long content first and refers to it by its hash', async () => {
     const { node, client } = await start({
-      'POST /api/v0/storage/add_file': json(200, { status: 'success', hash }),
+      'POST /api/v0/storage/add_file': async (request, response) => {
+        const file = (await formOf(request)).get('file') as File
+        const taken = createHash('sha256')
+          .update(await file.bytes())
+          .digest('hex')
+        json(200, { status: 'success', hash: taken })(request, response)
+      },
       'POST /api/v0/messages': processed,
     })
     const sent = await client.publishPost({ postType: 'note', content: 'x'.repeat(60_000) })

@@ -9,6 +9,7 @@ import { accountOfKey, type KeyChain, type PrivateKey, readPrivateKey } from '..
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import { Session } from '../session.ts'
+import { shownAmount } from '../terminal/printable.ts'
 import { askSecret } from '../terminal/prompts.ts'
 import { fields, table } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -201,9 +202,9 @@ async function show(terminal: Terminal, command: Command, name: string | undefin
       ['address', address],
       ['chain', chain],
       ['network', network.name],
-      ['balance', `${balance.total} ALEPH`],
-      ['locked', balance.locked === '0' ? null : `${balance.locked} ALEPH`],
-      ['available', `${balance.available} ALEPH`],
+      ['balance', `${shownAmount(balance.total)} ALEPH`],
+      ['locked', balance.locked === '0' ? null : `${shownAmount(balance.locked)} ALEPH`],
+      ['available', `${shownAmount(balance.available)} ALEPH`],
       ['credits', balance.credits === '0' ? null : balance.credits],
     ]),
   )

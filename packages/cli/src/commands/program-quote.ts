@@ -9,6 +9,7 @@ import {
 } from '@aleph-ts/sdk'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
+import { shownAmount } from '../terminal/printable.ts'
 
 /** What a program will cost, and what is there to pay it. */
 export interface Quote {
@@ -44,14 +45,14 @@ export async function quoteProgram(
     return {
       ...quote,
       price: perDay === null ? null : `${formatAmount(perDay)} credits a day`,
-      available: `${balance.credits} credits`,
+      available: `${shownAmount(balance.credits)} credits`,
       isEnough: perDay === null || parseAmount(balance.credits) >= perDay,
     }
   }
   return {
     ...quote,
     price: price === null ? null : `${formatAmount(parseAmount(price))} ALEPH, held while it exists`,
-    available: `${balance.available} ALEPH`,
+    available: `${shownAmount(balance.available)} ALEPH`,
     isEnough: price === null || parseAmount(balance.available) >= parseAmount(price),
   }
 }

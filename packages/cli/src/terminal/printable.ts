@@ -6,6 +6,13 @@ export function printable(text: string, limit = 80): string {
   return clean.length > limit ? `${clean.slice(0, limit - 1)}…` : clean
 }
 
+/** An amount for people: never more than it is, and not eighteen digits of it. */
+export function shownAmount(amount: string): string {
+  const [whole = '0', fraction = ''] = amount.split('.')
+  const shown = fraction.slice(0, 6).replace(/0+$/, '')
+  return shown === '' ? whole : `${whole}.${shown}`
+}
+
 /** A time of the network (seconds since 1970, or ISO text) in the form people sort by. */
 export function shownTime(time: number | string | null | undefined): string {
   if (time === null || time === undefined) return ''

@@ -76,7 +76,14 @@ async function startNode(): Promise<void> {
 
 function deploy(options: { persistent?: boolean; internet?: boolean } = {}): string {
   const code = core.store(writeZip([{ name: 'main.ts', content: source }]))
-  const program = { runtime, code, seconds: 20, variables: { GREETING: 'hello' }, extra: resources, ...options }
+  const program = {
+    runtime,
+    code,
+    seconds: 20,
+    variables: { GREETING: 'hello' },
+    extra: resources,
+    ...options,
+  }
   return core.program(program)
 }
 const resources = { resources: { vcpus: 1, memory: 256, seconds: 20 } }
@@ -95,7 +102,13 @@ async function allocate(persistent: string[]): Promise<unknown> {
   const path = '/control/allocations'
   const body = Buffer.from(JSON.stringify({ persistent_vms: persistent, instances: [] }))
   const { privateKey } = scheduler
-  const authorization = signAllocationRequest({ method: 'POST', path, body, iat: Date.now() / 1000, privateKey })
+  const authorization = signAllocationRequest({
+    method: 'POST',
+    path,
+    body,
+    iat: Date.now() / 1000,
+    privateKey,
+  })
   expect(evmAddress(privateKey)).toBe(scheduler.address)
   const response = await fetch(`${url}${path}`, { method: 'POST', body, headers: { authorization } })
   return response.json()

@@ -19,11 +19,12 @@ export function accountRoutes({ db, pool }: CoreNodeContext) {
     server.get<AddressRoute>('/api/v0/addresses/:address/balance', async (request) => {
       const query = parseQuery(balanceSchema, request.query)
       const address = cleanAddress(request.params.address)
-      const held = (await listBalances(pool, addressKey('ETH', address))).filter((row) => row.dapp === null)
+      const account = addressKey('ETH', address)
+      const held = (await listBalances(pool, account)).filter((row) => row.dapp === null)
       const counted = held.filter((row) => query.chain === undefined || row.chain === query.chain)
       const { locked } = await db
         .selectFrom('account_costs')
-        .where('owner', '=', address)
+        .where('owner', '=', account)
         .where('payment_type', '=', 'hold')
         .select(sql<string>`coalesce(sum(cost_hold), 0)`.as('locked'))
         .executeTakeFirstOrThrow()

@@ -1,6 +1,5 @@
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
-import { sql } from 'kysely'
 import { z } from 'zod'
 import type { CoreNodeContext } from '../context.ts'
 import type { ProcessedMessage } from '../events.ts'

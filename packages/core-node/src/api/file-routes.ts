@@ -54,7 +54,7 @@ export function fileRoutes({ db, config, fileStore }: CoreNodeContext) {
         .header('accept-ranges', 'none')
         .header('etag', `"${hash}"`)
         .header('cache-control', 'public, max-age=31536000, immutable')
-      return request.method === 'HEAD' ? reply.send() : reply.send(fileStore.read(hash))
+      return reply.send(fileStore.read(hash))
     })
 
     server.get<{ Params: { hash: string } }>('/api/v0/storage/:hash', { compress: {} }, async (request) => {

@@ -88,20 +88,19 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
   }
 
   return async (server: FastifyInstance): Promise<void> => {
-    await server.register(multipart, {
-      limits: {
-        files: 4,
-        fields: 16,
-        parts: 20,
-        fieldSize: metadataBytes,
-        fileSize: Number.MAX_SAFE_INTEGER,
-      },
-      throwFileSizeLimit: false,
-    })
-
     await server.register(async (raw) => {
       // Whatever is not a form is the file itself, streamed.
       raw.removeAllContentTypeParsers()
+      await raw.register(multipart, {
+        limits: {
+          files: 4,
+          fields: 16,
+          parts: 20,
+          fieldSize: metadataBytes,
+          fileSize: Number.MAX_SAFE_INTEGER,
+        },
+        throwFileSizeLimit: false,
+      })
       raw.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
       raw.post('/api/v0/storage/add_file', { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)
     })

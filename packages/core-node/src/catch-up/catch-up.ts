@@ -17,11 +17,11 @@ export interface CatchUpOptions {
   periodMs?: number
 }
 
-const defaultPeriodMs = 20_000
+const defaultPeriodMs = 10_000
 const maxInboundStreams = 4
 
 /**
- * Brings in what gossip did not: at every connection and every 20 s this node follows the log of each connected peer
+ * Brings in what gossip did not: at every connection and every 10 s this node follows the log of each connected peer
  * that speaks {@link catchUpProtocol}, and takes in the messages it lacks through the inbox like any other door.
  */
 export class CatchUp {

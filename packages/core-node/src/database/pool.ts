@@ -28,7 +28,11 @@ export function createPool(options: {
     idleTimeoutMillis: 60_000,
     types,
   })
-  pool.on('error', (error) => options.logger.warn(`an idle database connection was lost: ${error.message}`))
+  pool.on('error', () => {})
+  // A connection in use reports its end here as well as to the query at hand; unheard, it would end the process.
+  pool.on('connect', (client) => {
+    client.on('error', (error) => options.logger.warn(`a database connection was lost: ${error.message}`))
+  })
   return pool
 }
 

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import type { Envelope } from '@aleph-ts/protocol'
 import { type SubscriptionChangeData, TopicValidatorResult } from '@libp2p/gossipsub'
-import type { Multiaddr } from '@multiformats/multiaddr'
 import type { CoreNodeContext } from '../context.ts'
 import type { Registry } from '../placement/registry.ts'
 import { Alive } from './alive.ts'
@@ -9,8 +8,9 @@ import type { Announcement } from './announcement.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
 import { MessageJudge } from './message-judge.ts'
+import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
 import { PeerTable } from './peer-table.ts'
-import { Peering, parsePeerAddress } from './peering.ts'
+import { Peering } from './peering.ts'
 import { Publisher } from './publisher.ts'
 
 export type GossipContext = Pick<
@@ -59,7 +59,8 @@ export class Gossip {
       judge: this.#judge,
       logger,
     })
-    this.#peering = new Peering({ host, peers: this.peers, configured, logger })
+    const registered = () => registry.corechannel?.nodes.map((node) => node.multiaddress) ?? []
+    this.#peering = new Peering({ host, peers: this.peers, configured, registered, logger })
     this.#alive = new Alive({
       pubsub,
       topic: profile.topics.alive,
@@ -92,15 +93,18 @@ export class Gossip {
   async start(httpUrl?: string): Promise<void> {
     const { profile, events } = this.#context
     const { pubsub } = this.host.services
-    this.#httpUrl = httpUrl
     await this.host.start()
+    this.#httpUrl = httpUrl && reachableUrl(httpUrl, this.#ownAddress())
     pubsub.topicValidators.set(profile.topics.messages, (peer, message) =>
       this.#onMessage(peer.toString(), message.data),
     )
     pubsub.subscribe(profile.topics.messages)
     pubsub.addEventListener('subscription-change', this.#onSubscription)
     events.on('accepted', this.#onAccepted)
-    this.#registry.onChange(() => this.#alive.reconsiderStrangers())
+    this.#registry.onChange(() => {
+      this.#alive.reconsiderStrangers()
+      this.#peering.hurry()
+    })
     this.#alive.start()
     this.#peering.start()
     await this.#publisher.resume()
@@ -167,15 +171,27 @@ export class Gossip {
   }
 
   #ownAnnouncements(): Announcement[] {
-    const announcements = this.multiaddrs
-      .slice(0, 1)
-      .map((address): Announcement => ({ address, peer_type: 'P2P' }))
+    const announcements: Announcement[] = []
+    const address = this.#ownAddress()
+    if (address) announcements.push({ address, peer_type: 'P2P' })
     if (this.#httpUrl) announcements.push({ address: this.#httpUrl, peer_type: 'HTTP' })
     return announcements
   }
+
+  /** Of several interfaces, one that others may reach. */
+  #ownAddress(): string | undefined {
+    const addresses = this.multiaddrs
+    return addresses.find((address) => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address)) ?? addresses[0]
+  }
 }
 
-function parseConfiguredPeer(text: string): { peerId: string; address: Multiaddr } {
+/** An API that listens on all interfaces is announced on the one that the host is announced on. */
+function reachableUrl(url: string, ownAddress: string | undefined): string {
+  const [, family, ip] = ownAddress?.split('/') ?? []
+  return ip ? url.replace(/\/\/(0\.0\.0\.0|\[::\])/, family === 'ip6' ? `//[${ip}]` : `//${ip}`) : url
+}
+
+function parseConfiguredPeer(text: string): PeerAddress {
   const peer = parsePeerAddress(text)
   if (peer) return peer
   throw new GossipConfigError(

@@ -1,11 +1,14 @@
 import type { Connection } from '@libp2p/interface'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Logger } from 'pino'
 import { hasOutboundStream, offerGossip } from './gossipsub-internals.ts'
 import type { P2pHost } from './host.ts'
+import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
 import type { PeerTable } from './peer-table.ts'
 
 const dialPeriodMs = 10_000
+/** A peer that was lost is often back within seconds: so many dials follow soon, with so much time between, ms. */
+const quickDials = 8
+const quickDialMs = 1_000
 const dialTimeoutMs = 10_000
 const maxDials = 100
 /** Time a fresh connection has to show up in gossipsub by itself, ms. */
@@ -16,17 +19,20 @@ export interface PeeringOptions {
   host: P2pHost
   peers: PeerTable
   /** The peers the operator configured. */
-  configured: { peerId: string; address: Multiaddr }[]
+  configured: PeerAddress[]
+  /** Multiaddresses that core nodes are registered with; unusable ones are skipped. */
+  registered: () => string[]
   logger: Logger
 }
 
-/** Keeps this node connected: dials configured and known peers, and again when they are lost (protocol 04 §6.4). */
+/** Keeps this node connected: dials configured, registered and announced peers, and again when they are lost (protocol 04 §6.4). */
 export class Peering {
   readonly #options: PeeringOptions
   readonly #stopped = new AbortController()
   readonly #nudges = new Set<NodeJS.Timeout>()
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> | undefined
+  #quickDialsLeft = quickDials
 
   constructor(options: PeeringOptions) {
     this.#options = options
@@ -35,7 +41,7 @@ export class Peering {
   start(): void {
     this.#options.host.addEventListener('connection:open', this.#onConnection)
     this.#options.host.addEventListener('peer:disconnect', this.#onDisconnect)
-    this.#dialSoon(0)
+    this.#dialIn(0)
   }
 
   async stop(): Promise<void> {
@@ -47,21 +53,27 @@ export class Peering {
     await this.#round
   }
 
-  #dialSoon(delayMs: number): void {
+  /** Looks for missing peers now rather than later: one was lost, or the registry names new ones. */
+  hurry(): void {
+    const alreadyQuick = this.#quickDialsLeft > 0
+    this.#quickDialsLeft = quickDials
+    // Chance keeps two nodes that lost each other from dialing each other at the same moment.
+    if (!alreadyQuick && !this.#round) this.#dialIn(quickDialMs * (0.5 + Math.random()))
+  }
+
+  #dialIn(delayMs: number): void {
     if (this.#stopped.signal.aborted) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#round = this.#dialMissing().finally(() => {
         this.#round = undefined
-        this.#dialSoon(dialPeriodMs)
+        this.#quickDialsLeft -= 1
+        this.#dialIn(this.#quickDialsLeft > 0 ? quickDialMs : dialPeriodMs)
       })
     }, delayMs)
   }
 
-  /** A peer that restarts is back within a second or two; both sides dialing at once is avoided by chance. */
-  readonly #onDisconnect = (): void => {
-    if (!this.#round) this.#dialSoon(500 + Math.random() * 1000)
-  }
+  readonly #onDisconnect = (): void => this.hurry()
 
   async #dialMissing(): Promise<void> {
     const { host, logger } = this.#options
@@ -83,22 +95,26 @@ export class Peering {
     )
   }
 
-  async #targets(): Promise<{ peerId: string; address: Multiaddr }[]> {
-    const { configured, host, peers, logger } = this.#options
+  async #targets(): Promise<PeerAddress[]> {
+    const { configured, registered, host, peers, logger } = this.#options
     const self = host.peerId.toString()
-    const targets = new Map<string, Multiaddr>()
-    for (const { peerId, address } of configured) targets.set(peerId, address)
+    const targets = new Map<string, PeerAddress>()
+    for (const peer of configured) targets.set(peer.peerId, peer)
+    for (const text of registered()) {
+      const peer = parsePeerAddress(text)
+      if (peer && !targets.has(peer.peerId)) targets.set(peer.peerId, peer)
+    }
     try {
       for (const row of await peers.addresses('P2P')) {
         const known = parsePeerAddress(row.address)
         // An address that names another peer than the one who announced it is not its own.
-        if (known?.peerId === row.peerId && !targets.has(row.peerId)) targets.set(row.peerId, known.address)
+        if (known?.peerId === row.peerId && !targets.has(row.peerId)) targets.set(row.peerId, known)
       }
     } catch (error) {
       logger.warn({ err: error }, 'cannot read the peer table; dialing configured peers only')
     }
     targets.delete(self)
-    return [...targets].map(([peerId, address]) => ({ peerId, address }))
+    return [...targets.values()]
   }
 
   readonly #onConnection = (event: CustomEvent<Connection>): void => {
@@ -137,22 +153,5 @@ export class Peering {
       .getConnections()
       .filter(({ timeline }) => Date.now() - timeline.open > identifyPatienceMs)
     await Promise.all(settled.map((connection) => this.#ensureGossip(connection)))
-  }
-}
-
-/** The peer id a multiaddress ends with, when it holds exactly one (protocol 04 §6.3). */
-export function peerIdOf(address: string): string | null {
-  const [, peerId, ...more] = address.split('/p2p/')
-  return peerId && !peerId.includes('/') && more.length === 0 ? peerId : null
-}
-
-/** Reads a multiaddress that ends with `/p2p/…`; `null` when it is not one. */
-export function parsePeerAddress(text: string): { peerId: string; address: Multiaddr } | null {
-  const peerId = peerIdOf(text)
-  if (!peerId) return null
-  try {
-    return { peerId, address: multiaddr(text) }
-  } catch {
-    return null
   }
 }

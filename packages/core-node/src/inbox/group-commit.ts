@@ -20,6 +20,11 @@ export class GroupCommit<Item, Result> {
     this.#largest = largest
   }
 
+  /** Items that wait for a write. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Resolves when the item's group has been written; rejects when that write failed. */
   add(item: Item): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>()

@@ -42,6 +42,8 @@ type Entry = { arrival: Arrival } | { refusal: Refusal }
 
 /** Messages written in one commit at most. */
 const largestGroup = 400
+/** Messages that may wait for their commit. */
+const mostWaiting = 4000
 
 /**
  * The one entrance of the node: every door calls `accept`, and what is accepted is durable before the call returns
@@ -113,6 +115,11 @@ export class Inbox {
     } catch (error) {
       if (error instanceof ProtocolError) return this.#refuse(raw, error)
       throw error
+    }
+    if (this.#writer.waiting >= mostWaiting) {
+      throw new InboxUnavailableError(
+        'The disk cannot keep up with the messages that arrive; try again later',
+      )
     }
     if (this.#pending >= this.#limit) {
       throw new InboxUnavailableError(

@@ -1,10 +1,11 @@
-import type {
-  ContentOf,
-  CostRow,
-  Envelope,
-  MessageType,
-  ParsedContent,
-  ProtocolError,
+import {
+  addressKey,
+  type ContentOf,
+  type CostRow,
+  type Envelope,
+  type MessageType,
+  type ParsedContent,
+  type ProtocolError,
 } from '@aleph-ts/protocol'
 
 /** A pending message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
@@ -37,7 +38,7 @@ export type Outcome =
   /** The state holds this message already, or it was forgotten: this copy is dropped. */
   | { kind: 'duplicate' }
   /** Looked at again in the next batch, without counting as a failure. */
-  | { kind: 'deferred'; until: 'its copy is settled' | 'balances are fresh' }
+  | { kind: 'deferred'; until: 'its copy is settled' | 'balances are fresh' | 'the next batch' }
 
 /** Candidates that no step has stopped. */
 export function alive(candidates: Candidate[]): Candidate[] {
@@ -52,6 +53,11 @@ export function fail(candidate: Candidate, error: ProtocolError, waitsFor?: stri
 /** The owner of what the message makes: `content.address`. */
 export function ownerOf(candidate: Candidate): string {
   return candidate.parsed!.content.address
+}
+
+/** The account that pays: the owner in the one spelling that balances are kept under. */
+export function accountOf(candidate: Candidate): string {
+  return addressKey(candidate.envelope.chain, ownerOf(candidate))
 }
 
 /** The content of a candidate whose type is known. */

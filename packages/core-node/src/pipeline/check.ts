@@ -1,19 +1,27 @@
-import { ProtocolError, parseFetchedContent, parseInlineContent } from '@aleph-ts/protocol'
+import { ProtocolError, parseContentText, parseFetchedContent, parseInlineContent } from '@aleph-ts/protocol'
 import type { FileStore } from '../storage/file-store.ts'
 import { alive, type Candidate, fail } from './candidate.ts'
 
 /** Largest content of a non-inline message, bytes. */
 const largestContent = 10 * 1024 * 1024
+/** Fetched contents of one batch together, bytes. */
+const largestBatch = 32 * 1024 * 1024
 
 /**
  * First step: gives every candidate its parsed content (protocol 02 F2). Format and signature of the envelope were
  * checked at the door; inline contents usually come parsed from there.
  */
 export async function check(candidates: Candidate[], fileStore: FileStore): Promise<void> {
+  let bytes = 0
   for (const candidate of alive(candidates)) {
     if (candidate.parsed) continue
+    if (bytes > largestBatch) {
+      candidate.outcome = { kind: 'deferred', until: 'the next batch' }
+      continue
+    }
     try {
       await parse(candidate, fileStore)
+      bytes += candidate.fetchedContent?.bytes ?? 0
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       fail(candidate, error)
@@ -37,9 +45,13 @@ async function parse(candidate: Candidate, fileStore: FileStore): Promise<void> 
     candidate.outcome = { kind: 'failed', error: contentUnavailable(envelope.item_hash), refetch: true }
     return
   }
-  const parsed = parseFetchedContent(envelope, decodeUtf8(bytes))
+  const text = decodeUtf8(bytes)
+  const parsed = parseFetchedContent(envelope, text)
   candidate.parsed = parsed
-  candidate.fetchedContent = { text: JSON.stringify(parsed.raw), bytes: bytes.byteLength }
+  const given = parseContentText(text)
+  // The text as it is keeps every digit; only old contents lack what parsing adds.
+  const isComplete = given.address != null && given.time != null
+  candidate.fetchedContent = { text: isComplete ? text : JSON.stringify(parsed.raw), bytes: bytes.byteLength }
 }
 
 export function contentUnavailable(hash: string): ProtocolError {

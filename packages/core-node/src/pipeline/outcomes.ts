@@ -1,5 +1,5 @@
 import type { MessageStatus } from '@aleph-ts/protocol'
-import type { CoreEvents, ProcessedMessage, RejectedMessage } from '../events.ts'
+import type { CoreEvents, ProcessedMessage, RejectedMessage, RetriedMessage } from '../events.ts'
 
 export interface Outcome {
   status: MessageStatus
@@ -7,7 +7,7 @@ export interface Outcome {
   details?: unknown
 }
 
-/** Lets callers wait until a message was processed or refused. */
+/** Lets callers wait for the first thing that happens to a message: processed, refused, or put off. */
 export class Outcomes {
   readonly #events: CoreEvents
   readonly #waiting = new Map<string, Set<(outcome: Outcome) => void>>()
@@ -17,6 +17,9 @@ export class Outcomes {
   }
 
   start(): void {
+    this.#events.on('retry', (batch: RetriedMessage[]) => {
+      for (const message of batch) this.#settle(message.item_hash, { status: 'pending' })
+    })
     this.#events.on('processed', (batch: ProcessedMessage[]) => {
       if (this.#waiting.size === 0) return
       for (const message of batch) this.#settle(message.item_hash, { status: 'processed' })

@@ -1,5 +1,4 @@
 import {
-  addressKey,
   balanceShortfall,
   type CostInput,
   type CostRow,
@@ -23,7 +22,7 @@ import { loadAggregates } from '../state/aggregates.ts'
 import { loadCostTotals } from '../state/costs.ts'
 import { referenceKey } from '../state/files.ts'
 import { isVmMessage } from '../state/vms.ts'
-import { alive, type Candidate, contentOf, fail, isOfType, ownerOf } from './candidate.ts'
+import { accountOf, alive, type Candidate, contentOf, fail, isOfType } from './candidate.ts'
 import type { FileSizes } from './fetch.ts'
 import { fromUnits, toUnits } from './fixed-point.ts'
 
@@ -44,7 +43,7 @@ export async function price(
     try {
       const input = costInput(candidate, tariff, fileSizes)
       const paymentType = paymentTypeOf(input.type, input.content)
-      const account = accounts.get(accountKey(ownerOf(candidate), paymentType))!
+      const account = accounts.get(accountKey(accountOf(candidate), paymentType))!
       candidate.costs = chargeTo(account, input, candidate, profile)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -124,23 +123,16 @@ async function loadAccounts(tx: pg.PoolClient, candidates: Candidate[]): Promise
     paymentTypeOf(candidate.envelope.type as CostInput['type'], candidate.parsed!.content),
   )
   for (const [paymentType, payers] of byPayment) {
-    const keys = new Map(payers.map((candidate) => [ownerOf(candidate), balanceKey(candidate)]))
-    const totals = await loadCostTotals(tx, [...keys.keys()], paymentType)
+    const owners = [...new Set(payers.map(accountOf))]
+    const totals = await loadCostTotals(tx, owners, paymentType)
     // Credits come with their ledger; until then nobody has any.
-    const balances =
-      paymentType === 'hold' ? await loadBalances(tx, [...keys.values()]) : new Map<string, string>()
-    for (const [owner, key] of keys) {
-      accounts.set(accountKey(owner, paymentType), {
-        balance: balances.get(key) ?? '0',
-        due: toUnits(totals.get(owner) ?? '0'),
-      })
+    const balances = paymentType === 'hold' ? await loadBalances(tx, owners) : new Map<string, string>()
+    for (const owner of owners) {
+      const account = { balance: balances.get(owner) ?? '0', due: toUnits(totals.get(owner) ?? '0') }
+      accounts.set(accountKey(owner, paymentType), account)
     }
   }
   return accounts
-}
-
-function balanceKey(candidate: Candidate): string {
-  return addressKey(candidate.envelope.chain, ownerOf(candidate))
 }
 
 function accountKey(owner: string, paymentType: PaymentType): string {

@@ -196,5 +196,7 @@ async function wake(
     ...rejected.map(({ candidate }) => candidate.envelope.item_hash),
   ]
   const awaited = settled.filter((name) => waitedFor.has(name))
-  if (awaited.length > 0) await wakeWaiting(tx, awaited)
+  if (awaited.length === 0) return
+  await wakeWaiting(tx, awaited)
+  for (const name of awaited) waitedFor.delete(name)
 }

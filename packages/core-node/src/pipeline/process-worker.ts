@@ -5,17 +5,19 @@ import type { CoreEvents } from '../events.ts'
 import type { Inbox } from '../inbox/inbox.ts'
 import type { Arrival } from '../inbox/store-arrivals.ts'
 import type { CoreMetrics } from '../metrics.ts'
-import { claimDue, loadEnvelopes, loadWaitedFor, untilNextDue } from '../state/pending.ts'
+import { claimDue, delay, loadEnvelopes, loadWaitedFor, untilNextDue } from '../state/pending.ts'
 import { type Candidate, ownerOf } from './candidate.ts'
 import { type BatchResult, type ProcessingTools, processBatch } from './process-batch.ts'
 import { Signal } from './signal.ts'
 
 /** Messages applied in one transaction at most. */
 const largestBatch = 200
-/** Parsed arrivals kept in memory for the worker; the rest is read back from the inbox. */
-const mostRemembered = 10_000
+/** Parsed arrivals kept in memory for the worker, in characters; the rest is read back from the inbox. */
+const mostRememberedCharacters = 32 * 1024 * 1024
 /** The worker looks by itself this often, whatever its wake-ups say. */
 const longestSleepMs = 5_000
+/** Messages that need fresh balances wait this long for a chain that does not answer. */
+const chainPatienceMs = 5_000
 
 /**
  * Turns fetched pending messages into state, one batch after another (protocol 02 §3.2). It alone writes the state, so
@@ -32,6 +34,7 @@ export class ProcessWorker {
   readonly #arrivals = new Map<bigint, Arrival>()
   /** Messages that were too expensive for the balances known then. */
   #unpaid = new Set<bigint>()
+  #rememberedCharacters = 0
   #nextSeq = 1n
   #loop: Promise<void> | undefined
   #stopping = false
@@ -58,12 +61,8 @@ export class ProcessWorker {
 
   async start(): Promise<void> {
     const { pool, waitedFor } = this.#tools
-    const { rows } = await pool.query<{ next: bigint }>(
-      'select coalesce(max(seq), 0) + 1 as next from messages',
-    )
-    this.#nextSeq = rows[0]!.next
+    await this.#readLogEnd()
     for (const hash of await loadWaitedFor(pool)) waitedFor.add(hash)
-    this.#stopping = false
     this.#loop = this.#run()
   }
 
@@ -77,8 +76,10 @@ export class ProcessWorker {
   /** New messages are in the inbox; `arrivals` saves reading and parsing them again. */
   wake(arrivals: Arrival[] = []): void {
     for (const arrival of arrivals) {
-      if (this.#arrivals.size >= mostRemembered) break
-      if (arrival.fetched && arrival.id !== undefined) this.#arrivals.set(arrival.id, arrival)
+      if (!arrival.fetched || arrival.id === undefined) continue
+      if (this.#rememberedCharacters >= mostRememberedCharacters) break
+      this.#arrivals.set(arrival.id, arrival)
+      this.#rememberedCharacters += weightOf(arrival)
     }
     this.#signal.give()
   }
@@ -105,8 +106,7 @@ export class ProcessWorker {
     const unknown = due.filter(({ id }) => !this.#arrivals.has(id)).map(({ id }) => id)
     const envelopes = unknown.length > 0 ? await loadEnvelopes(pool, unknown) : new Map()
     return due.flatMap(({ id, retries, receptionTime }) => {
-      const arrival = this.#arrivals.get(id)
-      this.#arrivals.delete(id)
+      const arrival = this.#recall(id)
       const envelope = arrival?.envelope ?? envelopes.get(id)
       if (!envelope) return []
       return [
@@ -122,16 +122,36 @@ export class ProcessWorker {
     })
   }
 
+  #recall(id: bigint): Arrival | undefined {
+    const arrival = this.#arrivals.get(id)
+    if (!arrival) return undefined
+    this.#arrivals.delete(id)
+    this.#rememberedCharacters -= weightOf(arrival)
+    return arrival
+  }
+
   async #process(candidates: Candidate[]): Promise<void> {
     const timed = this.#metrics.batchSeconds.startTimer()
     const result = await processBatch(candidates, this.#nextSeq, this.#tools)
     timed()
     this.#nextSeq += BigInt(result.processed.length)
     this.#inbox.settled(result.settled)
-    this.#unpaid = new Set(result.unpaid)
-    if (result.unpaid.length > 0) await this.#refreshBalances()
     if (result.retried.some((retry) => retry.refetch)) this.#onRefetch()
     this.#announce(result)
+    await this.#refreshFor(result.unpaid)
+  }
+
+  /** Whether a message is really too expensive shows once balances are those of the chain. */
+  async #refreshFor(unpaid: bigint[]): Promise<void> {
+    this.#unpaid = new Set()
+    if (unpaid.length === 0) return
+    try {
+      await this.#refreshBalances()
+      this.#unpaid = new Set(unpaid)
+    } catch (error) {
+      this.#tools.logger.warn({ err: error }, 'balances cannot be refreshed; messages that need them wait')
+      await delay(this.#tools.pool, unpaid, new Date(Date.now() + chainPatienceMs))
+    }
   }
 
   #announce({ processed, rejected, retried, forgotten }: BatchResult): void {
@@ -168,12 +188,22 @@ export class ProcessWorker {
   }
 
   async #reload(): Promise<void> {
+    await this.#readLogEnd()
+    await this.#inbox.start()
+  }
+
+  /** The last position is never freed: only a FORGET removes messages, and it comes after them and stays. */
+  async #readLogEnd(): Promise<void> {
     const { rows } = await this.#tools.pool.query<{ next: bigint }>(
       'select coalesce(max(seq), 0) + 1 as next from messages',
     )
     this.#nextSeq = rows[0]!.next
-    await this.#inbox.start()
   }
+}
+
+/** Even an empty message takes some memory. */
+function weightOf(arrival: Arrival): number {
+  return 1000 + (arrival.envelope.item_content?.length ?? 0)
 }
 
 function describe(candidate: Candidate) {

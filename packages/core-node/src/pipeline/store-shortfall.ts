@@ -32,11 +32,11 @@ export async function storeShortfall(
     ...(await loadTariff(pool, profile)),
   })
   const key = addressKey(envelope.chain, content.address)
-  const totals = await loadCostTotals(pool, [content.address], paymentType)
+  const totals = await loadCostTotals(pool, [key], paymentType)
   const balances = paymentType === 'hold' ? await loadBalances(pool, [key]) : new Map<string, string>()
   return balanceShortfall({
     paymentType,
-    existingCost: totals.get(content.address) ?? '0',
+    existingCost: totals.get(key) ?? '0',
     messageCost: totalCost(costs, paymentType),
     balance: balances.get(key) ?? '0',
   })

@@ -1,7 +1,7 @@
 import { type Allocation, addressKey, allocationsKey, type CorechannelAggregate } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { CoreEventMap, ProcessedMessage } from '../events.ts'
-import { peerIdOf } from '../gossip/peering.ts'
+import { peerIdOf } from '../gossip/peer-address.ts'
 import { ClaimPublisher } from './claim-publisher.ts'
 import { loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import { type Assignment, type Plan, plan } from './plan.ts'

@@ -1,7 +1,7 @@
 import { type CorechannelAggregate, corechannelSchema, toChecksumAddress } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { ProcessedMessage } from '../events.ts'
-import { peerIdOf } from '../gossip/peering.ts'
+import { peerIdOf } from '../gossip/peer-address.ts'
 
 export type RegistryContext = Pick<CoreNodeContext, 'profile' | 'pool' | 'events' | 'logger'>
 

@@ -1,13 +1,13 @@
 import type { PaymentType } from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { type Candidate, ownerOf } from '../pipeline/candidate.ts'
+import { accountOf, type Candidate } from '../pipeline/candidate.ts'
 
 /** Keeps what messages cost, so that the next balance check counts it. */
 export async function insertCosts(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   const rows = candidates.flatMap((candidate) =>
     (candidate.costs ?? []).map((cost) => ({
       ...cost,
-      owner: ownerOf(candidate),
+      owner: accountOf(candidate),
       item_hash: candidate.envelope.item_hash,
     })),
   )
@@ -37,17 +37,17 @@ export async function removeCosts(tx: pg.PoolClient, hashes: string[]): Promise<
   await tx.query('delete from account_costs where item_hash = any($1)', [hashes])
 }
 
-/** What owners already owe, by owner: ALEPH for hold, per second for the others; decimal text. */
+/** What accounts already owe, by account: ALEPH for hold, per second for the others; decimal text. */
 export async function loadCostTotals(
   tx: pg.PoolClient | pg.Pool,
-  owners: string[],
+  accounts: string[],
   paymentType: PaymentType,
 ): Promise<Map<string, string>> {
   const column = { hold: 'cost_hold', superfluid: 'cost_stream', credit: 'cost_credit' }[paymentType]
   const { rows } = await tx.query<{ owner: string; total: string }>(
     `select owner, sum(${column})::text as total from account_costs
      where owner = any($1) and payment_type = $2 group by owner`,
-    [owners, paymentType],
+    [accounts, paymentType],
   )
   return new Map(rows.map((row) => [row.owner, row.total]))
 }

@@ -1,9 +1,10 @@
 import { createSha256 } from '@aleph-ts/protocol'
 import type pg from 'pg'
 
-/** Every table of the state, without what only this node knows: when and in which order messages came. */
+/** Every table of the state, without what only this node knows (when and in which
+ * order messages came) and without proofs, of which a message may have several. */
 const tables = {
-  messages: `item_hash, status, type, chain, sender, signature, item_type, item_content, content, owner, content_type,
+  messages: `item_hash, status, type, chain, sender, item_type, item_content, content, owner, content_type,
     content_ref, content_key, content_item_hash, payment_type, tags`,
   forgotten_messages: 'item_hash, type, chain, sender, owner, payment_type, size, forgotten_at, forgotten_by',
   posts: 'item_hash, owner, type, ref, amends, channel, created, latest_amend, last_updated, tags',

@@ -3,7 +3,7 @@ import type pg from 'pg'
 import { type Candidate, contentOf, ownerOf } from '../pipeline/candidate.ts'
 
 /** How long a file stays that no message claims (any more), seconds (protocol 02 §10.1). */
-const graceSeconds = 24 * 3600
+export const graceSeconds = 24 * 3600
 
 /** The name under which the newest revision of a file is found (protocol 02 §10.4). */
 export function fileTag(owner: string, itemHash: string, ref: string | null | undefined): string {
@@ -93,13 +93,31 @@ export async function removeStores(tx: pg.PoolClient, hashes: string[]): Promise
 
 /** Records an uploaded file, which goes after the grace period unless a STORE message claims it. */
 export async function recordUpload(pool: pg.Pool, file: { hash: string; size: number }): Promise<void> {
-  await insertFiles(pool, [file])
   await pool.query(
-    `insert into file_pins (file_hash, type, created, delete_by)
-     values ($1, 'grace_period', extract(epoch from now()), now() + make_interval(secs => $2))
-     on conflict (file_hash) where type = 'grace_period' and item_hash is null do update set delete_by = excluded.delete_by`,
-    [file.hash, graceSeconds],
+    `with file as (
+       insert into files (hash, size, type) values ($1, $2, 'file') on conflict (hash) do update set size = excluded.size
+       returning hash
+     )
+     insert into file_pins (file_hash, type, created, delete_by)
+     select hash, 'grace_period', extract(epoch from now()), now() + make_interval(secs => $3) from file
+     on conflict (file_hash) where type = 'grace_period' and item_hash is null
+     do update set delete_by = excluded.delete_by`,
+    [file.hash, file.size, graceSeconds],
   )
+}
+
+/** Forgets pins whose time is over and files that nothing pins any more. */
+export async function dropUnpinnedFiles(pool: pg.Pool): Promise<void> {
+  await pool.query(`delete from file_pins where delete_by < now()`)
+  await pool.query(
+    `delete from files f where not exists (select from file_pins p where p.file_hash = f.hash)`,
+  )
+}
+
+/** Those of the hashes that are files of the state. */
+export async function knownFiles(pool: pg.Pool, hashes: string[]): Promise<Set<string>> {
+  const { rows } = await pool.query<{ hash: string }>('select hash from files where hash = any($1)', [hashes])
+  return new Set(rows.map((row) => row.hash))
 }
 
 /** A reference of a VM to a file: by the newest revision of a name, or by the exact message. */

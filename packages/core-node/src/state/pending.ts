@@ -91,6 +91,11 @@ export async function postpone(
   )
 }
 
+/** Puts off the next attempt without counting a failure. */
+export async function delay(pool: pg.Pool, ids: bigint[], until: Date): Promise<void> {
+  await pool.query('update pending_messages set next_attempt = $2 where id = any($1)', [ids, until])
+}
+
 /** Marks messages whose content and file are here: the process stage takes them over with fresh retries. */
 export async function markFetched(pool: pg.Pool, id: bigint): Promise<void> {
   await pool.query(

@@ -47,6 +47,11 @@ export class FileStore {
     return found?.isFile() ? found.size : undefined
   }
 
+  /** When the file was written last, or undefined when it is not here. */
+  async writtenAt(hash: string): Promise<Date | undefined> {
+    return (await stat(this.#path(hash)).catch(ignoreAbsence))?.mtime
+  }
+
   /** The bytes as a stream, `start` and `end` (inclusive) as in `fs.createReadStream`. */
   read(hash: string, range: { start?: number; end?: number } = {}): Readable {
     return createReadStream(this.#path(hash), { ...range, highWaterMark: 256 * 1024 })

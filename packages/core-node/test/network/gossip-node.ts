@@ -68,7 +68,13 @@ export class GossipNode {
     }
     const registry = new Registry({ profile: devnetProfile, pool, events, logger })
     const context = { config, profile: devnetProfile, pool, logger, events, inbox }
-    const gossip = await Gossip.create(context, registry, 'test')
+    let gossip: Gossip
+    try {
+      gossip = await Gossip.create(context, registry, 'test')
+    } catch (error) {
+      await rm(dataDir, { recursive: true, force: true })
+      throw error
+    }
     await gossip.start('http://127.0.0.1:4024')
     return new GossipNode(gossip, events, record, dataDir)
   }

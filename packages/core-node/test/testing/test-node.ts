@@ -20,7 +20,11 @@ export class TestNode {
   }
 
   static async start(
-    options: { profile?: NetworkProfile; contentFetcher?: ContentFetcher; config?: Partial<CoreNodeConfig> } = {},
+    options: {
+      profile?: NetworkProfile
+      contentFetcher?: ContentFetcher
+      config?: Partial<CoreNodeConfig>
+    } = {},
   ): Promise<TestNode> {
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-core-'))
     const profile = options.profile ?? devnetProfile
@@ -69,7 +73,7 @@ export class TestNode {
   async upload(content: string | Uint8Array, message?: Envelope): Promise<Answer> {
     const form = new FormData()
     if (message) form.append('metadata', JSON.stringify({ message, sync: true }))
-    form.append('file', new Blob([content as BlobPart]), 'file')
+    form.append('file', new Blob([content as string]), 'file')
     return answer(await fetch(`${this.node.url}/api/v0/storage/add_file`, { method: 'POST', body: form }))
   }
 

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { type Envelope, evmAddress, itemHash, type MessageType, personalSign, verificationBuffer } from '@aleph-ts/protocol'
+import {
+  type Envelope,
+  evmAddress,
+  itemHash,
+  type MessageType,
+  personalSign,
+  verificationBuffer,
+} from '@aleph-ts/protocol'
 
 /** Somebody who signs messages. */
 export interface Wallet {

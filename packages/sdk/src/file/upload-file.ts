@@ -1,10 +1,11 @@
 import { type ClientContext, requireAccount } from '../client/client-context.ts'
-import { AlephApiError, AlephError } from '../errors.ts'
+import { AlephApiError } from '../errors.ts'
 import { requestJson } from '../http/request.ts'
 import { buildStore, type StoreFields } from '../message/build-store.ts'
 import { rejection, type SentMessage } from '../message/send-message.ts'
 import { signMessage } from '../message/sign-message.ts'
 import { type FileSource, hashBlob, toBlob } from './hash-file.ts'
+import { checkTakenHash, takenHash } from './taken-hash.ts'
 
 export interface UploadFileParams extends Omit<StoreFields, 'fileHash' | 'itemType'> {
   file: FileSource
@@ -56,23 +57,14 @@ export async function uploadFile(context: ClientContext, params: UploadFileParam
     timeoutMs: params.timeoutMs ?? 600_000,
     ...(params.signal ? { signal: params.signal } : {}),
   })
-  // A refused message still answers with the hash: the file itself was taken (protocol 03 §9.3).
-  const { hash: takenHash } = (answer.body ?? {}) as { hash?: unknown }
   if (answer.status === 422) {
-    if (takenHash !== undefined) {
+    // A refused message still answers with a hash: the file itself was taken (protocol 03 §9.3).
+    if (takenHash(answer.body) !== undefined) {
       throw await rejection(context, envelope.item_hash, answer.body, params.signal)
     }
     throw new AlephApiError({ status: 422, method: 'POST', url: answer.url, details: answer.body })
   }
-  if (takenHash !== fileHash) {
-    throw new AlephError(
-      'file_hash_mismatch',
-      `${answer.url} took a file with hash ${takenHash}, not ${fileHash}`,
-      {
-        hint: 'Something on the way changed the file; upload it through another core node.',
-      },
-    )
-  }
+  checkTakenHash(answer.url, answer.body, fileHash)
   return {
     itemHash: envelope.item_hash,
     status: answer.status === 200 ? 'processed' : 'pending',

@@ -20,5 +20,9 @@ export function formatAmount(units: bigint): string {
 
 /** A JSON number of a node as a plain decimal text (no exponent). */
 export function amountOfNumber(value: number): string {
-  return formatAmount(parseAmount(/e/.test(String(value)) ? value.toFixed(decimals) : String(value)))
+  const text = String(value)
+  if (!text.includes('e')) return formatAmount(parseAmount(text))
+  return Number.isInteger(value)
+    ? BigInt(value).toString()
+    : formatAmount(parseAmount(value.toFixed(decimals)))
 }

@@ -41,7 +41,7 @@ async function programBase(context: ClientContext, vmHash: string, signal?: Abor
   const base = allocation?.computeNode.url ?? context.programGatewayUrl
   if (base !== undefined) return base
   throw new AlephError('not_allocated', `No compute node was assigned to ${vmHash}`, {
-    hint: 'Wait for it with waitForAllocation, or check that this is the hash of a program.',
+    hint: 'Wait until it is assigned, or check that this is the hash of a program.',
   })
 }
 
