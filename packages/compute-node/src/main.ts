@@ -16,7 +16,9 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  const status = await node.start()
+  // While the hypervisor is probed nothing else may hold the event loop: QEMU is not a child to wait for.
+  const alive = setInterval(() => undefined, 60_000)
+  const status = await node.start().finally(() => clearInterval(alive))
   if (!stopping) process.stdout.write(`${JSON.stringify({ ready: true, ...status })}\n`)
 }
 

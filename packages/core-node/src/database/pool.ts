@@ -65,8 +65,12 @@ export async function inTransaction<T>(
 
 /** True when the database is away rather than unhappy with what we asked. */
 export function isDatabaseAway(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code
-  if (typeof code === 'string' && /^(08|57P0|53300|ECONN|ENOENT|EPIPE)/.test(code)) return true
-  const message = error instanceof Error ? error.message : ''
-  return /Connection terminated|connection timeout|timeout exceeded when trying to connect/.test(message)
+  const { code, syscall, message } = (error ?? {}) as { code?: unknown; syscall?: string; message?: unknown }
+  // A missing socket file is a server that is not up; a missing file anywhere else is not ours to judge.
+  if (code === 'ENOENT') return syscall === 'connect'
+  if (typeof code === 'string' && /^(08|57P0|53300|ECONN|EPIPE)/.test(code)) return true
+  return (
+    typeof message === 'string' &&
+    /Connection terminated|connection timeout|timeout exceeded when trying to connect/.test(message)
+  )
 }

@@ -8,7 +8,7 @@ export class DatabaseInUseError extends Error {
 
 const lockKey = 0x616c6571 // "aleq"
 /** The server notices a killed client only after a while. */
-const patienceMs = 5_000
+const patienceMs = 2_000
 
 /** Makes sure that one core node alone writes to a database, by a lock that ends with the connection. */
 export class SingleOwner {

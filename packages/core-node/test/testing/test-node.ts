@@ -42,7 +42,12 @@ export class TestNode {
       },
       { contentFetcher: options.contentFetcher },
     )
-    await node.start()
+    try {
+      await node.start()
+    } catch (error) {
+      await rm(dataDir, { recursive: true, force: true })
+      throw error
+    }
     return new TestNode(node, dataDir)
   }
 

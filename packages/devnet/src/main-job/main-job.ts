@@ -7,7 +7,7 @@ import type { JobReport } from './job-report.ts'
 import { until } from './until.ts'
 import { fundWallets, type JobWallets } from './wallets.ts'
 
-const sourceFile = join(import.meta.dirname, '../../../../examples/hello-node/main.ts')
+const sourceFile = join(import.meta.dirname, '../../../../examples/hello-node/index.ts')
 const requestTimeoutMs = 120_000
 
 /**
@@ -66,7 +66,7 @@ async function programOf(devnet: Devnet) {
   return {
     code: new Uint8Array(await readFile(sourceFile)),
     encoding: 'plain' as const,
-    entrypoint: 'main.ts',
+    entrypoint: 'index.ts',
     runtime: devnet.network.runtimes.node!,
     name: 'hello',
   }
