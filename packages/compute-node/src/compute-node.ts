@@ -222,7 +222,7 @@ export class ComputeNode implements AsyncDisposable {
         reconciler,
         waitMs: config.allocationWaitMs,
       },
-      machines: { vms: supervisor, messages, domainName: config.domainName },
+      machines: { vms: supervisor, programs, reconciler, messages, domainName: config.domainName },
       logger,
     })
     return { supervisor, programs, reconciler, files, codeImages, egress, http }

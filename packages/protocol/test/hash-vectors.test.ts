@@ -7,7 +7,7 @@ import { readFixture } from './fixtures.ts'
 interface BytesInput {
   utf8?: string
   base64?: string
-  repeat?: { hex: string; count: number }
+  repeat?: { hex?: string; utf8?: string; count: number }
 }
 
 type HashVector =
@@ -24,8 +24,9 @@ const contentVectors = vectors.filter((vector) => vector.kind === 'item_content'
 function bytesOf({ utf8, base64, repeat }: BytesInput): Uint8Array {
   if (utf8 !== undefined) return Buffer.from(utf8)
   if (base64 !== undefined) return Buffer.from(base64, 'base64')
-  const unit = Buffer.from(repeat!.hex, 'hex')
-  return Buffer.alloc(unit.length * repeat!.count, unit)
+  const { hex, utf8: text = '', count } = repeat!
+  const unit = hex === undefined ? Buffer.from(text) : Buffer.from(hex, 'hex')
+  return Buffer.alloc(unit.length * count, unit)
 }
 
 describe('sha256', () => {

@@ -143,7 +143,11 @@ describe('starting', () => {
   })
 
   test('a changed specification restarts the VM with it', async () => {
-    const hypervisor = new FakeHypervisor(({ env }) => (_, response) => response.end(env.VERSION))
+    const hypervisor = new FakeHypervisor(
+      ({ env }) =>
+        (_, response) =>
+          response.end(env.VERSION),
+    )
     const supervisor = await startSupervisor({ hypervisor })
     const before = await supervisor.ensureRunning(spec('a', { env: { VERSION: '1' } }))
     const after = await supervisor.ensureRunning(spec('a', { env: { VERSION: '2' } }))

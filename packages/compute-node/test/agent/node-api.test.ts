@@ -93,14 +93,14 @@ describe('what a node says of itself', () => {
   })
 })
 
-describe('logs for the owner', () => {
+describe('what an owner may do', () => {
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
-  function headers(account: TestAccount, path: string): Record<string, string> {
+  function headers(account: TestAccount, path: string, method = 'GET'): Record<string, string> {
     const pubkey = key.publicKey.export({ format: 'jwk' })
     const expires = new Date(Date.now() + 60_000).toISOString()
     const vouched = Buffer.from(JSON.stringify({ pubkey, address: account.address, expires }))
-    const claims = { time: new Date().toISOString(), method: 'GET', domain: 'localhost', path }
+    const claims = { time: new Date().toISOString(), method, domain: 'localhost', path }
     const operation = Buffer.from(JSON.stringify(claims))
     const signature = sign('sha256', operation, { key: key.privateKey, dsaEncoding: 'ieee-p1363' })
     return {
@@ -147,6 +147,18 @@ describe('logs for the owner', () => {
     const authorizations = [{ address: friend.address.toLowerCase(), types: ['INSTANCE'] }]
     node.core.aggregates.set(`${other.address}/security`, { authorizations })
     expect((await logs(shared, friend)).status).toBe(200)
+  })
+
+  test('the owner stops a VM; nobody else does', async () => {
+    const hash = await node.deploy((_request, response) => response.end('x'))
+    await node.call(hash)
+    const path = `/control/machine/${hash}/stop`
+    const stop = (account: TestAccount) =>
+      fetch(`${node.url}${path}`, { method: 'POST', headers: headers(account, path, 'POST') })
+    expect((await stop(testAccount())).status).toBe(403)
+    expect(await (await stop(node.core.owner)).text()).toBe(`Stopped VM with ref ${hash}`)
+    expect(await (await get('/about/executions/list')).json()).not.toHaveProperty(hash)
+    expect(await (await stop(node.core.owner)).text()).toBe('Already stopped, nothing to do')
   })
 
   test('without signature 400, unknown VM 404, nonsense 400', async () => {

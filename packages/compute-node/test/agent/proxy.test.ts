@@ -227,6 +227,16 @@ describe('passing HTTP through', () => {
     })
     for (let i = 0; i < 10; i++) expect(await (await node.call(hash)).text()).toBe('ok')
   })
+
+  test('a kept connection that breaks under the next request costs the client nothing either', async () => {
+    const served = new WeakSet<object>()
+    const hash = await node.deploy((request, response) => {
+      if (served.has(request.socket)) return request.socket.destroy()
+      served.add(request.socket)
+      return response.end('ok')
+    })
+    for (let i = 0; i < 5; i++) expect(await (await node.call(hash)).text()).toBe('ok')
+  })
 })
 
 describe('programs that misbehave', () => {

@@ -1,5 +1,5 @@
 import type { VmInfo } from '../../supervisor/index.ts'
-import type { Reconciler } from '../allocations/reconciler.ts'
+import type { Allocation, Reconciler } from '../allocations/reconciler.ts'
 import { formatTime } from '../control/machine-routes.ts'
 import type { VmHost } from '../vm-host.ts'
 
@@ -17,12 +17,19 @@ export function runningExecutions(vms: VmHost) {
 /** `GET /v2/about/executions/list`: everything known, with how far its start is (protocol 05 §16, 06 §7.5). */
 export function allExecutions(vms: VmHost, reconciler: Reconciler) {
   const known = new Map(vms.list().map((info) => [info.id, info]))
-  const hashes = new Set([...known.keys(), ...reconciler.planned()])
-  return Object.fromEntries([...hashes].map((hash) => [hash, execution(known.get(hash), reconciler, hash)]))
+  const onDemand = new Set(reconciler.onDemand())
+  const hashes = new Set([...known.keys(), ...reconciler.planned(), ...onDemand])
+  return Object.fromEntries(
+    [...hashes].map((hash) => {
+      const allocation = reconciler.allocation(hash) ?? (onDemand.has(hash) ? waitsForRequest : undefined)
+      return [hash, execution(known.get(hash), allocation, onDemand.has(hash))]
+    }),
+  )
 }
 
-function execution(info: VmInfo | undefined, reconciler: Reconciler, hash: string) {
-  const allocation = reconciler.allocation(hash)
+const waitsForRequest: Allocation = { state: 'planned', attempts: 0, error: null, nextRetryAt: null }
+
+function execution(info: VmInfo | undefined, allocation: Allocation | undefined, onDemand: boolean) {
   return {
     networking: {},
     status: {
@@ -36,7 +43,7 @@ function execution(info: VmInfo | undefined, reconciler: Reconciler, hash: strin
     },
     running: info?.state === 'running',
     awaiting_confidential_init: false,
-    vm_type: info ? vmType(info) : 'persistent_program',
+    vm_type: info ? vmType(info) : onDemand ? 'microvm' : 'persistent_program',
     state: info?.state ?? null,
     start: info?.startKind === undefined ? null : { kind: info.startKind, ms: info.startMs ?? null },
     allocation: allocation

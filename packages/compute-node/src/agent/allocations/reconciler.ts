@@ -84,6 +84,11 @@ export class Reconciler {
     return this.#desired.has(hash)
   }
 
+  /** Leaves a planned VM alone until the next push of the plan, because its owner stopped it (protocol 05 §10). */
+  release(hash: string): void {
+    this.#forget(hash)
+  }
+
   /** How far the node is with a planned VM. */
   allocation(hash: string): Allocation | undefined {
     const desired = this.#desired.get(hash)
@@ -95,6 +100,11 @@ export class Reconciler {
   /** Every VM of the plan that should run all the time. */
   planned(): string[] {
     return [...this.#desired.keys()]
+  }
+
+  /** Every program of the plan that starts at its first request. */
+  onDemand(): string[] {
+    return this.#plan.on_demand_vms
   }
 
   /**

@@ -1,13 +1,17 @@
 import { Readable } from 'node:stream'
 import { classifyHash } from '@aleph-ts/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Reconciler } from '../allocations/reconciler.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import type { ProgramHost } from '../programs/program-host.ts'
 import type { VmHost } from '../vm-host.ts'
 import { authenticateOwner } from './owner-auth.ts'
 
 export interface MachineRoutesOptions {
   vms: VmHost
+  programs: ProgramHost
+  reconciler: Reconciler
   messages: MessageSource
   domainName: string
 }
@@ -18,21 +22,43 @@ interface MachineRequest {
 
 /** Routes of a VM's owner (protocol 05 §10), opened by wallet and ephemeral key (05 §4.1). */
 export async function machineRoutes(app: FastifyInstance, options: MachineRoutesOptions): Promise<void> {
+  const { vms, programs, reconciler } = options
+
   app.get<MachineRequest>('/control/machine/:ref/logs', async (request, reply) => {
     const { ref } = request.params
-    if (classifyHash(ref) === null) throw new AgentError('invalid_reference', `Invalid ref: '${ref}'`)
-    const sender = authenticateOwner({
-      signedPubKey: header(request, 'x-signedpubkey'),
-      signedOperation: header(request, 'x-signedoperation'),
-      method: request.method,
-      path: decodeURIComponent((request.raw.url ?? '').split('?', 1)[0] ?? ''),
-      domain: options.domainName,
-      now: Date.now() / 1000,
-    })
-    if (!options.vms.get(ref)) throw new AgentError('not_found', `No virtual machine with ref ${ref}`)
-    if (!(await isOwner(sender, ref, options.messages))) return forbid(reply)
-    return reply.type('application/json').send(Readable.from(logArray(ref, options.vms)))
+    if (!(await isAllowed(request, options))) return forbid(reply)
+    return reply.type('application/json').send(Readable.from(logArray(ref, vms)))
   })
+
+  app.post<MachineRequest>('/control/machine/:ref/stop', async (request, reply) => {
+    const { ref } = request.params
+    if (!(await isAllowed(request, options))) return forbid(reply)
+    reconciler.release(ref)
+    const ran = vms.get(ref)?.state === 'running'
+    await programs.stop(ref)
+    return reply
+      .type('text/plain')
+      .send(ran ? `Stopped VM with ref ${ref}` : 'Already stopped, nothing to do')
+  })
+}
+
+/** Whether the request comes from somebody who may act on the VM; throws when it proves nobody, or there is no VM. */
+async function isAllowed(
+  request: FastifyRequest<MachineRequest>,
+  { vms, messages, domainName }: MachineRoutesOptions,
+): Promise<boolean> {
+  const { ref } = request.params
+  if (classifyHash(ref) === null) throw new AgentError('invalid_reference', `Invalid ref: '${ref}'`)
+  const sender = authenticateOwner({
+    signedPubKey: header(request, 'x-signedpubkey'),
+    signedOperation: header(request, 'x-signedoperation'),
+    method: request.method,
+    path: decodeURIComponent((request.raw.url ?? '').split('?', 1)[0] ?? ''),
+    domain: domainName,
+    now: Date.now() / 1000,
+  })
+  if (!vms.get(ref)) throw new AgentError('not_found', `No virtual machine with ref ${ref}`)
+  return isOwner(sender, ref, messages)
 }
 
 function header(request: FastifyRequest, name: string): string | undefined {

@@ -1,4 +1,4 @@
-import { Agent } from 'node:http'
+import { Agent, type ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { RunningVm } from '../../supervisor/index.ts'
 
@@ -23,7 +23,8 @@ export class GuestConnections extends Agent {
     callback?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | undefined {
     try {
-      return this.#vm.openHttp()
+      // `reuseSocket` of the base class holds sockets to the event loop; a stream has nothing to hold.
+      return Object.assign(this.#vm.openHttp(), { ref: () => undefined })
     } catch (error) {
       callback?.(error as Error, undefined as never)
       return undefined
@@ -42,7 +43,8 @@ export class GuestConnections extends Agent {
     return true
   }
 
-  override reuseSocket(stream: Duplex): void {
+  override reuseSocket(stream: Duplex, request: ClientRequest): void {
+    super.reuseSocket(stream, request)
     const idle = this.#idle.get(stream)
     if (!idle) return
     clearTimeout(idle.timer)
