@@ -25,7 +25,7 @@ export async function up(args: string[]): Promise<number> {
 
 /** Where guest images are kept between networks. */
 export function guestCacheDir(): string {
-  return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../.cache')
+  return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../.cache/guest')
 }
 
 /** Answers what became of the main job; without `--once` it ends by the rejection a stop causes. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { chmod, open, rm } from 'node:fs/promises'
+import { createReadStream, createWriteStream } from 'node:fs'
+import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { HypervisorError } from '../hypervisor.ts'
@@ -18,7 +19,6 @@ const migrationTimeoutMs = 30_000
 export async function saveDeviceState(qmp: QmpClient, socketPath: string, statePath: string): Promise<void> {
   await qmp.execute('stop')
   await setCapabilities(qmp)
-  const file = await open(statePath, 'wx', 0o600)
   const server = createServer()
   try {
     server.listen(socketPath)
@@ -26,12 +26,11 @@ export async function saveDeviceState(qmp: QmpClient, socketPath: string, stateP
     // The folder lets only this machine's user in.
     await chmod(socketPath, 0o666)
     const received = once(server, 'connection').then(([socket]) =>
-      pipeline(socket, limitBytes(maxStateBytes), file.createWriteStream({ autoClose: false })),
+      pipeline(socket, limitBytes(maxStateBytes), createWriteStream(statePath, { flags: 'wx', mode: 0o600 })),
     )
     await Promise.all([received, migrationEnd(qmp), qmp.execute('migrate', { uri: `unix:${socketPath}` })])
   } finally {
     server.close()
-    await file.close()
     await rm(socketPath, { force: true })
   }
 }
@@ -40,12 +39,11 @@ export async function saveDeviceState(qmp: QmpClient, socketPath: string, stateP
 export async function loadDeviceState(qmp: QmpClient, socketPath: string, statePath: string): Promise<void> {
   await setCapabilities(qmp)
   await qmp.execute('migrate-incoming', { uri: `unix:${socketPath}` })
-  const [file, socket] = await Promise.all([open(statePath, 'r'), connectSocket(socketPath)])
+  const socket = await connectSocket(socketPath)
   try {
-    await Promise.all([migrationEnd(qmp), pipeline(file.createReadStream({ autoClose: false }), socket)])
+    await Promise.all([migrationEnd(qmp), pipeline(createReadStream(statePath), socket)])
   } finally {
     socket.destroy()
-    await file.close()
   }
   await qmp.execute('cont')
 }
