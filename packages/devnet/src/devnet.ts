@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { transferAleph } from '@aleph-ts/contracts'
 import { buildGuestImages } from '@aleph-ts/guest'
@@ -9,7 +9,7 @@ import { type DevnetChain, startChain } from './network/chain.ts'
 import { networkAuthority, playAccounts } from './network/funding.ts'
 import { type NetworkFile, removeNetworkFile, writeNetworkFile } from './network/network-file.ts'
 import { type Operator, operatorOf } from './network/operators.ts'
-import { busyPort, findFreeBase, type Ports, portsFrom } from './network/ports.ts'
+import { type Ports, takePorts } from './network/ports.ts'
 import {
   type ComputeNodeEntry,
   type CoreNodeEntry,
@@ -70,7 +70,7 @@ export class Devnet {
     try {
       const ended = await endLeftOverProcesses(config.dataDir)
       if (ended > 0) config.progress.note(`ended ${ended} processes an earlier network had left running`)
-      return new Devnet(config, lock, portsFrom(await settlePortBase(config)))
+      return new Devnet(config, lock, await settlePorts(config))
     } catch (error) {
       lock.release()
       throw error
@@ -102,6 +102,7 @@ export class Devnet {
     await this.#chain?.chain.stop()
     removeNetworkFile(this.#config.dataDir)
     forgetProcesses(this.#config.dataDir)
+    await this.#ports[Symbol.asyncDispose]()
     this.#lock.release()
   }
 
@@ -312,17 +313,12 @@ export class Devnet {
 }
 
 /** The block of ports of this data dir: as asked, else as last time, else a free one. */
-async function settlePortBase(config: DevnetConfig): Promise<number> {
+async function settlePorts(config: DevnetConfig): Promise<Ports> {
   const file = join(config.dataDir, 'ports.json')
   const before = existsSync(file)
     ? (JSON.parse(readFileSync(file, 'utf8')) as { base: number }).base
     : undefined
-  const base = config.portBase ?? before ?? (await findFreeBase(config.coreNodes, config.computeNodes))
-  const busy = await busyPort(portsFrom(base), config.coreNodes, config.computeNodes)
-  if (busy !== undefined) {
-    throw new Error(`Port ${busy} is in use by another program. Free it, or choose others with --port-base.`)
-  }
-  mkdirSync(config.dataDir, { recursive: true })
-  writeFileSync(file, JSON.stringify({ base }))
-  return base
+  const ports = await takePorts(config.portBase ?? before, config.coreNodes, config.computeNodes)
+  writeFileSync(file, JSON.stringify({ base: ports.base }))
+  return ports
 }

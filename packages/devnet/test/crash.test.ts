@@ -83,5 +83,7 @@ async function missingOn(index: number, hashes: string[]): Promise<string[]> {
 }
 
 function databasePid(node: string): number {
-  return Number(readFileSync(join(dataDir, node, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0])
+  return Number(
+    readFileSync(join(dataDir, node, 'postgres', 'data', 'postmaster.pid'), 'utf8').split('\n')[0],
+  )
 }

@@ -80,9 +80,9 @@ describe('the examples, deployed from the command line', () => {
 describe('programs that cannot run say why', () => {
   test('a runtime that is none', async () => {
     const code = join(import.meta.dirname, 'programs/ok')
-    const notARuntime = await aleph(dataDir, ['file', 'upload', join(code, 'main.ts'), '--json'])
+    const notARuntime = await aleph(dataDir, ['file', 'upload', join(code, 'index.ts'), '--json'])
     const runtime = (JSON.parse(notARuntime.stdout) as { item_hash: string }).item_hash
-    const { item_hash } = await deploy(code, ['--runtime', runtime, '--entrypoint', 'main.ts'])
+    const { item_hash } = await deploy(code, ['--runtime', runtime, '--entrypoint', 'index.ts'])
     const { status, body } = await call(item_hash)
     expect(status).toBeGreaterThanOrEqual(400)
     expect(body).toMatchObject({ code: 'unknown_runtime' })
@@ -104,7 +104,7 @@ describe('programs that cannot run say why', () => {
     const { item_hash } = await deploy(join(import.meta.dirname, 'programs/crashes'))
     const { status, body } = await call(item_hash)
     expect(status).toBe(502)
-    expect(body).toMatchObject({ code: 'program_exited', log: expect.stringContaining('no good start') })
+    expect(body).toMatchObject({ code: 'program_failed', log: expect.stringContaining('no good start') })
   }, 120_000)
 
   test('a program that never listens, with the log of the guest', async () => {
@@ -113,7 +113,7 @@ describe('programs that cannot run say why', () => {
       'binary',
     ])
     const { status, body } = await call(item_hash)
-    expect(status).toBe(504)
+    expect(status).toBe(502)
     expect(body).toMatchObject({ code: 'program_not_listening', log: expect.stringContaining('thinking') })
   }, 180_000)
 

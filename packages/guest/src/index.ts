@@ -1,6 +1,16 @@
-export { GuestChannel, type GuestChannelOptions, type ProgramState, type StreamHandler } from './channel/guest-channel.ts'
+export {
+  GuestChannel,
+  type GuestChannelOptions,
+  type ProgramState,
+  type StreamHandler,
+} from './channel/guest-channel.ts'
 export { GuestError, type GuestErrorCode } from './guest-error.ts'
+export {
+  buildGuestImages,
+  type GuestImages,
+  loadGuestImages,
+  type RuntimeImage,
+} from './images/guest-images.ts'
 export { type HostTool, missingHostTools, requiredHostTools } from './images/host-tools.ts'
-export { buildGuestImages, type GuestImages, loadGuestImages, type RuntimeImage } from './images/guest-images.ts'
-export { channelPortName, kernelCommandLine } from './images/kernel.ts'
+export { channelPortName } from './images/kernel.ts'
 export { type RuntimeName, runtimeNames } from './images/runtime-recipes.ts'

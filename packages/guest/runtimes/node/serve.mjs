@@ -3,10 +3,11 @@
  * (`export default function (request: Request): Response`, or an object with such a `fetch`), serves HTTP with it.
  * A module that starts a server on PORT by itself is left to do so.
  */
+import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, STATUS_CODES } from 'node:http'
 import { createRequire } from 'node:module'
-import { Socket } from 'node:net'
+import { connect, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { Readable } from 'node:stream'
@@ -22,7 +23,9 @@ function findModule(entrypoint) {
   for (const base of [path, join(path, 'index')])
     for (const extension of extensions)
       if (existsSync(base + extension) && statSync(base + extension).isFile()) return base + extension
-  throw new Error(`There is no module "${entrypoint}" in the program (tried it with ${extensions.slice(1).join(', ')})`)
+  throw new Error(
+    `There is no module "${entrypoint}" in the program (tried it with ${extensions.slice(1).join(', ')})`,
+  )
 }
 
 /** @param {{ default?: unknown }} module @returns {Handler | null} */
@@ -37,9 +40,12 @@ function findHandler(module) {
 function toRequest(incoming, signal) {
   const { method = 'GET', url = '/', rawHeaders } = incoming
   const headers = new Headers()
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) headers.append(rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '')
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2)
+    headers.append(rawHeaders[i] ?? '', rawHeaders[i + 1] ?? '')
   const protocol = headers.get('x-forwarded-proto') === 'https' ? 'https' : 'http'
-  const address = new URL(`${protocol}://${headers.get('host') || 'localhost'}${url.startsWith('/') ? url : '/'}`)
+  const address = new URL(
+    `${protocol}://${headers.get('host') || 'localhost'}${url.startsWith('/') ? url : '/'}`,
+  )
   const hasBody = method !== 'GET' && method !== 'HEAD'
   const body = hasBody ? /** @type {any} */ (Readable.toWeb(incoming)) : null
   return new Request(address, { method, headers, body, signal, ...(hasBody && { duplex: 'half' }) })
@@ -51,7 +57,7 @@ async function sendResponse(outgoing, response) {
   const headers = []
   // A list keeps several Set-Cookie headers apart.
   for (const [name, value] of response.headers) headers.push(name, value)
-  outgoing.writeHead(response.status, response.statusText, headers)
+  outgoing.writeHead(response.status, response.statusText || STATUS_CODES[response.status], headers)
   if (response.body === null || outgoing.req.method === 'HEAD') {
     await response.body?.cancel()
     outgoing.end()
@@ -69,7 +75,7 @@ async function sendResponse(outgoing, response) {
 }
 
 /** @param {Handler} handler */
-function serve(handler) {
+function createHandlerServer(handler) {
   const server = createServer(async (incoming, outgoing) => {
     const aborted = new AbortController()
     outgoing.once('close', () => {
@@ -91,6 +97,27 @@ function serve(handler) {
   server.keepAliveTimeout = 0
   server.headersTimeout = 0
   server.requestTimeout = 0
+  return server
+}
+
+/**
+ * Sends a request through a server of the same make before the real one listens: what Node loads and compiles at
+ * the first request is then part of the snapshot that later starts begin from.
+ */
+async function warmUp() {
+  const server = createHandlerServer(async (request) => new Response(await request.text()))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  const socket = connect(port, '127.0.0.1')
+  socket.write('POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 1\r\n\r\n.')
+  await once(socket.resume(), 'close')
+  server.close()
+}
+
+/** @param {Handler} handler */
+async function serve(handler) {
+  await warmUp()
+  const server = createHandlerServer(handler)
   server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1')
   process.once('SIGTERM', () => {
     server.close(() => process.exit(0))
@@ -121,7 +148,7 @@ try {
   process.argv.splice(1, 2, path)
   offerRenewal()
   const handler = findHandler(await import(pathToFileURL(path).href))
-  if (handler !== null) serve(handler)
+  if (handler !== null) await serve(handler)
   else
     process.once('beforeExit', () => {
       console.error('The program exports no default handler and started no server on PORT')

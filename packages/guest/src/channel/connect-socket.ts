@@ -23,7 +23,9 @@ export async function connectSocket(path: string, deadlineMs: number): Promise<S
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
       if (code !== 'ENOENT' && code !== 'ECONNREFUSED')
-        throw new GuestError('channel_closed', `The guest channel at ${path} cannot be opened: ${code}`, { cause })
+        throw new GuestError('channel_closed', `The guest channel at ${path} cannot be opened: ${code}`, {
+          cause,
+        })
       if (Date.now() >= deadlineMs)
         throw new GuestError('channel_timeout', `No guest channel appeared at ${path}`, { cause })
     }

@@ -51,7 +51,10 @@ export class FrameReader {
       if (rest.length < frameHeaderBytes) break
       const length = rest.readUInt32BE(5)
       if (length > maxPayloadBytes)
-        throw new GuestError('channel_protocol', `A frame of ${length} bytes came; ${maxPayloadBytes} is the limit`)
+        throw new GuestError(
+          'channel_protocol',
+          `A frame of ${length} bytes came; ${maxPayloadBytes} is the limit`,
+        )
       const end = frameHeaderBytes + length
       if (rest.length < end) break
       frames.push({

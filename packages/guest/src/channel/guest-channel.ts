@@ -182,7 +182,7 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
         timer = setTimeout(() => {
           this.#end(new GuestError('channel_timeout', `The guest did not say hello within ${timeoutMs} ms`))
         }, timeoutMs)
-        this.once('close', (cause) => reject(cause ?? new GuestError('channel_closed', 'Closed before hello')))
+        this.once('close', reject)
         const scanner = new HelloScanner(session)
         const onData = (bytes: Buffer) => {
           const found = scanner.scan(bytes)
@@ -190,8 +190,13 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
           this.#hello = found.hello
           this.#socket.off('data', onData)
           this.#socket.on('data', (more: Buffer) => this.#receive(more))
+          // The caller gets a turn to listen for events before the first one is handed out.
+          this.#socket.pause()
+          setImmediate(() => {
+            this.#receive(found.rest)
+            this.#socket.resume()
+          })
           resolve()
-          this.#receive(found.rest)
         }
         this.#socket.on('data', onData)
         this.#socket.write(hello)
@@ -232,7 +237,8 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
   #onFrame({ type, stream, payload }: Frame): void {
     if (type === frameType.event) this.#onEvent(payload)
     else if (type === frameType.open) this.#onOpen(stream, payload)
-    else if (type >= frameType.data && type <= frameType.window) this.#streams.get(stream)?.receive(type, payload)
+    else if (type >= frameType.data && type <= frameType.window)
+      this.#streams.get(stream)?.receive(type, payload)
     // A second hello answers a resync that was not needed.
     else if (type !== frameType.hello)
       throw new GuestError('channel_protocol', `The guest sent a frame of unknown type ${type}`)
@@ -242,14 +248,16 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
     if (id % 2 !== 0 || id === 0 || this.#streams.has(id))
       throw new GuestError('channel_protocol', `The guest opened stream ${id}, which it may not`)
     if (this.#handler === null || this.#guestStreams >= this.#options.maxStreams) {
-      this.#send(frameType.reset, id, Buffer.from(this.#handler === null ? 'not offered' : 'too many streams'))
+      this.#send(
+        frameType.reset,
+        id,
+        Buffer.from(this.#handler === null ? 'not offered' : 'too many streams'),
+      )
       return
     }
     const stream = new GuestStream(id, this.#carrier)
     this.#streams.set(id, stream)
     this.#guestStreams++
-    // A guest may reset at any time; a handler that did not listen yet must not bring the host down.
-    stream.on('error', () => {})
     this.#handler(payload.toString('latin1', 0, 64), stream)
   }
 
@@ -260,8 +268,12 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
       this.#controls.delete(fields.id!)
       clearTimeout(pending.timer)
       if (verb === 'ack') pending.resolve()
-      else pending.reject(new GuestError('control_refused', fields.reason ?? 'The guest refused without a reason'))
-      if (verb === 'ack' && fields.verb === 'start' && this.#hello?.state === 'idle') this.#hello.state = 'starting'
+      else
+        pending.reject(
+          new GuestError('control_refused', fields.reason ?? 'The guest refused without a reason'),
+        )
+      if (verb === 'ack' && fields.verb === 'start' && this.#hello?.state === 'idle')
+        this.#hello.state = 'starting'
       return
     }
     if (this.#hello !== null && (verb === 'ready' || verb === 'exited')) this.#hello.state = verb

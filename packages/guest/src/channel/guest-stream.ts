@@ -31,6 +31,8 @@ export class GuestStream extends Duplex {
     super({ allowHalfOpen: true, readableHighWaterMark: 64 * 1024, writableHighWaterMark: 64 * 1024 })
     this.id = id
     this.#carrier = carrier
+    // A guest may reset at any time; an owner that does not listen yet must not be brought down by it.
+    this.on('error', () => {})
   }
 
   /** Sends on what waited for credit or for the socket. */
@@ -52,7 +54,10 @@ export class GuestStream extends Duplex {
   receive(type: number, payload: Buffer): void {
     if (type === frameType.data) {
       if (this.#ended.guest || payload.length > this.#receiveCredit)
-        throw new GuestError('channel_protocol', `The guest sent more on stream ${this.id} than its window allows`)
+        throw new GuestError(
+          'channel_protocol',
+          `The guest sent more on stream ${this.id} than its window allows`,
+        )
       this.#receiveCredit -= payload.length
       this.#unreturned += payload.length
       // The payload is a view of the socket's buffer, which is not reused: no copy is needed.
@@ -66,7 +71,9 @@ export class GuestStream extends Duplex {
     } else if (type === frameType.reset) {
       this.#ended.reset = true
       const reason = payload.toString('utf8', 0, 200)
-      this.destroy(new GuestError('stream_reset', `The guest reset the connection: ${reason || 'no reason given'}`))
+      this.destroy(
+        new GuestError('stream_reset', `The guest reset the connection: ${reason || 'no reason given'}`),
+      )
     }
   }
 
@@ -97,7 +104,9 @@ export class GuestStream extends Duplex {
     this.#carrier.forget(this)
     const pending = this.#pending
     this.#pending = null
-    pending?.done(error ?? new GuestError('stream_reset', 'The stream was destroyed before its data was sent'))
+    pending?.done(
+      error ?? new GuestError('stream_reset', 'The stream was destroyed before its data was sent'),
+    )
     done(error)
   }
 

@@ -58,6 +58,8 @@ function parseHello(text: string): Hello {
   return {
     version: typeof said.version === 'string' ? said.version : '',
     state: states.includes(state) ? (state as ProgramState) : 'idle',
-    features: Array.isArray(said.features) ? said.features.filter((feature) => typeof feature === 'string') : [],
+    features: Array.isArray(said.features)
+      ? said.features.filter((feature) => typeof feature === 'string')
+      : [],
   }
 }

@@ -78,7 +78,8 @@ export async function openDebianArchive(folder: string): Promise<DebianArchive> 
         await rm(partial, { recursive: true, force: true })
         await mkdir(partial)
         await apt('apt-get', ['download', '-qq', ...absent], partial)
-        for (const file of await readdir(partial)) await rename(join(partial, file), join(packagesFolder, file))
+        for (const file of await readdir(partial))
+          await rename(join(partial, file), join(packagesFolder, file))
       }
       return Promise.all(packages.map(async (name) => join(packagesFolder, (await findFile(name))!)))
     },
@@ -97,9 +98,11 @@ export async function unpackPackages(files: readonly string[], into: string): Pr
   for (const name of mergedFolders) {
     const [plain, merged] = [join(into, name), join(into, 'usr', name)]
     await mkdir(merged, { recursive: true })
-    await cp(plain, merged, { recursive: true, verbatimSymlinks: true }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-    })
+    await cp(plain, merged, { recursive: true, verbatimSymlinks: true }).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error
+      },
+    )
     await rm(plain, { recursive: true, force: true })
     await symlink(`usr/${name}`, plain)
   }

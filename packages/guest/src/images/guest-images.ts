@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { buildAgent } from './agent-binary.ts'
 import { withLock } from './build-lock.ts'
+import { buildAgent, measureTscKhz } from './compiled-tools.ts'
 import { openDebianArchive } from './debian.ts'
 import { assertHostTools } from './host-tools.ts'
-import { buildKernelAndInitrd, kernelCommandLine } from './kernel.ts'
+import { buildKernelAndInitrd, kernelArguments } from './kernel.ts'
 import { buildRuntimeImage } from './runtime-image.ts'
 import { guestNodeBinary, type RuntimeName, runtimeNames, runtimeRecipes } from './runtime-recipes.ts'
 
@@ -47,11 +48,13 @@ async function listSources(folder: string): Promise<string[]> {
 /** A digest of everything of ours that the images depend on. */
 async function inputKey(): Promise<string> {
   const digest = createHash('sha256')
-  for (const folder of ['agent', 'runtimes', 'src/images'])
+  for (const folder of ['agent', 'host', 'runtimes', 'src/images'])
     for (const path of await listSources(join(packageFolder, folder)))
       digest.update(`${path.slice(packageFolder.length)}\0`).update(await readFile(path))
   // The binary is large and its package never changes it in place: its size stands for its content.
   digest.update(`node ${(await stat(guestNodeBinary())).size}`)
+  // The kernel's arguments hold a property of this processor.
+  digest.update(`cpu ${cpus()[0]?.model}`)
   return digest.digest('hex').slice(0, 16)
 }
 
@@ -100,7 +103,11 @@ export async function buildGuestImages(options: {
   })
 }
 
-async function build(cacheDir: string, key: string, onProgress: (step: string) => void): Promise<GuestImages> {
+async function build(
+  cacheDir: string,
+  key: string,
+  onProgress: (step: string) => void,
+): Promise<GuestImages> {
   const folder = join(cacheDir, key)
   const partial = `${folder}.partial`
   const workFolder = join(partial, 'work')
@@ -125,14 +132,14 @@ async function build(cacheDir: string, key: string, onProgress: (step: string) =
     await buildRuntimeImage({ name, archive, workFolder, output: join(partial, `${name}.squashfs`) })
     runtimes[name] = { ...(await describeRuntime(partial, name)), path: join(folder, `${name}.squashfs`) }
   }
-  await rm(workFolder, { recursive: true })
   const images: GuestImages = {
     key,
     kernel: join(folder, 'vmlinux'),
     initrd: join(folder, 'initrd'),
-    kernelCommandLine,
+    kernelCommandLine: kernelArguments(await measureTscKhz(workFolder)),
     runtimes,
   }
+  await rm(workFolder, { recursive: true })
   await writeFile(join(partial, indexFile), `${JSON.stringify(images, null, 2)}\n`)
   await rm(folder, { recursive: true, force: true })
   await rename(partial, folder)

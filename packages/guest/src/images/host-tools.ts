@@ -22,7 +22,9 @@ export const requiredHostTools: readonly HostTool[] = [
 async function isPresent(tool: string): Promise<boolean> {
   const candidates = tool.startsWith('/')
     ? [tool]
-    : [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin'].map((folder) => join(folder, tool))
+    : [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin'].map((folder) =>
+        join(folder, tool),
+      )
   for (const path of candidates) {
     try {
       await access(path, tool.startsWith('/') ? constants.R_OK : constants.X_OK)

@@ -21,6 +21,8 @@ export async function runCommand(
   } catch (cause) {
     const { stderr = '', message } = cause as { stderr?: string; message: string }
     const tail = stderr.trim().split('\n').slice(-8).join('\n')
-    throw new GuestError('image_build_failed', `${command} failed: ${tail === '' ? message : tail}`, { cause })
+    throw new GuestError('image_build_failed', `${command} failed: ${tail === '' ? message : tail}`, {
+      cause,
+    })
   }
 }

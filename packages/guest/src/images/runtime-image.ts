@@ -22,9 +22,7 @@ const pruned = [
   'usr/sbin',
 ]
 
-const folders = [
-  ...['aleph', 'code', 'dev', 'etc', 'home/app', 'mnt', 'proc', 'run', 'sys', 'tmp'],
-]
+const folders = [...['aleph', 'code', 'dev', 'etc', 'home/app', 'mnt', 'proc', 'run', 'sys', 'tmp']]
 
 /** Names for the user that programs run as; without these, programs that ask who they are fail. */
 const accountFiles = {
@@ -60,6 +58,17 @@ export async function buildRuntimeImage(options: {
 
 /** Packs a folder reproducibly: owned by root, no times, no extended attributes. */
 async function makeSquashfs(folder: string, output: string): Promise<void> {
-  const fixed = ['-noappend', '-no-progress', '-quiet', '-all-root', '-no-xattrs', '-no-exports', '-mkfs-time', '0', '-all-time', '0']
+  const fixed = [
+    '-noappend',
+    '-no-progress',
+    '-quiet',
+    '-all-root',
+    '-no-xattrs',
+    '-no-exports',
+    '-mkfs-time',
+    '0',
+    '-all-time',
+    '0',
+  ]
   await runCommand('mksquashfs', [folder, output, ...fixed, '-comp', 'lz4', '-Xhc', '-b', '128K'])
 }

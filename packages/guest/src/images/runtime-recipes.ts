@@ -55,7 +55,16 @@ async function finishNode(root: string): Promise<void> {
 }
 
 /** Standard library parts that a server has no use for. */
-const prunedPython = ['ensurepip', 'idlelib', 'lib2to3', 'pydoc_data', 'test', 'tkinter', 'turtledemo', 'unittest/test']
+const prunedPython = [
+  'ensurepip',
+  'idlelib',
+  'lib2to3',
+  'pydoc_data',
+  'test',
+  'tkinter',
+  'turtledemo',
+  'unittest/test',
+]
 
 async function finishPython(root: string): Promise<void> {
   const library = join(root, 'usr/lib/python3.11')
@@ -93,10 +102,11 @@ async function finishBinary(root: string): Promise<void> {
   await bundleCertificates(root)
   const busybox = join(root, 'usr/bin/busybox')
   const applets = (await runCommand(busybox, ['--list'])).split('\n').filter(Boolean)
-  for (const applet of applets) if (applet !== 'busybox') await symlink('busybox', join(root, 'usr/bin', applet))
+  for (const applet of applets)
+    if (applet !== 'busybox') await symlink('busybox', join(root, 'usr/bin', applet))
 }
 
-const glibc = ['libc6', 'libgcc-s1', 'gcc-12-base', 'libstdc++6'] as const
+const glibc = ['libc6', 'libgcc-s1', 'libstdc++6'] as const
 
 export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
   node: {

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { QemuGuest } from './qemu-guest.ts'
+
+const application = `
+started = False
+
+async def app(scope, receive, send):
+    global started
+    if scope['type'] == 'lifespan':
+        await receive()
+        started = True
+        await send({'type': 'lifespan.startup.complete'})
+        return
+    await send({'type': 'http.response.start', 'status': 200 if started else 500, 'headers': []})
+    more = True
+    while more:
+        message = await receive()
+        more = message.get('more_body', False)
+        await send({'type': 'http.response.body', 'body': message.get('body', b''), 'more_body': True})
+    await send({'type': 'http.response.body', 'body': scope['query_string']})
+`
+
+describe('a Python ASGI application', () => {
+  it('starts with its lifespan and streams 2 MiB in and out', async () => {
+    await using guest = await QemuGuest.boot({
+      runtime: 'python',
+      files: { 'main.py': application },
+      configure: { entrypoint: 'main:app' },
+    })
+    expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')
+    const sent = randomBytes(2 * 1024 * 1024)
+    const { status, body } = await guest.fetch('/?a=b%26c', { method: 'POST', body: sent })
+    expect(status).toBe(200)
+    expect(body.equals(Buffer.concat([sent, Buffer.from('a=b%26c')]))).toBe(true)
+    await guest.channel.control('reseed', { entropy: randomBytes(32).toString('hex') })
+  })
+
+  it('that cannot be imported ends with the traceback in the log', async () => {
+    await using guest = await QemuGuest.boot({
+      runtime: 'python',
+      files: { 'main.py': 'import nothing_of_that_name' },
+      configure: { entrypoint: 'main:app' },
+    })
+    const { verb, fields } = await guest.start()
+    expect([verb, fields.code]).toEqual(['exited', '1'])
+    expect(await guest.consoleText()).toContain("No module named 'nothing_of_that_name'")
+  })
+})
+
+describe('any other program', () => {
+  it('serves when it listens on PORT, and powers off when asked', async () => {
+    await using guest = await QemuGuest.boot({
+      runtime: 'binary',
+      files: {
+        'site/index.html': 'a page',
+        'run.sh': '#!/bin/sh\necho serving on $PORT\nexec httpd -f -p 127.0.0.1:$PORT -h /code/site\n',
+      },
+      configure: { entrypoint: 'run.sh' },
+    })
+    expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')
+    expect((await guest.fetch('/index.html')).body.toString()).toBe('a page')
+    expect(await guest.consoleText()).toContain('serving on 8080\n')
+    await guest.channel.control('halt')
+    await guest.ended()
+  })
+
+  it('that crashes is reported with its exit code', async () => {
+    await using guest = await QemuGuest.boot({
+      runtime: 'binary',
+      files: { 'run.sh': '#!/bin/sh\necho cannot go on >&2\nexit 3\n' },
+      configure: { entrypoint: 'run.sh' },
+    })
+    const { verb, fields } = await guest.start()
+    expect([verb, fields.code]).toEqual(['exited', '3'])
+    expect(guest.channel.programState).toBe('exited')
+    expect(await guest.consoleText()).toContain('cannot go on')
+  })
+
+  it('that never listens stays "starting" and is ended by halt, even if it ignores being asked', async () => {
+    await using guest = await QemuGuest.boot({
+      runtime: 'binary',
+      files: { 'run.sh': "#!/bin/sh\ntrap '' TERM\nwhile true; do sleep 1; done\n" },
+      configure: { entrypoint: 'run.sh' },
+    })
+    await guest.channel.control('start')
+    expect(guest.channel.programState).toBe('starting')
+    await guest.channel.control('halt', { grace: '1' })
+    await guest.ended()
+  })
+
+  it('that does not exist is refused with the reason', async () => {
+    await using guest = await QemuGuest.boot({
+      runtime: 'binary',
+      files: {},
+      configure: { entrypoint: 'absent' },
+    })
+    await expect(guest.channel.control('start')).rejects.toMatchObject({
+      code: 'control_refused',
+      message: expect.stringContaining('/code/absent: No such file'),
+    })
+  })
+})

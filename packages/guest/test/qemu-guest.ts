@@ -1,0 +1,137 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { runCommand } from '../src/images/run-command.ts'
+import { buildGuestImages, channelPortName, GuestChannel, type RuntimeName } from '../src/index.ts'
+
+const cacheDir = process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../.cache/guest')
+
+export interface QemuGuestOptions {
+  runtime: RuntimeName
+  /** The program: file name to text. All are executable. */
+  files: Record<string, string>
+  /** Extra fields of `configure`. */
+  configure?: Record<string, string | string[]>
+}
+
+export interface Answer {
+  status: number
+  headers: IncomingMessage['headers']
+  body: Buffer
+}
+
+/** A real VM for tests of what is inside it; the product's own launcher is in compute-node. */
+export class QemuGuest {
+  readonly channel: GuestChannel
+  readonly socketPath: string
+  /** The first event that says how the start went: `ready` or `exited`. */
+  readonly outcome: Promise<{ verb: string; fields: Record<string, string> }>
+  readonly #process: ChildProcess
+  readonly #folder: string
+
+  /** Boots and configures; the program is started by `start()`. */
+  static async boot(options: QemuGuestOptions): Promise<QemuGuest> {
+    const images = await buildGuestImages({ cacheDir })
+    const folder = await mkdtemp(join(tmpdir(), 'aleph-guest-'))
+    const code = join(folder, 'code')
+    for (const [name, text] of Object.entries({ ...options.files, '.keep': '' })) {
+      await mkdir(dirname(join(code, name)), { recursive: true })
+      await writeFile(join(code, name), text)
+      await chmod(join(code, name), 0o755)
+    }
+    await runCommand('mksquashfs', [
+      code,
+      join(folder, 'code.squashfs'),
+      '-quiet',
+      '-no-progress',
+      '-all-root',
+    ])
+    const socketPath = join(folder, 'channel.sock')
+    const disk = (serial: string, file: string) => [
+      '-drive',
+      `if=none,id=${serial},file=${file},format=raw,readonly=on`,
+      '-device',
+      `virtio-blk-device,drive=${serial},serial=${serial}`,
+    ]
+    const child = spawn(
+      'qemu-system-x86_64',
+      [
+        ...['-M', 'microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on', '-accel', 'tcg', '-cpu', 'max'],
+        ...['-m', '384', '-smp', '2', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+        ...['-kernel', images.kernel, '-initrd', images.initrd, '-append', images.kernelCommandLine],
+        ...['-serial', `file:${join(folder, 'console.log')}`],
+        ...['-chardev', `socket,id=channel,path=${socketPath},server=on,wait=off`],
+        ...[
+          '-device',
+          'virtio-serial-device',
+          '-device',
+          `virtserialport,chardev=channel,name=${channelPortName}`,
+        ],
+        ...disk('runtime', images.runtimes[options.runtime].path),
+        ...disk('code', join(folder, 'code.squashfs')),
+      ],
+      { stdio: 'ignore' },
+    )
+    try {
+      const channel = await GuestChannel.connect(socketPath, { timeoutMs: 30_000 })
+      await channel.control('configure', { hostname: 'guest-under-test', ...options.configure })
+      return new QemuGuest(channel, socketPath, child, folder)
+    } catch (error) {
+      child.kill('SIGKILL')
+      await rm(folder, { recursive: true, force: true })
+      throw error
+    }
+  }
+
+  private constructor(channel: GuestChannel, socketPath: string, child: ChildProcess, folder: string) {
+    this.channel = channel
+    this.socketPath = socketPath
+    this.#process = child
+    this.#folder = folder
+    this.outcome = new Promise((resolve) => {
+      channel.once('event', (verb, fields) => resolve({ verb, fields }))
+    })
+  }
+
+  async start(): Promise<{ verb: string; fields: Record<string, string> }> {
+    await this.channel.control('start')
+    return this.outcome
+  }
+
+  /** One HTTP request to the program on a connection of its own. */
+  async fetch(
+    path: string,
+    options: { method?: string; body?: Buffer; headers?: Record<string, string> } = {},
+  ) {
+    const outgoing = request({
+      path,
+      method: options.method ?? 'GET',
+      headers: { host: 'vm.test', connection: 'close', ...options.headers },
+      createConnection: () => this.channel.openStream('tcp:8080'),
+    })
+    outgoing.end(options.body)
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+    const body = Buffer.concat(await incoming.toArray())
+    return { status: incoming.statusCode ?? 0, headers: incoming.headers, body } satisfies Answer
+  }
+
+  consoleText(): Promise<string> {
+    return readFile(join(this.#folder, 'console.log'), 'utf8')
+  }
+
+  /** Resolves when the machine has powered off. */
+  async ended(): Promise<void> {
+    if (this.#process.exitCode === null) await once(this.#process, 'exit')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.channel.close()
+    this.#process.kill('SIGKILL')
+    if (this.#process.exitCode === null && this.#process.signalCode === null)
+      await once(this.#process, 'exit')
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
