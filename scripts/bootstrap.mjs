@@ -16,18 +16,21 @@ installPackages()
 requireNode24()
 handOver()
 
-/** Runs `npm ci` when the lockfile is not the one that was installed last. */
+/**
+ * Installs what the lockfile says, when it is not the one that was installed last. Not with `npm ci`: that refuses
+ * a lockfile without the packages of foreign platforms, which not every registry carries.
+ */
 function installPackages() {
   const lock = createHash('sha256').update(readFileSync(lockfile)).digest('hex')
   if (existsSync(installedMark) && readFileSync(installedMark, 'utf8') === lock) return
   console.error('▸ Installing packages (Node 24 is one of them) …')
   const started = Date.now()
   // Engines are those of Node 24, which this very install brings: npm's warnings about the older one are noise.
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const npm = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   })
-  if (npm.status !== 0) fail('npm ci failed (its messages are above). Mend what it names and run again.')
+  if (npm.status !== 0) fail('npm install failed (its messages are above). Mend what it names and run again.')
   writeFileSync(installedMark, lock)
   console.error(`  done in ${((Date.now() - started) / 1000).toFixed(1)} s`)
 }
@@ -37,7 +40,7 @@ function requireNode24() {
   if (probe?.status === 0) return
   fail(
     `Node 24 is not where the npm package "node" should have put it (${node24}). ` +
-      'Its install script may have been skipped: run "npm rebuild node" or "npm ci --ignore-scripts=false".',
+      'Its install script may have been skipped: run "npm rebuild node".',
   )
 }
 
