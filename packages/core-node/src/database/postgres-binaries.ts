@@ -49,29 +49,46 @@ export async function locatePostgres(): Promise<PostgresBinaries> {
 /**
  * Chooses the way to run PostgreSQL for a cluster in `folder`. An ordinary user runs it as itself. Root runs it as
  * `nobody`, or, where `nobody` cannot reach the files (a checkout in `/root`), in a user namespace in which root has
- * another name.
+ * another name, or else as a `nobody` that may pass through every folder.
  *
  * @throws {PostgresUnavailableError}
  */
 export async function runnerFor(binaries: PostgresBinaries, folder: string): Promise<PostgresRunner> {
-  const leash = (await works('setpriv', ['--pdeathsig', 'INT', 'true']))
+  const leash = (await works(['setpriv', '--pdeathsig', 'INT', 'true']))
     ? ['setpriv', '--pdeathsig', 'INT']
     : []
   if (process.getuid?.() !== 0) return runner(binaries, leash, {})
   const blocked = await firstClosedFolder([dirname(binaries.postgres), dirname(folder)])
-  const cluster = await stat(join(folder, 'data')).catch(() => undefined)
-  if (!blocked && cluster?.uid !== 0) return asNobody(binaries, leash)
-  const [unshare, ...flags] = ['unshare', '--user', '--map-user=1000', '--map-group=1000'] as const
-  if (await works(unshare, [...flags, 'true'])) return runner(binaries, [unshare, ...flags, ...leash], {})
+  const owner = (await stat(join(folder, 'data')).catch(() => undefined))?.uid
+  if (!blocked && owner !== 0) return asNobody(binaries, leash, nobodysIds)
+  if (owner !== nobody && (await works([...renamedRoot, 'true']))) {
+    return runner(binaries, [...renamedRoot, ...leash], {})
+  }
+  if (owner !== 0 && (await works([...passingNobody, 'true']))) return asNobody(binaries, passingNobody, {})
   throw new PostgresUnavailableError(
     `PostgreSQL refuses to run as root and user nobody cannot enter ${blocked ?? folder}: ` +
       `run "chmod o+x ${blocked ?? folder}", start the node as an ordinary user, or set DATABASE_URL`,
   )
 }
 
-function asNobody(binaries: PostgresBinaries, leash: string[]): PostgresRunner {
-  const owner = { uid: nobody, gid: nobody }
-  return { ...runner(binaries, leash, owner), owner }
+const nobodysIds = { uid: nobody, gid: nobody }
+const renamedRoot = ['unshare', '--user', '--map-user=1000', '--map-group=1000']
+const passingNobody = [
+  'setpriv',
+  `--reuid=${nobody}`,
+  `--regid=${nobody}`,
+  '--clear-groups',
+  '--inh-caps=+dac_read_search',
+  '--ambient-caps=+dac_read_search',
+  '--pdeathsig=INT',
+]
+
+function asNobody(
+  binaries: PostgresBinaries,
+  prefix: string[],
+  options: { uid?: number; gid?: number },
+): PostgresRunner {
+  return { ...runner(binaries, prefix, options), owner: nobodysIds }
 }
 
 function runner(
@@ -96,8 +113,8 @@ async function firstClosedFolder(folders: string[]): Promise<string | undefined>
   return undefined
 }
 
-async function works(command: string, args: string[]): Promise<boolean> {
-  return run(command, args).then(
+async function works([command, ...args]: string[]): Promise<boolean> {
+  return run(command!, args).then(
     () => true,
     () => false,
   )
