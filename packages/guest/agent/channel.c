@@ -144,17 +144,21 @@ static size_t parse(const uint8_t *bytes, size_t length) {
   return used;
 }
 
-static void on_port(struct watcher *watcher, uint32_t events) {
-  if (events & EPOLLHUP) {
-    end_session();
-    return;
-  }
+static void read_port(void) {
   for (;;) {
-    ssize_t length = read(watcher->fd, received + received_length, sizeof received - received_length);
+    ssize_t length = read(port.fd, received + received_length, sizeof received - received_length);
     if (length <= 0) return;
     received_length += (size_t)length;
     size_t used = parse(received, received_length);
     received_length -= used > received_length ? received_length : used;
     if (received_length > 0) memmove(received, received + used, received_length);
   }
+}
+
+static void on_port(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  if (events & EPOLLHUP) end_session();
+  read_port();
+  /* The rest of a frame that a host left unfinished will not come. */
+  if (events & EPOLLHUP) received_length = 0;
 }

@@ -137,6 +137,7 @@ static void run_child(int renewal_fd, int error_fd) {
   setrlimit(RLIMIT_NOFILE, &files);
   setsid();
   int null = open("/dev/null", O_RDONLY);
+  /* RENEW_FD may be the console's number here: the console has been copied by the time it is taken. */
   if (null >= 0 && dup2(null, 0) >= 0 && dup2(console_fd(), 1) >= 0 && dup2(console_fd(), 2) >= 0 &&
       dup2(renewal_fd, RENEW_FD) >= 0 && setgroups(0, NULL) == 0 && setgid(PROGRAM_UID) == 0 &&
       setuid(PROGRAM_UID) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
@@ -154,7 +155,6 @@ const char *program_start(void) {
   if (reason == NULL) reason = program_add_env("ALEPH_RENEW_FD", "3");
   if (reason != NULL) return reason;
   int pair[2], report[2];
-  /* Numbers above the standard ones, so that moving them into place in the child cannot collide. */
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0 || pipe2(report, O_CLOEXEC) < 0)
     return strerror(errno);
   pid = fork();

@@ -288,7 +288,7 @@ static void on_egress(struct watcher *watcher, uint32_t events) {
     close(fd);
     return;
   }
-  next_guest_id += 2;
+  next_guest_id = next_guest_id >= UINT32_MAX - 2 ? 2 : next_guest_id + 2;
   channel_send(FRAME_OPEN, stream->id, "egress", 6);
   update(stream);
 }

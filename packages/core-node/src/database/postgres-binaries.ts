@@ -80,6 +80,8 @@ const passingNobody = [
   '--clear-groups',
   '--inh-caps=+dac_read_search',
   '--ambient-caps=+dac_read_search',
+  // Without it access(2), by which initdb looks for its siblings, would not count the capability.
+  '--securebits=+no_setuid_fixup',
   '--pdeathsig=INT',
 ]
 
