@@ -210,7 +210,8 @@ export class Vm {
     running.link.on('event', (verb, fields) => {
       if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
     })
-    running.link.on('error', (error) => this.#log.warn({ err: error }, 'guest channel'))
+    // A broken channel also closes, and that is acted upon below.
+    running.link.on('error', (error) => this.#log.debug({ err: error }, 'guest channel'))
     running.link.on('close', async () => {
       // Nearly always because the machine ends, which is then the better explanation.
       await Promise.race([running.machine.exited, delay(channelLossMs)])

@@ -40,8 +40,10 @@ export async function loadDeviceState(qmp: QmpClient, socketPath: string, stateP
   await setCapabilities(qmp)
   await qmp.execute('migrate-incoming', { uri: `unix:${socketPath}` })
   const socket = await connectSocket(socketPath)
+  // QEMU hangs up as soon as it has read enough, and says itself whether that was the whole state.
+  pipeline(createReadStream(statePath), socket).catch(() => {})
   try {
-    await Promise.all([migrationEnd(qmp), pipeline(createReadStream(statePath), socket)])
+    await migrationEnd(qmp)
   } finally {
     socket.destroy()
   }
