@@ -10,7 +10,6 @@ import type {
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 import { cpuModel, machineRevision, qemuArguments } from './command-line.ts'
-import { clockArguments } from './guest-clock.ts'
 import { identifyProcess, isAlive, killProcess, processArguments } from './host-process.ts'
 import { openMachineFiles } from './machine-files.ts'
 import { loadDeviceState } from './migration.ts'
@@ -108,7 +107,7 @@ export class QemuHypervisor implements Hypervisor {
           accelerator,
           kernel: files.kernel,
           initrd: files.initrd,
-          kernelCommandLine: `${images.kernelCommandLine} ${clockArguments(accelerator)}`.trim(),
+          kernelCommandLine: images.kernelCommandLine,
           shape: { ...request.shape, disks: files.disks },
           paths,
           memory: files.memory,
