@@ -3,10 +3,12 @@
  * (`export default function (request: Request): Response`, or an object with such a `fetch`), serves HTTP with it.
  * A module that starts a server on PORT by itself is left to do so.
  */
+
+import nodeCrypto from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
 import { createServer, STATUS_CODES } from 'node:http'
-import { createRequire } from 'node:module'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { connect, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
@@ -125,6 +127,15 @@ async function serve(handler) {
   })
 }
 
+/** Node keeps random bytes for identifiers to come, which clones of one snapshot would share: have it keep none. */
+function keepNoIdentifiersInStore() {
+  const { randomUUID } = nodeCrypto
+  const fresh = () => randomUUID({ disableEntropyCache: true })
+  nodeCrypto.randomUUID = fresh
+  Crypto.prototype.randomUUID = fresh
+  syncBuiltinESMExports()
+}
+
 /** Renews what clones of one snapshot would otherwise share, when the agent asks for it. */
 function offerRenewal() {
   const fd = Number(process.env.ALEPH_RENEW_FD)
@@ -134,8 +145,6 @@ function offerRenewal() {
   const socket = new Socket({ fd, readable: true, writable: true })
   socket.on('data', () => {
     renew()
-    // Node keeps random bytes for 128 identifiers in advance: taking that many refills its store.
-    for (let i = 0; i < 128; i++) crypto.randomUUID()
     socket.write('d')
   })
   socket.on('error', () => {})
@@ -147,6 +156,7 @@ try {
   const path = findModule(process.argv[2] ?? 'index')
   process.argv.splice(1, 2, path)
   offerRenewal()
+  keepNoIdentifiersInStore()
   const handler = findHandler(await import(pathToFileURL(path).href))
   if (handler !== null) await serve(handler)
   else
