@@ -18,4 +18,4 @@ if (task === undefined) {
   console.error(`Unknown task "${name}". Known: ${Object.keys(tasks).join(', ')}.`)
   process.exit(2)
 }
-process.exit(hostRequirements() ? await task(args) : 1)
+process.exit((await hostRequirements()) ? await task(args) : 1)

@@ -1,4 +1,4 @@
-import { createWalletClient, defineChain, http, publicActions } from 'viem'
+import { createWalletClient, defineChain, getAddress, http, publicActions } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { alephSyncAbi, alephSyncBytecode } from './generated/aleph-sync.ts'
 import { alephTokenAbi, alephTokenBytecode } from './generated/aleph-token.ts'
@@ -72,5 +72,5 @@ export async function confirmed(client: Client, what: string, hash: `0x${string}
 async function deployed(client: Client, what: string, { hash }: { hash: `0x${string}` }) {
   const receipt = await confirmed(client, what, hash)
   if (!receipt.contractAddress) throw new TransactionFailedError(what, hash)
-  return { address: receipt.contractAddress, blockNumber: Number(receipt.blockNumber) }
+  return { address: getAddress(receipt.contractAddress), blockNumber: Number(receipt.blockNumber) }
 }

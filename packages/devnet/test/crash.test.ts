@@ -19,7 +19,7 @@ beforeAll(async () => {
   devnet = await Devnet.create({
     dataDir,
     coreNodes: 3,
-    computeNodes: 0,
+    computeNodes: 1,
     guestCacheDir: guestCacheDir(),
     progress: silentProgress(),
   })
@@ -36,6 +36,7 @@ test.each([
   ['another core node', () => devnet.services.get('core-3')!.pid!],
   ['the database of a core node', () => databasePid('core-2')],
   ['the chain', () => devnet.chain.chain.pid!],
+  ['a compute node', () => devnet.services.get('compute-1')!.pid!],
 ])(
   'kill -9 of %s during a stream of messages loses no acknowledged message',
   async (_what, victim) => {

@@ -36,10 +36,10 @@ async function isPresent(tool: string): Promise<boolean> {
   return false
 }
 
-/** The required tools that this host lacks. */
-export async function missingHostTools(): Promise<HostTool[]> {
-  const present = await Promise.all(requiredHostTools.map(({ tool }) => isPresent(tool)))
-  return requiredHostTools.filter((_, index) => !present[index])
+/** Those of the tools that this host lacks; by default of all that image building needs. */
+export async function missingHostTools(tools: readonly HostTool[] = requiredHostTools): Promise<HostTool[]> {
+  const present = await Promise.all(tools.map(({ tool }) => isPresent(tool)))
+  return tools.filter((_, index) => !present[index])
 }
 
 /** Throws `host_tool_missing` with the command to type when a tool is not installed. */

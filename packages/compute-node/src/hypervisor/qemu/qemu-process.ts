@@ -27,7 +27,7 @@ export async function spawnQemu(
     cwd: '/',
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', ...descriptors],
-    env: { PATH: process.env.PATH },
+    env: process.env,
     ...user,
   })
   let words = ''
