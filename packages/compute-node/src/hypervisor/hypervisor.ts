@@ -21,6 +21,8 @@ export interface HypervisorCapabilities {
 
 /** The host's end of a running guest's control channel; `GuestChannel` of the guest package is one. */
 export interface GuestLink {
+  /** What the program was doing at the hello, kept up to date by events. */
+  readonly programState: 'idle' | 'starting' | 'ready' | 'exited'
   /** Resolves when the guest acknowledged the verb. */
   control(verb: string, fields?: Record<string, string | string[]>): Promise<void>
   openStream(destination: string): Duplex
@@ -88,7 +90,9 @@ export interface Machine {
   connect(timeoutMs: number): Promise<GuestLink>
   /** Pauses the machine and writes its device state; needs `start.memory`. It stays paused. */
   snapshot(statePath: string): Promise<void>
-  /** Continues a machine paused by `snapshot`. */
+  /** Stops the guest's processors; its channel goes quiet. */
+  pause(): Promise<void>
+  /** Continues a machine paused by `pause` or `snapshot`. */
   resume(): Promise<void>
   /** Ends the machine at once; resolves when it is gone. */
   kill(): Promise<void>

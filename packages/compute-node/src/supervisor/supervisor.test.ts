@@ -31,7 +31,12 @@ afterEach(async () => {
 })
 
 async function startSupervisor(options: Partial<SupervisorOptions> = {}): Promise<Supervisor> {
-  const supervisor = await Supervisor.create({ dataDir, hypervisor: new FakeHypervisor(), ...options })
+  const supervisor = await Supervisor.create({
+    dataDir,
+    hypervisor: new FakeHypervisor(),
+    standbys: 0,
+    ...options,
+  })
   await supervisor.start()
   supervisors.push(supervisor)
   return supervisor
@@ -269,6 +274,66 @@ describe('stopping', () => {
     const supervisor = await startSupervisor()
     await supervisor.stopAll()
     expect((await startError(supervisor.ensureRunning(spec('a')))).code).toBe('stopped')
+  })
+})
+
+describe('standbys', () => {
+  test('a function that was stopped begins again with the machine made ready for it', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
+    await supervisor.ensureRunning(spec('a'))
+    await supervisor.stop('a', 0)
+    await expect.poll(() => supervisor.standbyCount).toBe(1)
+    const vm = await supervisor.ensureRunning(spec('a'))
+    expect(JSON.parse(await fetchText(vm))).toMatchObject({ method: 'GET' })
+    expect(vm.info).toMatchObject({ startKind: 'restored', starts: 2 })
+    expect(hypervisor.machineCount).toBe(1)
+  })
+
+  test('there are never more than allowed: the oldest gives way', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
+    for (const id of ['a', 'b']) {
+      await supervisor.ensureRunning(spec(id))
+      await supervisor.stop(id, 0)
+      await expect.poll(() => supervisor.standbyCount).toBe(1)
+    }
+    await expect.poll(() => hypervisor.machineCount).toBe(1)
+  })
+
+  test('a changed specification never gets the machine made ready for the old one', async () => {
+    const hypervisor = new FakeHypervisor(
+      ({ env }) =>
+        (_, response) =>
+          response.end(env.VERSION),
+    )
+    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
+    await supervisor.ensureRunning(spec('a', { env: { VERSION: '1' } }))
+    await supervisor.stop('a', 0)
+    await expect.poll(() => supervisor.standbyCount).toBe(1)
+    const vm = await supervisor.ensureRunning(spec('a', { env: { VERSION: '2' } }))
+    expect(await fetchText(vm)).toBe('2')
+    expect(hypervisor.machineCount).toBe(1)
+  })
+
+  test('one that died meanwhile is not used', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
+    await supervisor.ensureRunning(spec('a'))
+    await supervisor.stop('a', 0)
+    await expect.poll(() => supervisor.standbyCount).toBe(1)
+    hypervisor.crash('a')
+    const vm = await supervisor.ensureRunning(spec('a'))
+    expect(JSON.parse(await fetchText(vm))).toMatchObject({ method: 'GET' })
+  })
+
+  test.each(['destroy', 'stopAll', 'detach'] as const)('%s leaves none', async (end) => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
+    await supervisor.ensureRunning(spec('a'))
+    await supervisor.stop('a', 0)
+    await (end === 'destroy' ? supervisor.destroy('a') : supervisor[end]())
+    expect(hypervisor.machineCount).toBe(0)
   })
 })
 

@@ -30,6 +30,8 @@ export interface SupervisorOptions {
   logBytesPerVm?: number
   /** Kernels that may boot at once. Default: one per processor. */
   concurrentBoots?: number
+  /** Paused clones kept ready for the next start of VMs that stopped. Default 4 (the fake: 0). */
+  standbys?: number
   /** Limits on hardware virtualisation, milliseconds; software emulation gets five times as much. */
   limits?: { bootMs?: number; programMs?: number; restoreMs?: number }
   /** Ended VMs that stay listed with their logs. Default 1000; the oldest are destroyed. */
@@ -89,14 +91,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     )
     const limits = this.#limits(capabilities.timeoutFactor)
     const onEgress = this.#options.onEgress ?? ((_, stream) => stream.destroy())
-    const starter = new MachineStarter({
-      hypervisor,
-      templates,
-      slots: new BootSlots(concurrentBoots ?? availableParallelism()),
-      limits,
-      log: this.#log,
-      onEgress,
-    })
+    const slots = new BootSlots(concurrentBoots ?? availableParallelism())
+    const starter = new MachineStarter(
+      { hypervisor, templates, slots, limits, log: this.#log, onEgress },
+      this.#options.standbys ?? (capabilities.accelerator === 'none' ? 0 : 4),
+    )
     const onState = (info: VmInfo) => this.emit('state', info)
     const context = {
       hypervisor,
@@ -122,6 +121,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     return { budget: this.#capacity.budget, used: this.#capacity.used }
   }
 
+  /** How many paused clones wait for the next start of their VM. */
+  get standbyCount(): number {
+    return this.#parts?.context.starter.standbyCount ?? 0
+  }
+
   /**
    * The VM with its program listening; simultaneous calls share one start, and a specification that
    * changed restarts it.
@@ -143,7 +147,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
 
   /** Asks the program to end, and kills the VM after the grace (0: at once). Its log stays. */
   async stop(id: string, graceMs = defaultStopGraceMs): Promise<void> {
-    await this.#vms.get(id)?.stop(graceMs)
+    const vm = this.#vms.get(id)
+    if (!vm) return
+    await vm.stop(graceMs)
+    vm.prepareNextStart()
   }
 
   /** Stops the VM at once and deletes everything of it. */
@@ -152,7 +159,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     if (!vm) return
     await vm.stop(0)
     this.#vms.delete(id)
-    await this.#started().context.registry.remove(id)
+    const { registry, starter } = this.#started().context
+    await Promise.all([registry.remove(id), starter.forget(id)])
     await vm.console.remove()
   }
 
@@ -173,6 +181,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
   /** Stops every VM; no new ones start. */
   async stopAll(graceMs = defaultStopGraceMs): Promise<void> {
     this.#closing = true
+    await this.#parts?.context.starter.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.stop(graceMs)))
     await Promise.all([...this.#vms.values()].map((vm) => vm.console.flush()))
   }
@@ -180,6 +189,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
   /** Leaves running VMs to the next supervisor on this data directory; calls off starts. */
   async detach(): Promise<void> {
     this.#closing = true
+    await this.#parts?.context.starter.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.detach()))
   }
 

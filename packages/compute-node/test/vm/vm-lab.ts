@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,25 +90,19 @@ export async function call(vm: RunningVm, path = '/'): Promise<string> {
   return body
 }
 
+/** Equal files are one image, as they are on a node. */
 async function packCode(directory: string, files: Record<string, string>) {
-  const folder = await mkdtemp(join(directory, 'code-'))
-  // The program's user in the guest is not the owner of the image.
-  await chmod(folder, 0o755)
-  for (const [name, content] of Object.entries(files)) {
-    await writeFile(join(folder, name), content, { mode: 0o755 })
-  }
+  const name = createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 16)
+  const folder = join(directory, name)
   const path = `${folder}.squashfs`
-  await run('mksquashfs', [
-    folder,
-    path,
-    '-quiet',
-    '-no-progress',
-    '-all-root',
-    '-mkfs-time',
-    '0',
-    '-all-time',
-    '0',
-  ])
+  if (!existsSync(path)) {
+    await mkdir(folder)
+    for (const [file, content] of Object.entries(files)) {
+      await writeFile(join(folder, file), content, { mode: 0o755 })
+    }
+    const reproducible = ['-all-root', '-mkfs-time', '0', '-all-time', '0']
+    await run('mksquashfs', [folder, path, '-quiet', '-no-progress', ...reproducible])
+  }
   return {
     path,
     sha256: createHash('sha256')

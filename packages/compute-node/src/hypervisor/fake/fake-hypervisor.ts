@@ -133,6 +133,7 @@ class FakeMachineProcess implements Machine {
   readonly #choose: FakeProgramChoice
   readonly #boots: 'well' | 'fails'
   server: Server | null = null
+  #ended = false
   link: FakeLink | null = null
   end!: (exit: MachineExit) => void
 
@@ -151,6 +152,7 @@ class FakeMachineProcess implements Machine {
     }
     this.exited = new Promise((resolve) => {
       this.end = (exit) => {
+        this.#ended = true
         this.server?.closeAllConnections()
         this.link?.emit('close')
         resolve(exit)
@@ -183,7 +185,11 @@ class FakeMachineProcess implements Machine {
     await writeFile(statePath, JSON.stringify(this.facts))
   }
 
-  async resume(): Promise<void> {}
+  async pause(): Promise<void> {}
+
+  async resume(): Promise<void> {
+    if (this.#ended) throw new HypervisorError('hypervisor_failed', 'the fake machine is gone')
+  }
 
   async kill(): Promise<void> {
     this.end({ expected: true, reason: 'killed' })
@@ -197,6 +203,10 @@ class FakeMachineProcess implements Machine {
 
 class FakeLink extends EventEmitter implements GuestLink {
   readonly #machine: FakeMachineProcess
+  get programState(): GuestLink['programState'] {
+    return this.#machine.server ? 'ready' : 'idle'
+  }
+
   streamHandler: ((destination: string, stream: Duplex) => void) | null = null
 
   constructor(machine: FakeMachineProcess) {

@@ -51,7 +51,7 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   static async create(options: QemuHypervisorOptions): Promise<QemuHypervisor> {
-    return new QemuHypervisor(options, await RunDirectory.create(options.dataDir), await planUsers())
+    return new QemuHypervisor(options, new RunDirectory(options.dataDir), await planUsers())
   }
 
   async probe(): Promise<HypervisorCapabilities> {
@@ -97,7 +97,7 @@ export class QemuHypervisor implements Hypervisor {
   async #launch(accelerator: Exclude<Accelerator, 'none'>, request: LaunchRequest): Promise<QemuMachine> {
     const { images } = this.#options
     const launchId = randomBytes(8).toString('hex')
-    const user = this.#users.userFor(launchId)
+    const user = this.#users.userFor(launchId, accelerator)
     const files = await openMachineFiles(request, images, user)
     try {
       const paths = await this.#run.open(launchId, user)
@@ -113,7 +113,7 @@ export class QemuHypervisor implements Hypervisor {
           memory: files.memory,
           incoming: request.start.kind === 'restore',
         })
-        const runAs = user && { uid: user.uid, gid: files.memoryGroup ?? user.gid }
+        const runAs = user && { ...user, gid: files.memoryGroup ?? user.gid }
         const qemu = await spawnQemu(args, runAs, files.descriptors)
         return await this.#bringUp(qemu, launchId, paths, request)
       } catch (error) {
@@ -154,6 +154,7 @@ export class QemuHypervisor implements Hypervisor {
         release: () => this.#run.remove(launchId),
         lastWords: qemu.lastWords,
       })
+      qemu.letGo()
       const qmpMs = performance.now() - startedAt
       if (request.start.kind === 'restore') {
         await loadDeviceState(qmp, paths.migration, request.start.snapshot.state)

@@ -60,6 +60,10 @@ export class QemuMachine implements Machine {
     await saveDeviceState(this.#parts.qmp, this.#parts.paths.migration, statePath)
   }
 
+  async pause(): Promise<void> {
+    await this.#parts.qmp.execute('stop')
+  }
+
   async resume(): Promise<void> {
     await this.#parts.qmp.execute('cont')
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { promisify } from 'node:util'
 import { HypervisorError } from '../hypervisor.ts'
+import type { ProcessUser } from './unprivileged-user.ts'
 
 export const qemuBinary = 'qemu-system-x86_64'
 
@@ -15,20 +16,24 @@ export interface QemuProcess {
   assertRunning(): void
   /** The end of its standard error. */
   lastWords(): string
+  /** From here on it no longer keeps this process from ending. */
+  letGo(): void
 }
 
 /** Spawns QEMU detached, as `user` when given, with `descriptors` inherited from 3 on. */
 export async function spawnQemu(
   args: string[],
-  user: { uid: number; gid: number } | null,
+  user: ProcessUser | null,
   descriptors: number[],
 ): Promise<QemuProcess> {
-  const child: ChildProcess = spawn(qemuBinary, args, {
+  const launch = launchCommand(args, user)
+  const child: ChildProcess = spawn(launch.file, launch.args, {
     cwd: '/',
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', ...descriptors],
-    env: process.env,
-    ...user,
+    // Nothing of the node's environment: it may hold secrets.
+    env: { PATH: process.env.PATH },
+    ...launch.user,
   })
   let words = ''
   let end = ''
@@ -43,15 +48,17 @@ export async function spawnQemu(
   })
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve)
-    child.once('error', (error: NodeJS.ErrnoException) => reject(spawnError(error)))
+    child.once('error', (error: NodeJS.ErrnoException) => reject(spawnError(error, launch.file)))
   })
-  child.unref()
-  if (child.stderr && 'unref' in child.stderr) (child.stderr as { unref(): void }).unref()
   const lastWords = () => words
   return {
     pid: child.pid!,
     ended,
     lastWords,
+    letGo() {
+      child.unref()
+      if (child.stderr && 'unref' in child.stderr) (child.stderr as { unref(): void }).unref()
+    },
     assertRunning() {
       if (end !== '') {
         throw new HypervisorError('hypervisor_failed', `QEMU ${end}: ${words.trim() || 'it said nothing'}`)
@@ -66,15 +73,26 @@ export async function qemuVersion(): Promise<string> {
     const { stdout } = await promisify(execFile)(qemuBinary, ['--version'], { timeout: 10_000 })
     return /version (.+)/.exec(stdout)?.[1]?.trim() ?? stdout.trim()
   } catch (error) {
-    throw spawnError(error as NodeJS.ErrnoException)
+    throw spawnError(error as NodeJS.ErrnoException, qemuBinary)
   }
 }
 
-function spawnError(error: NodeJS.ErrnoException): HypervisorError {
+/** Node itself can set one group only; `setpriv` turns into QEMU, keeping the pid. */
+export function launchCommand(
+  args: string[],
+  user: ProcessUser | null,
+): { file: string; args: string[]; user: { uid: number; gid: number } | null } {
+  if (!user?.extraGroup) return { file: qemuBinary, args, user: user && { uid: user.uid, gid: user.gid } }
+  const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, `--groups=${user.extraGroup}`]
+  return { file: 'setpriv', args: [...identity, '--no-new-privs', '--', qemuBinary, ...args], user: null }
+}
+
+function spawnError(error: NodeJS.ErrnoException, file: string): HypervisorError {
+  const debianPackage = file === qemuBinary ? 'qemu-system-x86' : 'util-linux'
   return error.code === 'ENOENT'
     ? new HypervisorError(
         'hypervisor_missing',
-        `${qemuBinary} is not installed; on Debian: sudo apt-get install qemu-system-x86`,
+        `${file} is not installed; on Debian: sudo apt-get install ${debianPackage}`,
         { cause: error },
       )
     : new HypervisorError('hypervisor_failed', `QEMU did not start: ${error.message}`, { cause: error })

@@ -13,24 +13,10 @@ import { HypervisorError } from '../hypervisor.ts'
 export class RunDirectory {
   readonly #base: string
 
-  private constructor(base: string) {
-    this.#base = base
-  }
-
   /** One per data directory: two nodes on a host never see each other's machines. */
-  static async create(dataDir: string): Promise<RunDirectory> {
-    const uid = process.getuid?.() ?? 0
+  constructor(dataDir: string) {
     const node = createHash('sha256').update(dataDir).digest('hex').slice(0, 12)
-    const base = join(tmpdir(), `aleph-vm-${uid}-${node}`)
-    await mkdir(base, { recursive: true, mode: 0o711 })
-    const found = await lstat(base)
-    if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o022) !== 0) {
-      throw new HypervisorError(
-        'hypervisor_failed',
-        `${base} belongs to somebody else or is writable by others; remove it or set TMPDIR`,
-      )
-    }
-    return new RunDirectory(base)
+    this.#base = join(tmpdir(), `aleph-vm-${ownUid()}-${node}`)
   }
 
   /** Paths of one launch; nothing is created. */
@@ -50,6 +36,7 @@ export class RunDirectory {
     const paths = this.paths(launchId)
     for (let attempt = 0; ; attempt++) {
       await mkdir(this.#base, { recursive: true, mode: 0o711 })
+      await this.#assertOurs()
       try {
         await mkdir(paths.directory, { mode: 0o700 })
         break
@@ -72,10 +59,22 @@ export class RunDirectory {
 
   async launchIds(): Promise<string[]> {
     try {
+      await this.#assertOurs()
       return await readdir(this.#base)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
       throw error
+    }
+  }
+
+  /** Anybody may have made a folder of this name in the system's temporary folder before us. */
+  async #assertOurs(): Promise<void> {
+    const found = await lstat(this.#base)
+    if (!found.isDirectory() || found.uid !== ownUid() || (found.mode & 0o022) !== 0) {
+      throw new HypervisorError(
+        'hypervisor_failed',
+        `${this.#base} belongs to somebody else or is writable by others; remove it or set TMPDIR`,
+      )
     }
   }
 
@@ -87,6 +86,10 @@ export class RunDirectory {
       return null
     }
   }
+}
+
+function ownUid(): number {
+  return process.getuid?.() ?? 0
 }
 
 export interface LaunchPaths {

@@ -1,14 +1,23 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
+import type { Accelerator } from '../hypervisor.ts'
 
 /** First of a range of user and group ids that no distribution hands out. */
 const firstId = 0x7000_0000
 const rangeLength = 0x100_0000
 const nobody = 65_534
 
+/** Whom a process runs as. */
+export interface ProcessUser {
+  uid: number
+  gid: number
+  /** A group besides. */
+  extraGroup?: number
+}
+
 /** Under which user QEMU processes run. */
 export interface UserPlan {
   /** A user per machine; null when we are not root and everything runs as ourselves. */
-  userFor(launchId: string): { uid: number; gid: number } | null
+  userFor(launchId: string, accelerator: Accelerator): ProcessUser | null
 }
 
 /**
@@ -17,15 +26,25 @@ export interface UserPlan {
  */
 export async function planUsers(): Promise<UserPlan> {
   if (process.getuid?.() !== 0) return { userFor: () => null }
-  if (await isMapped(firstId + rangeLength - 1)) {
-    return {
-      userFor(launchId) {
-        const id = firstId + Number.parseInt(launchId.slice(0, 6), 16)
-        return { uid: id, gid: id }
-      },
-    }
+  const ownIds = await isMapped(firstId + rangeLength - 1)
+  const kvmGroup = await groupOfKvm()
+  return {
+    userFor(launchId, accelerator) {
+      const id = ownIds ? firstId + Number.parseInt(launchId.slice(0, 6), 16) : nobody
+      return { uid: id, gid: id, extraGroup: accelerator === 'kvm' ? kvmGroup : undefined }
+    },
   }
-  return { userFor: () => ({ uid: nobody, gid: nobody }) }
+}
+
+/** The group that may use `/dev/kvm`, when it takes a group to use it. */
+async function groupOfKvm(): Promise<number | undefined> {
+  try {
+    const { mode, gid } = await stat('/dev/kvm')
+    const forEveryone = (mode & 0o006) === 0o006
+    return !forEveryone && (mode & 0o060) === 0o060 && gid !== 0 ? gid : undefined
+  } catch {
+    return undefined
+  }
 }
 
 async function isMapped(id: number): Promise<boolean> {

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { type QemuCommandLine, qemuArguments } from './command-line.ts'
+
+const line: QemuCommandLine = {
+  id: 'vm',
+  accelerator: 'tcg',
+  kernel: '/kernel',
+  initrd: '/initrd',
+  kernelCommandLine: 'console=ttyS0',
+  shape: {
+    vcpus: 2,
+    memoryMiB: 256,
+    disks: [
+      { serial: 'runtime', path: '/runtime' },
+      { serial: 'code', path: '/a,b' },
+    ],
+  },
+  paths: {
+    directory: '/run',
+    qmp: '/run/qmp',
+    console: '/run/console',
+    channel: '/run/channel',
+    migration: '/run/migration',
+    pidFile: '/run/pid',
+  },
+  incoming: false,
+}
+
+/** The values of every occurrence of an option. */
+function values(args: string[], option: string): string[] {
+  return args.flatMap((arg, index) => (arg === option ? [args[index + 1] ?? ''] : []))
+}
+
+describe('the QEMU command line', () => {
+  const args = qemuArguments(line)
+
+  test('gives the guest no network device, nor any default device', () => {
+    expect(args).toContain('-nodefaults')
+    expect(args).toContain('-no-user-config')
+    expect(args.join(' ')).not.toMatch(/netdev|-nic|virtio-net|-net /)
+  })
+
+  test('locks QEMU in', () => {
+    expect(values(args, '-sandbox')).toEqual([
+      'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
+    ])
+  })
+
+  test('attaches every disk read-only, in order, with its serial', () => {
+    expect(values(args, '-drive')).toEqual([
+      'id=runtime,if=none,format=raw,readonly=on,file=/runtime',
+      'id=code,if=none,format=raw,readonly=on,file=/a,,b',
+    ])
+    expect(values(args, '-device').filter((device) => device.startsWith('virtio-blk'))).toEqual([
+      'virtio-blk-device,drive=runtime,serial=runtime',
+      'virtio-blk-device,drive=code,serial=code',
+    ])
+  })
+
+  test('sizes the machine', () => {
+    expect(values(args, '-m')).toEqual(['256M'])
+    expect(values(args, '-smp')).toEqual(['2'])
+    expect(values(args, '-cpu')).toEqual(['max'])
+    expect(values(qemuArguments({ ...line, accelerator: 'kvm' }), '-cpu')).toEqual(['host'])
+  })
+
+  test('waits for the console at a cold start, and for the snapshot at a restore', () => {
+    expect(args).toContain('-S')
+    expect(args).not.toContain('-incoming')
+    const restoring = qemuArguments({ ...line, incoming: true })
+    expect(values(restoring, '-incoming')).toEqual(['defer'])
+    expect(restoring).not.toContain('-S')
+  })
+
+  test('keeps memory in a file that a template writes through to and a clone does not', () => {
+    const memoryObject = (mode: 'shared' | 'private') =>
+      values(qemuArguments({ ...line, memory: { path: '/memory', mode } }), '-object')
+    expect(memoryObject('shared')).toEqual([
+      'memory-backend-file,id=memory,size=256M,mem-path=/memory,share=on',
+    ])
+    expect(memoryObject('private')).toEqual([
+      'memory-backend-file,id=memory,size=256M,mem-path=/memory,share=off',
+    ])
+    expect(values(args, '-object')).toEqual([])
+  })
+})

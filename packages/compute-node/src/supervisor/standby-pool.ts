@@ -1,0 +1,86 @@
+import type { Logger } from 'pino'
+import type { StartedMachine } from './start-attempt.ts'
+
+interface Standby {
+  key: string
+  machine: StartedMachine
+}
+
+/** Paused machines that wait for the next start of their VM, at most `limit`: the oldest give way. */
+export class StandbyPool {
+  readonly #limit: number
+  readonly #end: (machine: StartedMachine) => Promise<void>
+  readonly #log: Logger
+  /** By VM; the oldest first. */
+  readonly #standbys = new Map<string, Standby>()
+  readonly #preparing = new Map<string, { done: Promise<void>; abort: AbortController }>()
+  #closed = false
+
+  /** `end` disposes of a standby that is not wanted any more. */
+  constructor(limit: number, end: (machine: StartedMachine) => Promise<void>, log: Logger) {
+    this.#limit = limit
+    this.#end = end
+    this.#log = log
+  }
+
+  get count(): number {
+    return this.#standbys.size
+  }
+
+  /** Prepares a standby in the background, unless the VM has one or one is on its way. */
+  offer(id: string, key: string, prepare: (signal: AbortSignal) => Promise<StartedMachine | null>): void {
+    if (this.#closed || this.#limit === 0 || this.#preparing.has(id)) return
+    if (this.#standbys.get(id)?.key === key) return
+    const abort = new AbortController()
+    const done = prepare(abort.signal)
+      .then((machine) => this.#admit(id, key, machine, abort.signal))
+      .catch((error) => {
+        if (!abort.signal.aborted) this.#log.warn({ err: error, vm: id }, 'no standby could be prepared')
+      })
+      .finally(() => this.#preparing.delete(id))
+    this.#preparing.set(id, { done, abort })
+  }
+
+  /** The VM's standby, now the caller's; null if there is none of this key. */
+  async take(id: string, key: string): Promise<StartedMachine | null> {
+    const standby = this.#standbys.get(id)
+    if (!standby) return null
+    if (standby.key !== key) {
+      await this.discard(id)
+      return null
+    }
+    this.#standbys.delete(id)
+    return standby.machine
+  }
+
+  async discard(id: string): Promise<void> {
+    const preparing = this.#preparing.get(id)
+    preparing?.abort.abort(new Error('not wanted any more'))
+    await preparing?.done
+    const standby = this.#standbys.get(id)
+    if (!standby) return
+    this.#standbys.delete(id)
+    await this.#end(standby.machine)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const ids = new Set([...this.#preparing.keys(), ...this.#standbys.keys()])
+    await Promise.all([...ids].map((id) => this.discard(id)))
+  }
+
+  async #admit(id: string, key: string, machine: StartedMachine | null, signal: AbortSignal): Promise<void> {
+    if (!machine) return
+    if (signal.aborted) return this.#end(machine)
+    const former = this.#standbys.get(id)
+    const standby = { key, machine }
+    this.#standbys.delete(id)
+    this.#standbys.set(id, standby)
+    machine.machine.exited.then(() => {
+      if (this.#standbys.get(id) === standby)
+        this.discard(id).catch((error) => this.#log.warn({ err: error }))
+    })
+    if (former) await this.#end(former.machine)
+    while (this.#standbys.size > this.#limit) await this.discard(this.#standbys.keys().next().value!)
+  }
+}

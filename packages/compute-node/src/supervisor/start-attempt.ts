@@ -1,0 +1,299 @@
+import { randomBytes } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import type { Logger } from 'pino'
+import type { GuestLink, Hypervisor, Machine, MachineShape, MachineStart } from '../hypervisor/index.ts'
+import type { BootSlots } from './boot-slots.ts'
+import type { ConsoleLog } from './console-log.ts'
+import type { TemplateDraft, TemplateStore } from './template-store.ts'
+import { VmStartError, type VmStartErrorCode } from './vm-errors.ts'
+import type { VmSpec } from './vm-spec.ts'
+
+/** Where the program listens, as the guest's channel names it. */
+export const programDestination = 'tcp:8080'
+
+const reseedBytes = 64
+const channelLossMs = 1000
+const consoleQuietMs = 50
+const consoleSettleMs = 1000
+
+/** Limits in milliseconds, already scaled for the accelerator. */
+export interface StartLimits {
+  /** From the launch to the guest agent's hello. */
+  bootMs: number
+  /** From the program's start to the program listening. */
+  programMs: number
+  /** From the launch of a clone to its answer. */
+  restoreMs: number
+}
+
+export interface StarterContext {
+  hypervisor: Hypervisor
+  templates: TemplateStore
+  slots: BootSlots
+  limits: StartLimits
+  log: Logger
+  onEgress: (vmId: string, stream: Duplex) => void
+}
+
+/** A machine whose program listens. */
+export interface StartedMachine {
+  machine: Machine
+  link: GuestLink
+  startKind: 'cold' | 'restored'
+  /** Template whose memory it shares; give it back with `templates.release`. */
+  template?: string
+}
+
+/** One start of one VM: restored from a template, or cold leaving a template behind. */
+export class StartAttempt {
+  readonly #context: StarterContext
+  readonly #spec: VmSpec
+  readonly #console: ConsoleLog
+  readonly #signal: AbortSignal
+  readonly #log: Logger
+  readonly #startedAt = performance.now()
+
+  constructor(context: StarterContext, spec: VmSpec, console: ConsoleLog, signal: AbortSignal) {
+    this.#context = context
+    this.#spec = spec
+    this.#console = console
+    this.#signal = signal
+    this.#log = context.log.child({ vm: spec.id })
+  }
+
+  async run(): Promise<StartedMachine> {
+    // A persistent VM goes on from where its program is; only functions begin the same way every time.
+    if (this.#spec.kind === 'persistent') return this.#coldInTurn()
+    const { templates } = this.#context
+    const key = templates.keyOf(this.#spec)
+    const restored = await this.restore(key)
+    if (restored) return restored
+    const draft = await templates.draft(key)
+    let started: StartedMachine
+    try {
+      started = await this.#coldInTurn(draft.files.memory)
+    } catch (error) {
+      await templates.discardDraft(draft)
+      throw error
+    }
+    return this.#turnIntoClone(started, draft)
+  }
+
+  #coldInTurn(memory?: string): Promise<StartedMachine> {
+    return this.#context.slots.run(this.#signal, () => this.#cold(memory))
+  }
+
+  async #cold(memory: string | undefined): Promise<StartedMachine> {
+    const { limits } = this.#context
+    const machine = await this.#launch({ kind: 'cold', memory }, limits.bootMs)
+    return this.#orKill(machine, async () => {
+      const link = await this.#connect(machine, limits.bootMs, 'guest_boot_timeout')
+      this.#mark('hello')
+      const ready = this.#programReady(machine, link, limits.programMs)
+      // `configure` may fail first; the promise is awaited below or never matters.
+      ready.catch(() => {})
+      await this.#whileAlive(machine, link.control('configure', configuration(this.#spec)))
+      await this.#whileAlive(machine, link.control('start'))
+      await ready
+      this.#mark('ready')
+      return { machine, link, startKind: 'cold' }
+    })
+  }
+
+  /** A clone of the template; null when there is none or it does not restore. */
+  async restore(key: string): Promise<StartedMachine | null> {
+    const { templates, limits } = this.#context
+    const snapshot = await templates.use(key)
+    if (!snapshot) return null
+    try {
+      const machine = await this.#launch({ kind: 'restore', snapshot }, limits.restoreMs)
+      return await this.#orKill(machine, async () => {
+        const link = await this.#connect(machine, limits.restoreMs, 'hypervisor_failed')
+        await this.#whileAlive(machine, awaken(link))
+        this.#mark('restored')
+        return { machine, link, startKind: 'restored', template: key }
+      })
+    } catch (error) {
+      templates.release(key)
+      if (this.#signal.aborted) throw error
+      this.#log.warn({ err: error, template: key }, 'a template did not restore; starting cold')
+      await templates.discard(key)
+      return null
+    }
+  }
+
+  /**
+   * Freezes the ready machine into a template and goes on as its first clone: continuing the machine itself
+   * would change the memory it leaves to the others, copying the memory would take longer.
+   */
+  async #turnIntoClone(cold: StartedMachine, draft: TemplateDraft): Promise<StartedMachine> {
+    const { templates } = this.#context
+    try {
+      await cold.machine.snapshot(draft.files.state)
+      this.#mark('snapshot')
+      await cold.link.close()
+      await templates.commit(draft)
+      const clone = await this.restore(draft.key)
+      if (clone) {
+        await cold.machine.kill()
+        return { ...clone, startKind: 'cold' }
+      }
+    } catch (error) {
+      await cold.machine.kill()
+      await templates.discard(draft.key)
+      await templates.discardDraft(draft)
+      if (this.#signal.aborted) throw error
+      this.#log.warn({ err: error }, 'no template could be made; starting cold without')
+    }
+    await cold.machine.kill()
+    return this.#coldInTurn()
+  }
+
+  async #launch(start: MachineStart, timeoutMs: number): Promise<Machine> {
+    const machine = await this.#context.hypervisor.launch({
+      id: this.#spec.id,
+      shape: machineShape(this.#spec),
+      start,
+      onConsole: (chunk) => this.#console.write(chunk),
+      timeoutMs,
+      signal: this.#signal,
+    })
+    this.#mark('launched')
+    return machine
+  }
+
+  async #connect(machine: Machine, timeoutMs: number, onTimeout: VmStartErrorCode): Promise<GuestLink> {
+    let link: GuestLink
+    try {
+      link = await this.#whileAlive(machine, machine.connect(timeoutMs))
+    } catch (error) {
+      if (error instanceof VmStartError || this.#signal.aborted) throw error
+      throw new VmStartError(onTimeout, `the guest did not answer in ${timeoutMs} ms: ${messageOf(error)}`, {
+        cause: error,
+      })
+    }
+    serveEgress(link, this.#spec, this.#context.onEgress)
+    return link
+  }
+
+  #programReady(machine: Machine, link: GuestLink, timeoutMs: number): Promise<void> {
+    const ready = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(
+        () =>
+          reject(
+            new VmStartError(
+              'program_not_listening',
+              `nothing listened on port 8080 in the VM within ${timeoutMs / 1000} s; the program must serve HTTP on $PORT`,
+            ),
+          ),
+        timeoutMs,
+      )
+      const settle = (finish: () => void) => {
+        clearTimeout(timer)
+        finish()
+      }
+      link.on('event', (verb, fields) => {
+        if (verb === 'ready') settle(resolve)
+        if (verb === 'exited') settle(() => reject(programExited(fields)))
+      })
+      link.on('close', () => {
+        // Nearly always because the machine ends, which is then the better explanation.
+        const gone = () => settle(() => reject(new VmStartError('guest_failed', 'the guest went away')))
+        setTimeout(gone, channelLossMs).unref()
+      })
+      this.#signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    })
+    return this.#whileAlive(machine, ready)
+  }
+
+  /** Awaits `work`, unless the machine dies or the start is called off first. */
+  async #whileAlive<T>(machine: Machine, work: Promise<T>): Promise<T> {
+    let abandon = () => {}
+    const calledOff = new Promise<never>((_, reject) => {
+      abandon = () => reject(this.#signal.reason)
+      this.#signal.addEventListener('abort', abandon, { once: true })
+    })
+    const died = machine.exited.then(({ reason }) => {
+      throw new VmStartError('hypervisor_failed', reason)
+    })
+    try {
+      this.#signal.throwIfAborted()
+      return await Promise.race([work, died, calledOff])
+    } finally {
+      this.#signal.removeEventListener('abort', abandon)
+    }
+  }
+
+  async #orKill<T>(machine: Machine, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      // What the guest printed last is why; it may still be on its way through the serial line.
+      if (!this.#signal.aborted) await this.#console.settle(consoleQuietMs, consoleSettleMs)
+      await machine.kill()
+      throw error
+    }
+  }
+
+  #mark(step: string): void {
+    this.#log.debug({ step, ms: Math.round(performance.now() - this.#startedAt) }, 'VM start')
+  }
+}
+
+/** Gives the guest's outgoing streams to the node, or refuses them. */
+export function serveEgress(
+  link: GuestLink,
+  spec: { id: string; internet: boolean },
+  onEgress: (vmId: string, stream: Duplex) => void,
+): void {
+  link.onStream((destination, stream) => {
+    if (destination === 'egress' && spec.internet) onEgress(spec.id, stream)
+    else stream.destroy()
+  })
+}
+
+/** How the program ended, as an error. */
+export function programExited(fields: Record<string, string | string[]>): VmStartError {
+  const how = fields.signal ? `was ended by signal ${fields.signal}` : `exited with code ${fields.code}`
+  return new VmStartError('program_exited', `the program ${how}`)
+}
+
+function machineShape(spec: VmSpec): MachineShape {
+  return {
+    vcpus: spec.vcpus,
+    memoryMiB: spec.memoryMiB,
+    disks: [
+      { serial: 'runtime', path: spec.runtime.path },
+      { serial: 'code', path: spec.code.path },
+    ],
+  }
+}
+
+function configuration(spec: VmSpec): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = { hostname: spec.hostname }
+  for (const [name, value] of Object.entries({ ...spec.runtime.env, ...spec.env })) {
+    fields[`env.${name}`] = value
+  }
+  // Without a command of its own the runtime is the entrypoint itself; the guest finds it in /code.
+  if (spec.runtime.command.length > 0) fields.cmd = [...spec.runtime.command, spec.entrypoint]
+  else fields.entrypoint = spec.entrypoint
+  if (spec.internet) fields.internet = '1'
+  return fields
+}
+
+/** Makes a clone unlike its siblings: fresh randomness and the right time (protocol 05 §21.6). */
+async function awaken(link: GuestLink): Promise<void> {
+  await Promise.all([
+    link.control('reseed', { entropy: randomBytes(reseedBytes).toString('hex') }),
+    setClock(link),
+  ])
+}
+
+/** Gives the guest the time of now. */
+export function setClock(link: GuestLink): Promise<void> {
+  return link.control('settime', { time: (Date.now() / 1000).toFixed(6) })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
