@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { Devnet, guestCacheDir, type NetworkFile, silentProgress } from '@aleph-ts/devnet'
 import { ComputeNodeClient, EthereumAccount, programUrl } from '@aleph-ts/sdk'
@@ -13,6 +14,9 @@ const run = promisify(execFile)
 const examples = { node: 'hello-node', python: 'hello-python', binary: 'static-site' }
 const coldStarts = 3
 const restoredStarts = 20
+const standbyStarts = 10
+/** A standby is prepared in the background after a stop; this is enough for it. */
+const standbyPauseMs = 1_500
 const requests = 2_000
 const concurrency = 16
 
@@ -55,9 +59,16 @@ async function measureRuntime(network: NetworkFile, dataDir: string, example: st
     await stop(network, hash)
     restored.push(await firstByte(network, hash))
   }
+  const standby: number[] = []
+  for (let i = 0; i < standbyStarts; i++) {
+    await stop(network, hash)
+    await sleep(standbyPauseMs)
+    standby.push(await firstByte(network, hash))
+  }
   return {
     'cold start, ms': spread(cold),
-    'restored start, ms': spread(restored),
+    'start right after a stop, from the snapshot, ms': spread(restored),
+    'start from a standby, ms': spread(standby),
     'requests per second': await throughput(network, hash),
   }
 }
