@@ -10,16 +10,16 @@ const stranger = testAccount()
 const emptyBody = JSON.stringify({ persistent_vms: [], instances: [] })
 
 let node: TestNode
-let tick = 0
+let lastTime = Math.floor(Date.now() / 1000)
 
 beforeAll(async () => {
   node = await TestNode.start({ environment: { ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: scheduler.address } })
 })
 afterAll(() => node[Symbol.asyncDispose]())
 
-/** Every push differs, as real ones do: equal ones within a second would be replays of each other. */
+/** Every push has a time of its own, counted down from the start of the test: equal ones would be replays. */
 function freshTime(): number {
-  return Math.floor(Date.now() / 1000) - (tick++ % 200)
+  return lastTime--
 }
 
 async function push(
