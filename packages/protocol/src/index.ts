@@ -113,7 +113,7 @@ export {
 export { signSolana, solanaAddress } from './identity/solana.ts'
 export { decodeSs58, encodeSs58 } from './identity/ss58.ts'
 export { signSubstrate, substrateAddress } from './identity/substrate.ts'
-export { signTezos, type TezosSigning, tezosAddress } from './identity/tezos.ts'
+export { isTezosPrivateKey, signTezos, type TezosSigning, tezosAddress } from './identity/tezos.ts'
 export {
   decodeTezosPrivateKey,
   encodeTezosPrivateKey,

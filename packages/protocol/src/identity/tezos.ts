@@ -27,6 +27,11 @@ export function tezosAddress(privateKey: Uint8Array, curve: TezosCurve = 'ed2551
   return encodeTezosAddress(curve, publicKeyOf(privateKey, curve))
 }
 
+/** Whether bytes are a private key of the curve: any 32 for Ed25519, a number in range for the others. */
+export function isTezosPrivateKey(key: Uint8Array, curve: TezosCurve): boolean {
+  return curve === 'ed25519' ? key.length === 32 : isEcdsaPrivateKey(key, curve)
+}
+
 /**
  * Signs a verification buffer.
  *
@@ -132,8 +137,8 @@ function digestOf(payload: Uint8Array): Uint8Array {
 }
 
 function publicKeyOf(privateKey: Uint8Array, curve: TezosCurve): Uint8Array {
+  if (!isTezosPrivateKey(privateKey, curve)) throw new TypeError(`privateKey: not a key of ${curve}`)
   if (curve === 'ed25519') return ed25519.publicKey(privateKey)
-  if (!isEcdsaPrivateKey(privateKey, curve)) throw new TypeError(`privateKey: not a key of ${curve}`)
   return curve === 'secp256k1' ? compressedPublicKey(privateKey) : p256.publicKey(privateKey)
 }
 

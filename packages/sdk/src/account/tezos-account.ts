@@ -1,6 +1,6 @@
 import {
   decodeTezosPrivateKey,
-  isPrivateKey,
+  isTezosPrivateKey,
   signTezos,
   type TezosCurve,
   tezosAddress,
@@ -47,8 +47,7 @@ function readTezosKey(given: string | Uint8Array, curve: TezosCurve = 'ed25519')
     decoded === null
       ? { key: readChainKey('TEZOS', given), curve }
       : { key: decoded.privateKey, curve: decoded.curve }
-  const chain = { ed25519: 'TEZOS', secp256k1: 'ETH', p256: 'NEO' } as const
-  if (isPrivateKey(chain[read.curve], read.key)) return read
+  if (isTezosPrivateKey(read.key, read.curve)) return read
   throw new AlephError('invalid_argument', `The private key is not a key of ${read.curve}`, {
     hint: 'Generate a new one: this number is out of range.',
   })
