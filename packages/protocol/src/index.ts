@@ -66,6 +66,11 @@ export { extractTags } from './content/tags.ts'
 export type { TrustedExecution } from './content/trusted-execution.ts'
 export type { VProgramContent } from './content/v-program.ts'
 export type { Volume } from './content/volumes.ts'
+export { accountId, parseAccountId } from './did/account-id.ts'
+export type { Delegate, DelegateLimits } from './did/delegates.ts'
+export { type DidDocument, type DidVerificationMethod, didDocument } from './did/did-document.ts'
+export { DidError, type DidErrorCode } from './did/did-error.ts'
+export { formatDid, parseDid } from './did/did-pkh.ts'
 export {
   type ErrorName,
   errorCodes,
@@ -82,7 +87,10 @@ export {
 export { gossipMessageId } from './gossip/message-id.ts'
 export { classifyHash, type HashKind, isItemHash, itemHash } from './hash/item-hash.ts'
 export { createSha256, type Sha256, sha256Bytes, sha256Hex } from './hash/sha256.ts'
+export { addressOfPrivateKey, generatePrivateKey, isAddress, isPrivateKey } from './identity/account-keys.ts'
 export { addressKey } from './identity/address-key.ts'
+export { type AvalancheChain, avalancheAddress, signAvalanche } from './identity/avalanche.ts'
+export { cosmosAddress, signCosmos } from './identity/cosmos.ts'
 export {
   canonicalEvmSignature,
   evmAddress,
@@ -91,8 +99,26 @@ export {
   recoverPersonalSign,
   toChecksumAddress,
 } from './identity/evm.ts'
+export { neoAddress, signNeo } from './identity/neo.ts'
+export { nulsAddress, signNuls } from './identity/nuls.ts'
+export { type Nuls2Network, nuls2Address, signNuls2 } from './identity/nuls2.ts'
 export { signEnvelope } from './identity/sign-envelope.ts'
+export {
+  isCounterfactualSignature,
+  isSmartWalletApproval,
+  type SmartWalletCall,
+  type SmartWalletStandard,
+  smartWalletCall,
+} from './identity/smart-wallet.ts'
 export { signSolana, solanaAddress } from './identity/solana.ts'
+export { decodeSs58, encodeSs58 } from './identity/ss58.ts'
+export { signSubstrate, substrateAddress } from './identity/substrate.ts'
+export { isTezosPrivateKey, signTezos, type TezosSigning, tezosAddress } from './identity/tezos.ts'
+export {
+  decodeTezosPrivateKey,
+  encodeTezosPrivateKey,
+  type TezosCurve,
+} from './identity/tezos-encoding.ts'
 export { type SignedFields, verificationBuffer } from './identity/verification-buffer.ts'
 export {
   canonicalSignature,

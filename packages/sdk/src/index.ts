@@ -1,11 +1,18 @@
 export type { Account } from './account/account.ts'
+export { AvalancheAccount, type AvalancheAccountOptions } from './account/avalanche-account.ts'
+export { CosmosAccount, type CosmosAccountOptions } from './account/cosmos-account.ts'
 export {
   EthereumAccount,
   type EthereumAccountOptions,
   type EthereumProvider,
 } from './account/ethereum-account.ts'
+export type { GeneratedAccount } from './account/key-account.ts'
+export { NeoAccount } from './account/neo-account.ts'
+export { Nuls2Account, NulsAccount } from './account/nuls-account.ts'
 export { readEthereumKey, readMnemonic, readSolanaKey } from './account/private-key.ts'
 export { SolanaAccount } from './account/solana-account.ts'
+export { SubstrateAccount, type SubstrateAccountOptions } from './account/substrate-account.ts'
+export { TezosAccount, type TezosAccountOptions } from './account/tezos-account.ts'
 export { getAggregate, getAggregates } from './aggregate/get-aggregate.ts'
 export { AlephClient, type PublishOptions } from './client/aleph-client.ts'
 export { type ClientContext, type ClientOptions, createClientContext } from './client/client-context.ts'
@@ -17,6 +24,7 @@ export {
   type VmLogLine,
 } from './compute/compute-node-client.ts'
 export { type OperatorHeaders, OperatorSession } from './compute/operator-session.ts'
+export { createDidResolver, resolveDid } from './did/resolve-did.ts'
 export { AlephApiError, AlephError, type AlephErrorCode, MessageRejectedError } from './errors.ts'
 export { downloadFile } from './file/download-file.ts'
 export { findFile, type StoredFile } from './file/find-file.ts'

@@ -1,10 +1,14 @@
-import { type Chain, signatureScheme } from '../message/chains.ts'
+import type { Chain } from '../message/chains.ts'
 import { isEvmAddress, toChecksumAddress } from './evm.ts'
 
 /**
  * The form in which addresses are compared and indexed (protocol 01 §5): EIP-55 for EVM addresses, so that one
- * person is one key however the address was typed; every other address exactly as it is.
+ * person is one key however the address was typed; every other address exactly as it is, because case means
+ * something in base58 and no other case verifies in the rest.
+ *
+ * Only the address decides. No other family of chains has addresses of that shape, and the owner of a message need
+ * not be of the chain of its sender: a Solana key may act for an Ethereum account.
  */
-export function addressKey(chain: Chain, address: string): string {
-  return signatureScheme(chain) === 'evm' && isEvmAddress(address) ? toChecksumAddress(address) : address
+export function addressKey(_chain: Chain, address: string): string {
+  return isEvmAddress(address) ? toChecksumAddress(address) : address
 }

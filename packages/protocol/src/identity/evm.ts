@@ -1,6 +1,6 @@
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js'
-import { secp256k1 } from './secp256k1.ts'
+import { lowerRecoverable, type RecoverableSignature, secp256k1 } from './secp256k1.ts'
 
 const plainAddress = /^0x[0-9a-fA-F]{40}$/
 const plainSignature = /^(?:0[xX])?([0-9a-fA-F]{130})$/
@@ -40,8 +40,7 @@ export function evmAddress(privateKey: Uint8Array): string {
  * @returns `0x`, then r ‖ s ‖ v in lower-case hex, v being 27 or 28.
  */
 export function personalSign(message: Uint8Array, privateKey: Uint8Array): string {
-  const { bytes, recovery } = secp256k1.sign(personalMessageDigest(message), privateKey)
-  return `0x${bytesToHex(bytes)}${(27 + recovery).toString(16)}`
+  return formatSignature(secp256k1.sign(personalMessageDigest(message), privateKey))
 }
 
 /**
@@ -61,12 +60,12 @@ export function verifyPersonalSign(message: Uint8Array, signature: string, addre
 }
 
 /**
- * The one form a signature is stored and compared in: `0x`, lower case, v of 27 or 28 (protocol 01 §14.7).
+ * The one form a signature is stored and compared in: `0x`, lower case, low s, v of 27 or 28 (protocol 01 §14.7).
  * Null when it is not a 65-byte signature.
  */
 export function canonicalEvmSignature(signature: string): string | null {
   const parsed = parseSignature(signature)
-  return parsed === null ? null : `0x${bytesToHex(parsed.bytes)}${(27 + parsed.recovery).toString(16)}`
+  return parsed === null ? null : formatSignature(lowerRecoverable(parsed))
 }
 
 function recoverLowerCaseAddress(message: Uint8Array, signature: string): string | null {
@@ -76,7 +75,11 @@ function recoverLowerCaseAddress(message: Uint8Array, signature: string): string
   return publicKey === null ? null : addressOfPublicKey(publicKey)
 }
 
-function parseSignature(signature: string): { bytes: Uint8Array; recovery: number } | null {
+function formatSignature({ bytes, recovery }: RecoverableSignature): string {
+  return `0x${bytesToHex(bytes)}${(27 + recovery).toString(16)}`
+}
+
+function parseSignature(signature: string): RecoverableSignature | null {
   const hex = plainSignature.exec(signature)?.[1]
   if (hex === undefined) return null
   const bytes = hexToBytes(hex)
@@ -91,7 +94,8 @@ function recoveryOf(v: number): number | null {
   return v >= 35 ? (v - 35) % 2 : null
 }
 
-function personalMessageDigest(message: Uint8Array): Uint8Array {
+/** What an EIP-191 personal signature is over: 32 bytes (protocol 01 §4.3). */
+export function personalMessageDigest(message: Uint8Array): Uint8Array {
   const prefix = utf8ToBytes(`\x19Ethereum Signed Message:\n${message.length}`)
   return keccak_256(concatBytes(prefix, message))
 }

@@ -10,6 +10,14 @@ export const secp256k1: Secp256k1 = {
       return null
     }
   },
+  verify(digest, signature, publicKey) {
+    try {
+      return libsecp256k1.ecdsaVerify(signature, digest, publicKey)
+    } catch {
+      // The library throws on numbers out of range and on keys that are no point of the curve.
+      return false
+    }
+  },
   sign(digest, privateKey) {
     const { signature, recid } = libsecp256k1.ecdsaSign(digest, privateKey)
     return { bytes: signature, recovery: recid }

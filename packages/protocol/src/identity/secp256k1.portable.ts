@@ -13,6 +13,14 @@ export const secp256k1: Secp256k1 = {
       return null
     }
   },
+  verify(digest, signature, publicKey) {
+    try {
+      return curve.verify(signature, digest, publicKey, { prehash: false, lowS: true })
+    } catch {
+      // The library throws on numbers out of range and on keys that are no point of the curve.
+      return false
+    }
+  },
   sign(digest, privateKey) {
     const recovered = curve.sign(digest, privateKey, { prehash: false, format: 'recovered' })
     return { bytes: recovered.slice(1), recovery: recovered[0]! }

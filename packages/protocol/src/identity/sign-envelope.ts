@@ -1,19 +1,15 @@
-import { formatError } from '../errors/protocol-error.ts'
-import { signatureScheme } from '../message/chains.ts'
 import type { Envelope } from '../message/envelope.ts'
-import { personalSign } from './evm.ts'
-import { signSolana } from './solana.ts'
+import { identitySchemeOf } from './identity-scheme-of.ts'
 import { verificationBuffer } from './verification-buffer.ts'
 
 /**
- * Signs a message with a raw private key (32 bytes) of its chain's kind.
+ * Signs a message with a raw private key or seed (32 bytes) of its chain's kind. The sender says which, where a
+ * chain has several: `tz1`, `tz2` or `tz3` on Tezos, `0x…` or `A…` on NEO.
  *
- * @throws {ProtocolError} INVALID_FORMAT when this package cannot sign for the message's chain.
+ * @throws {ProtocolError} INVALID_FORMAT when signatures of the message's chain are not taken.
  */
 export function signEnvelope(unsigned: Omit<Envelope, 'signature'>, privateKey: Uint8Array): Envelope {
-  const buffer = verificationBuffer(unsigned)
-  const scheme = signatureScheme(unsigned.chain)
-  if (scheme === 'evm') return { ...unsigned, signature: personalSign(buffer, privateKey) }
-  if (scheme === 'solana') return { ...unsigned, signature: signSolana(buffer, privateKey) }
-  throw formatError(`chain: cannot sign for ${unsigned.chain}`)
+  const { chain, sender, time } = unsigned
+  const claim = { buffer: verificationBuffer(unsigned), sender, time }
+  return { ...unsigned, signature: identitySchemeOf(chain).sign(claim, privateKey) }
 }

@@ -1,9 +1,15 @@
 import { base58 } from '@scure/base'
 import { curve, verifyEd25519 } from './ed25519.ts'
+import { decodeBase58, parseJsonObject } from './untrusted-text.ts'
 
 /** The address of a 32-byte Ed25519 secret on Solana and Eclipse: its public key in base58. */
 export function solanaAddress(secret: Uint8Array): string {
   return base58.encode(curve.publicKey(secret))
+}
+
+/** Whether text is the base58 of 32 bytes. */
+export function isSolanaAddress(address: string): boolean {
+  return decodeBase58(address)?.length === 32
 }
 
 /**
@@ -32,25 +38,8 @@ export function canonicalSolanaSignature(signature: string): string | null {
 }
 
 function parseSolanaSignature(text: string): { signature: string; publicKey: string } | null {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return null
-  }
-  if (typeof value !== 'object' || value === null) return null
-  const { signature, publicKey, version } = value as Record<string, unknown>
+  const { signature, publicKey, version } = parseJsonObject(text) ?? {}
   if (typeof signature !== 'string' || typeof publicKey !== 'string') return null
   if (version !== undefined && version !== 1) return null
   return { signature, publicKey }
-}
-
-/** Decoding base58 takes quadratic time, so nothing longer than a signature is tried. */
-function decodeBase58(text: string): Uint8Array | null {
-  if (text.length > 90) return null
-  try {
-    return base58.decode(text)
-  } catch {
-    return null
-  }
 }

@@ -7,6 +7,8 @@ export interface SignedFields {
   sender: string
   type: MessageType
   item_hash: string
+  /** Seconds; covered by the Micheline signatures of Tezos only (protocol 01 §4.9). */
+  time?: number
 }
 
 const utf8 = new TextEncoder()

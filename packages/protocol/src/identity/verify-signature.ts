@@ -1,25 +1,11 @@
-import { formatError } from '../errors/protocol-error.ts'
-import { type Chain, type SignatureScheme, signatureScheme } from '../message/chains.ts'
-import { canonicalEvmSignature, verifyPersonalSign } from './evm.ts'
-import { canonicalSolanaSignature, verifySolana } from './solana.ts'
+import { type Chain, signatureScheme } from '../message/chains.ts'
+import { identitySchemeOf } from './identity-scheme-of.ts'
+import { identitySchemes } from './identity-schemes.ts'
 import { type SignedFields, verificationBuffer } from './verification-buffer.ts'
 
-interface Verifier {
-  verify(buffer: Uint8Array, signature: string, sender: string): boolean
-  /** The signature in the one form it is stored and compared in, or null when it is not one at all. */
-  canonical(signature: string): string | null
-}
-
-/** Supporting a further chain family means one more entry here. */
-const verifiers: Partial<Record<SignatureScheme, Verifier>> = {
-  evm: { verify: verifyPersonalSign, canonical: canonicalEvmSignature },
-  solana: { verify: verifySolana, canonical: canonicalSolanaSignature },
-}
-
-/** What {@link verifySignature} looks at; `time` is covered by some schemes only (protocol 01 §4.9). */
+/** What {@link verifySignature} looks at: plain data, so that a pool of workers can do the looking. */
 export interface SignedMessage extends SignedFields {
   signature: string | null
-  time?: number
 }
 
 /**
@@ -27,33 +13,26 @@ export interface SignedMessage extends SignedFields {
  *
  * False for anything that is not a valid signature, an absent one included.
  *
- * @throws {ProtocolError} INVALID_FORMAT when nobody can verify signatures of the message's chain.
+ * @throws {ProtocolError} INVALID_FORMAT when signatures of the message's chain are not taken.
  */
 export function verifySignature(message: SignedMessage): boolean {
-  const verifier = verifierOf(message.chain)
-  if (!message.signature) return false
-  return verifier.verify(verificationBuffer(message), message.signature, message.sender)
+  const scheme = identitySchemeOf(message.chain)
+  const { signature, sender, time } = message
+  if (!signature) return false
+  return scheme.verify({ buffer: verificationBuffer(message), sender, time }, signature)
 }
 
-/** Whether this package can verify signatures of a chain. */
+/** Whether signatures of a chain are taken at all; the table of chains says why not. */
 export function isChainVerifiable(chain: Chain): boolean {
-  const scheme = signatureScheme(chain)
-  return scheme !== null && verifiers[scheme] !== undefined
+  return signatureScheme(chain) !== null
 }
 
 /**
- * One signature can be written in several ways (hex case, recovery byte, spaces in JSON). This is the form to
- * store and compare, so that nodes agree on what is the same message (protocol 01 §14.7). Text that is no
+ * One signature can be written in several ways (hex case, recovery byte, spaces in JSON, either s). This is the
+ * form to store and compare, so that nodes agree on what is the same message (protocol 01 §14.7). Text that is no
  * signature of the chain is returned as it is.
  */
 export function canonicalSignature(chain: Chain, signature: string): string {
   const scheme = signatureScheme(chain)
-  return (scheme === null ? null : verifiers[scheme]?.canonical(signature)) ?? signature
-}
-
-function verifierOf(chain: Chain): Verifier {
-  const scheme = signatureScheme(chain)
-  const verifier = scheme === null ? undefined : verifiers[scheme]
-  if (verifier === undefined) throw formatError(`chain: signatures of ${chain} cannot be verified`)
-  return verifier
+  return (scheme === null ? null : identitySchemes[scheme].canonical(signature)) ?? signature
 }

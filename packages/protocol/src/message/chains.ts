@@ -8,22 +8,34 @@ export type SignatureScheme =
   | 'tezos'
   | 'nuls'
   | 'nuls2'
+  | 'neo'
 
 interface ChainFacts {
   name: string
-  /** null: the code is valid in a message, but nobody can verify its signatures. */
+  /** null: the code is valid in a message, but its signatures are not taken. */
   scheme: SignatureScheme | null
   evmChainId?: number
+  /** Why the scheme is not the obvious one. */
+  reason?: string
 }
 
-/** Every chain code a message may carry (protocol 01 §4.1). */
+const neverVerified =
+  'The network knows the code but never verified it: messages with it were always refused as INVALID_FORMAT. ' +
+  'Taking them as EVM would split us from every other node. A wallet of this chain says ETH.'
+
+/** Every chain code a message may carry (protocol 01 §4.1), and the one place that says how each is verified. */
 export const chains = {
   ETH: { name: 'Ethereum', scheme: 'evm', evmChainId: 1 },
   SOL: { name: 'Solana', scheme: 'solana' },
-  AVAX: { name: 'Avalanche', scheme: 'avalanche', evmChainId: 43114 },
+  AVAX: {
+    name: 'Avalanche',
+    scheme: 'avalanche',
+    evmChainId: 43114,
+    reason: 'Only X-, P- and C- addresses: the network refuses 0x addresses here. Such a wallet says ETH.',
+  },
   BASE: { name: 'Base', scheme: 'evm', evmChainId: 8453 },
   ARB: { name: 'Arbitrum', scheme: 'evm', evmChainId: 42161 },
-  AURORA: { name: 'Aurora', scheme: null, evmChainId: 1313161554 },
+  AURORA: { name: 'Aurora', scheme: null, evmChainId: 1313161554, reason: neverVerified },
   BLAST: { name: 'Blast', scheme: 'evm', evmChainId: 81457 },
   BOB: { name: 'Bob', scheme: 'evm', evmChainId: 60808 },
   BSC: { name: 'BNB chain', scheme: 'evm', evmChainId: 56 },
@@ -40,13 +52,19 @@ export const chains = {
   LISK: { name: 'Lisk', scheme: 'evm', evmChainId: 1135 },
   METIS: { name: 'Metis', scheme: 'evm', evmChainId: 1088 },
   MODE: { name: 'Mode', scheme: 'evm', evmChainId: 34443 },
-  NEO: { name: 'Neo', scheme: 'evm' },
+  NEO: {
+    name: 'Neo',
+    scheme: 'neo',
+    reason:
+      'Both forms that were ever valid: NEO 2 addresses (A…) in the scheme of their wallets, as the network did ' +
+      'until 2020, and 0x addresses as EVM, as it does since.',
+  },
   NULS: { name: 'NULS v1', scheme: 'nuls' },
   NULS2: { name: 'NULS v2', scheme: 'nuls2' },
   OP: { name: 'Optimism', scheme: 'evm', evmChainId: 10 },
   POL: { name: 'Polygon', scheme: 'evm', evmChainId: 137 },
   SONIC: { name: 'Sonic', scheme: 'evm', evmChainId: 146 },
-  STT: { name: 'Somnia', scheme: null, evmChainId: 50312 },
+  STT: { name: 'Somnia', scheme: null, evmChainId: 50312, reason: neverVerified },
   TEZOS: { name: 'Tezos', scheme: 'tezos' },
   UNICHAIN: { name: 'Unichain', scheme: 'evm', evmChainId: 130 },
   WLD: { name: 'World Chain', scheme: 'evm', evmChainId: 480 },
@@ -62,7 +80,7 @@ export function isChain(code: unknown): code is Chain {
   return typeof code === 'string' && Object.hasOwn(chains, code)
 }
 
-/** The signature scheme of a chain, or null when its signatures cannot be verified by anybody. */
+/** The signature scheme of a chain, or null when its signatures are not taken. */
 export function signatureScheme(chain: Chain): SignatureScheme | null {
   return chains[chain].scheme
 }

@@ -129,7 +129,8 @@ function readSignature(value: unknown, chain: Chain): string | null {
 /** Some Solana clients send the signature as an object; the wire form is its compact text (protocol 01 §4.5). */
 function solanaObjectAsText(value: object, chain: Chain): string | null {
   if (signatureScheme(chain) !== 'solana') return null
-  const { signature, publicKey } = value as { signature?: unknown; publicKey?: unknown }
+  const { signature, publicKey, version } = value as Record<string, unknown>
   if (typeof signature !== 'string' || typeof publicKey !== 'string') return null
-  return JSON.stringify({ signature, publicKey })
+  // The version stays in, where there is one: a signature of another version must not pass for one of ours.
+  return JSON.stringify({ signature, publicKey, version })
 }

@@ -1,5 +1,6 @@
 import type { Chain } from '../message/chains.ts'
 import type { MessageType } from '../message/envelope.ts'
+import { authorisationEntries } from './authorisation-entries.ts'
 
 /** The message that an authorisation's filters are held against (protocol 01 §8.2). */
 export interface AuthorisationSubject {
@@ -36,12 +37,7 @@ export function isAuthorised(
   if (sameAddress(sender, owner)) return true
   const selfOnly = policy.securitySelfOnly ?? true
   if (selfOnly && subject.type === 'AGGREGATE' && subject.aggregateKey === securityKey) return false
-  return authorisations(security).some((entry) => matches(entry, sender, subject))
-}
-
-function authorisations(security: unknown): Record<string, unknown>[] {
-  if (!isObject(security) || !Array.isArray(security.authorizations)) return []
-  return security.authorizations.filter(isObject)
+  return authorisationEntries(security).some((entry) => matches(entry, sender, subject))
 }
 
 function matches(entry: Record<string, unknown>, sender: string, subject: AuthorisationSubject): boolean {
@@ -70,8 +66,4 @@ function isUnset(filter: unknown): boolean {
 /** The network compares addresses of every chain without case (protocol 01 §5). */
 function sameAddress(a: string, b: string): boolean {
   return a === b || a.toLowerCase() === b.toLowerCase()
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

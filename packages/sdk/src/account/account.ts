@@ -9,7 +9,7 @@ export interface Account {
   signMessage(fields: SignedFields): Promise<string>
   /**
    * Signs the payload of an operator session (protocol 05 §4.1): `payload` are the raw bytes of the
-   * JSON text. Returns hex with 0x.
+   * JSON text. Returns hex with 0x. Compute nodes take Ethereum and Solana accounts only: others reject.
    */
   signOperatorPayload(payload: Uint8Array): Promise<string>
 }

@@ -1,4 +1,4 @@
-import { solanaAddress } from '@aleph-ts/protocol'
+import { type Chain, isPrivateKey, solanaAddress } from '@aleph-ts/protocol'
 import { base58 } from '@scure/base'
 import { AlephError } from '../errors.ts'
 import { hexToBytes } from './hex.ts'
@@ -7,6 +7,19 @@ import { hexToBytes } from './hex.ts'
 
 /** The 32 bytes of an Ethereum key: as they are, or from 64 hexadecimal digits with or without 0x. */
 export function readEthereumKey(key: string | Uint8Array): Uint8Array {
+  return readChainKey('ETH', key)
+}
+
+/** The 32 bytes of a key or seed of a chain, read as {@link readEthereumKey} does and within the chain's range. */
+export function readChainKey(chain: Chain, key: string | Uint8Array): Uint8Array {
+  const bytes = read32Bytes(key)
+  if (isPrivateKey(chain, bytes)) return bytes
+  throw new AlephError('invalid_argument', `The private key is not a key of ${chain}`, {
+    hint: 'Generate a new one: this number is out of range.',
+  })
+}
+
+function read32Bytes(key: string | Uint8Array): Uint8Array {
   if (typeof key !== 'string') return exactly32(key)
   const digits = key.trim().replace(/^0x/i, '')
   if (/^[0-9a-fA-F]{64}$/.test(digits)) return hexToBytes(digits)

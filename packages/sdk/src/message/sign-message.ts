@@ -7,7 +7,7 @@ export interface SignedMessage extends Pick<BuiltMessage, 'text'> {
   envelope: Envelope
 }
 
-/** Asks the account for its signature over the four signed values (protocol 01 §4.2). */
+/** Asks the account for its signature over the four signed values (protocol 01 §4.2); the time is for Tezos wallets. */
 export async function signMessage(message: BuiltMessage, account: Account): Promise<SignedMessage> {
   const { envelope, text } = message
   const signature = await account.signMessage({
@@ -15,6 +15,7 @@ export async function signMessage(message: BuiltMessage, account: Account): Prom
     sender: envelope.sender,
     type: envelope.type,
     item_hash: envelope.item_hash,
+    time: envelope.time,
   })
   return { envelope: { ...envelope, signature }, text }
 }

@@ -1,0 +1,13 @@
+/** `invalid_did`: not `did:pkh` with an account of its chain; `unsupported_chain`: an account we know nothing of. */
+export type DidErrorCode = 'invalid_did' | 'unsupported_chain'
+
+/** Text is not a DID of an account of the network, or an account has no DID. */
+export class DidError extends Error {
+  override readonly name = 'DidError'
+  readonly code: DidErrorCode
+
+  constructor(code: DidErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
