@@ -144,6 +144,7 @@ export {
   messageTypes,
 } from './message/envelope.ts'
 export type { FormatIssue } from './message/format-issues.ts'
+export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
 export {
@@ -176,6 +177,7 @@ export { type CostRow, type CostType, totalCost } from './pricing/cost-row.ts'
 export type { CostableMessage } from './pricing/costable.ts'
 export { defaultPricing } from './pricing/default-pricing.ts'
 export { defaultSettings } from './pricing/default-settings.ts'
+export { type Estimate, parseEstimate } from './pricing/parse-estimate.ts'
 export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
 export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
