@@ -110,6 +110,18 @@ describe('aleph message sign', () => {
     expect(refused.json()).toMatchObject({ error: { code: 'wrong_account' } })
   })
 
+  it('signs with a key of any chain', async () => {
+    for (const chain of ['SOL', 'AVAX', 'CSDK', 'DOT', 'NULS2', 'TEZOS']) {
+      await user.run(['account', 'create', chain, '--chain', chain, '--no-passphrase'], { env })
+      const signed = await user.run(['message', 'sign', '--type', 'POST', '--account', chain, '--json'], {
+        env,
+        input: '{"type":"note","content":{}}',
+      })
+      expect(signed.json()).toMatchObject({ chain })
+      expect((await user.run(['message', 'verify', '-'], { env, input: signed.stdout })).code).toBe(0)
+    }
+  })
+
   it('sends it when asked to', async () => {
     await using network = await FakeNetwork.create()
     const result = await user.run(['message', 'sign', '--type', 'AGGREGATE', '--send', '--json'], {
