@@ -183,3 +183,29 @@ export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
 export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
+export type { IgnoredReason } from './registry/operations/operation.ts'
+export { publishedRegistry } from './registry/published-registry.ts'
+export {
+  type RegistryPost,
+  readOperation,
+  readScores,
+  registryPostType,
+  scorePostType,
+} from './registry/read-registry-posts.ts'
+export { applyRegistryEvent, type IgnoredOperation, reduceRegistry } from './registry/reduce-registry.ts'
+export {
+  type BalanceEvent,
+  compareRegistryEvents,
+  type NodeScore,
+  type OperationEvent,
+  type RegistryAction,
+  type RegistryEvent,
+  type ScoreEvent,
+} from './registry/registry-event.ts'
+export type { RegistryPolicy } from './registry/registry-policy.ts'
+export {
+  createRegistryState,
+  type RegisteredComputeNode,
+  type RegisteredCoreNode,
+  type RegistryState,
+} from './registry/registry-state.ts'

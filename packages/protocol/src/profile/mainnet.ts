@@ -54,5 +54,17 @@ export const mainnetProfile: NetworkProfile = {
   },
   limits: { fileBytes: 100 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: null },
   policy: { securitySelfOnly: true },
+  registry: {
+    tags: ['mainnet'],
+    nodeThreshold: 199_999,
+    stakingThreshold: 9_999,
+    nodeActivation: 499_999,
+    maxLinked: 8,
+    bonusUntilHeight: 12_020_360,
+    inactiveBlocks: 90 * 7_130,
+    inactiveFromHeight: 20_840_959,
+    discardedScores: [[23_579_375, 23_631_694]],
+    balancePlatforms: ['ALEPH_ETH_SABLIER'],
+  },
   defaultAllocationSigners: ['0x2937f62e5F81A88e921f883f8fE56ceCf4A4A44A'],
 }

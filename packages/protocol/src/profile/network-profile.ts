@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { chainCodes } from '../message/chains.ts'
+import { registryPolicySchema } from '../registry/registry-policy.ts'
 
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
@@ -83,6 +84,7 @@ export const networkProfileSchema = z.strictObject({
     /** Only the owner may write its own `security` aggregate (protocol 01 §13 T1). */
     securitySelfOnly: z.boolean(),
   }),
+  registry: registryPolicySchema,
   defaultAllocationSigners: addresses,
 })
 
