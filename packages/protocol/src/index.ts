@@ -209,3 +209,16 @@ export {
   type RegisteredCoreNode,
   type RegistryState,
 } from './registry/registry-state.ts'
+export { type CreditRevenue, creditRevenueShares, missingNode } from './rewards/credit-revenue.ts'
+export type { RewardPolicy } from './rewards/reward-policy.ts'
+export {
+  type RewardRole,
+  type RewardShare,
+  type RewardShares,
+  type RewardStream,
+  rewardAddress,
+  type UnallocatedShare,
+} from './rewards/reward-share.ts'
+export { type RewardStatement, rewardStatement, type SlashedShare } from './rewards/reward-statement.ts'
+export { stakersPool, stakingShares } from './rewards/staking-rewards.ts'
+export { utcDays, wageBetween, wageShares } from './rewards/wage-subsidy.ts'

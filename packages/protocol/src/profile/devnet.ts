@@ -57,5 +57,13 @@ export const devnetProfile: NetworkProfile = {
     discardedScores: [],
     balancePlatforms: [],
   },
+  rewards: {
+    blocksPerDay: 7_130,
+    wageFrom: null,
+    wageFirstMonth: 0,
+    wageMonths: 0,
+    slashAfterBlocks: 3 * 7_130,
+    leastPayout: 0.01,
+  },
   defaultAllocationSigners: [],
 }

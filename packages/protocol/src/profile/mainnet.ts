@@ -66,5 +66,13 @@ export const mainnetProfile: NetworkProfile = {
     discardedScores: [[23_579_375, 23_631_694]],
     balancePlatforms: ['ALEPH_ETH_SABLIER'],
   },
+  rewards: {
+    blocksPerDay: 7_130,
+    wageFrom: 1_777_593_600,
+    wageFirstMonth: 900_000,
+    wageMonths: 6,
+    slashAfterBlocks: 3 * 7_130,
+    leastPayout: 0.01,
+  },
   defaultAllocationSigners: ['0x2937f62e5F81A88e921f883f8fE56ceCf4A4A44A'],
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { chainCodes } from '../message/chains.ts'
 import { registryPolicySchema } from '../registry/registry-policy.ts'
+import { rewardPolicySchema } from '../rewards/reward-policy.ts'
 
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
@@ -85,6 +86,7 @@ export const networkProfileSchema = z.strictObject({
     securitySelfOnly: z.boolean(),
   }),
   registry: registryPolicySchema,
+  rewards: rewardPolicySchema,
   defaultAllocationSigners: addresses,
 })
 

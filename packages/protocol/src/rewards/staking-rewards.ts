@@ -1,0 +1,87 @@
+import type { ComputeNode, CorechannelAggregate, CoreNode } from '../aggregates/corechannel.ts'
+import { scoreMultiplier } from '../placement/node-weight.ts'
+import { Amount, zero } from '../pricing/decimal.ts'
+import { noShares, type RewardShares, rewardAddress, stakerAddress } from './reward-share.ts'
+
+const blocksPerDay = 7130
+const alephPerDay = 15_000
+const mostPaid = 5
+const bonus = { startHeight: 12_020_360, modifier: 1.25, decay: 1e-7 }
+
+/**
+ * The rewards of the first kind, for an interval of blocks in which the registry did not change (protocol 06 §5.1).
+ * They were paid until 2026; auditors and dashboards still read them.
+ *
+ * @param height block at the end of the interval
+ */
+export function stakingShares(registry: CorechannelAggregate, blocks: number, height: number): RewardShares {
+  const result = noShares()
+  const active = registry.nodes.filter((node) => node.status === 'active')
+  if (active.length === 0) return result
+  const pool = stakersPool(active.length, blocks)
+  const totalStake = active.flatMap(stakesOf).reduce((sum, [, stake]) => sum.add(stake), zero)
+  const perNode = new Amount(alephPerDay).div(blocksPerDay).div(active.length).mul(blocks)
+  const computeNodes = new Map(registry.resource_nodes.map((node) => [node.hash, node]))
+  for (const node of active) {
+    const paid = paidNodes(node, computeNodes)
+    const linkage = Amount.min(1, new Amount(7 + paid.length).div(10))
+    const keeps = linkage.mul(scoreMultiplier(node.score))
+    for (const computeNode of paid) {
+      const amount = computeNodePay(computeNode, blocks)
+      result.shares.push({
+        ...staking,
+        role: 'crn',
+        node: computeNode.hash,
+        address: rewardAddress(computeNode),
+        amount,
+      })
+    }
+    const amount = perNode.mul(bonusOf(node, height)).mul(keeps)
+    result.shares.push({ ...staking, role: 'ccn', node: node.hash, address: rewardAddress(node), amount })
+    for (const [staker, stake] of stakesOf(node)) {
+      const amount = new Amount(stake).div(totalStake).mul(pool).mul(keeps)
+      result.shares.push({
+        ...staking,
+        role: 'staker',
+        node: node.hash,
+        address: stakerAddress(staker),
+        amount,
+      })
+    }
+  }
+  return result
+}
+
+const staking = { stream: 'staking', work: null } as const
+
+/** ALEPH for all stakers over an interval, with so many active core nodes. */
+export function stakersPool(activeNodes: number, blocks: number): Amount {
+  return new Amount(Amount.log10(activeNodes)).add(1).div(3).mul(alephPerDay).div(blocksPerDay).mul(blocks)
+}
+
+function stakesOf(node: CoreNode): [string, number][] {
+  return Object.entries(node.stakers)
+}
+
+/** The compute nodes of a core node that are paid: the best five, in an order that everybody finds again. */
+function paidNodes(node: CoreNode, computeNodes: Map<string, ComputeNode>): ComputeNode[] {
+  return node.resource_nodes
+    .flatMap((hash) => computeNodes.get(hash) ?? [])
+    .filter(({ score }) => scoreMultiplier(score) > 0)
+    .sort((a, b) => scoreMultiplier(b.score) - scoreMultiplier(a.score) || (a.hash < b.hash ? -1 : 1))
+    .slice(0, mostPaid)
+}
+
+function computeNodePay({ decentralization, score }: ComputeNode, blocks: number): Amount {
+  const perMonth = new Amount(1250).mul(decentralization).add(250)
+  const daysPerMonth = new Amount(365).div(12)
+  return perMonth.div(daysPerMonth).div(blocksPerDay).mul(blocks).mul(scoreMultiplier(score))
+}
+
+function bonusOf({ has_bonus }: CoreNode, height: number): Amount {
+  if (!has_bonus) return new Amount(1)
+  return Amount.max(
+    1,
+    new Amount(bonus.modifier).sub(new Amount(height - bonus.startHeight).mul(bonus.decay)),
+  )
+}
