@@ -222,3 +222,10 @@ export {
 export { type RewardStatement, rewardStatement, type SlashedShare } from './rewards/reward-statement.ts'
 export { stakersPool, stakingShares } from './rewards/staking-rewards.ts'
 export { utcDays, wageBetween, wageShares } from './rewards/wage-subsidy.ts'
+export type {
+  ComputeNodeMeasurement,
+  CoreNodeMeasurement,
+  VersionAge,
+} from './scoring/measurements.ts'
+export { type NetworkScore, networkScores, type Observations } from './scoring/network-scores.ts'
+export { type NodeRating, rateComputeNode, rateCoreNode, type ScoreFactor } from './scoring/node-score.ts'
