@@ -220,7 +220,7 @@ export {
   type UnallocatedShare,
 } from './rewards/reward-share.ts'
 export { type RewardStatement, rewardStatement, type SlashedShare } from './rewards/reward-statement.ts'
-export { stakersPool, stakingShares } from './rewards/staking-rewards.ts'
+export { type StakingInterval, stakersPool, stakingShares } from './rewards/staking-rewards.ts'
 export { utcDays, wageBetween, wageShares } from './rewards/wage-subsidy.ts'
 export type {
   ComputeNodeMeasurement,

@@ -62,14 +62,18 @@ function expectRewards(
 describe('rewards of the first kind', () => {
   it('of one day are the golden ones', () => {
     const { blocks, rewards, stakers_pool } = vectors.rewards_v1_one_day
-    expect(stakersPool(2, blocks).toNumber()).toBeCloseTo(stakers_pool, 9)
-    expectRewards(byAddress(stakingShares(registry, blocks, 20_000_000)), rewards, 9)
+    expect(stakersPool(2).toNumber()).toBeCloseTo(stakers_pool, 9)
+    expectRewards(
+      byAddress(stakingShares(registry, { blocks, height: 20_000_000 }, mainnetProfile)),
+      rewards,
+      9,
+    )
   })
 
   it('pay an early node more, ever less so', () => {
     const early = { ...registry, nodes: registry.nodes.map((node) => ({ ...node, has_bonus: true })) }
     const ofNode = (height: number, given = early) =>
-      stakingShares(given, 7130, height)
+      stakingShares(given, { blocks: 7130, height }, mainnetProfile)
         .shares.find(({ role }) => role === 'ccn')!
         .amount.toNumber()
     const plain = ofNode(0, registry)
@@ -79,7 +83,9 @@ describe('rewards of the first kind', () => {
   })
 
   it('are none without an active core node', () => {
-    expect(stakingShares({ nodes: [], resource_nodes: [] }, 7130, 1).shares).toEqual([])
+    expect(
+      stakingShares({ nodes: [], resource_nodes: [] }, { blocks: 1, height: 1 }, mainnetProfile).shares,
+    ).toEqual([])
   })
 })
 

@@ -1,12 +1,13 @@
 import type { ComputeNode, CorechannelAggregate, CoreNode } from '../aggregates/corechannel.ts'
 import { scoreMultiplier } from '../placement/node-weight.ts'
 import { Amount, zero } from '../pricing/decimal.ts'
+import type { NetworkProfile } from '../profile/network-profile.ts'
 import { noShares, type RewardShares, rewardAddress, stakerAddress } from './reward-share.ts'
 
-const blocksPerDay = 7130
 const alephPerDay = 15_000
 const mostPaid = 5
-const bonus = { startHeight: 12_020_360, modifier: 1.25, decay: 1e-7 }
+/** Core nodes of the first days earn a quarter more, and less of it with every block. */
+const bonus = { modifier: 1.25, decayPerBlock: 1e-7 }
 
 /**
  * The rewards of the first kind, for an interval of blocks in which the registry did not change (protocol 06 §5.1).
@@ -18,16 +19,16 @@ export function stakingShares(registry: CorechannelAggregate, blocks: number, he
   const result = noShares()
   const active = registry.nodes.filter((node) => node.status === 'active')
   if (active.length === 0) return result
-  const pool = stakersPool(active.length, blocks)
+  const pool = stakersPool(active.length).mul(days)
   const totalStake = active.flatMap(stakesOf).reduce((sum, [, stake]) => sum.add(stake), zero)
-  const perNode = new Amount(alephPerDay).div(blocksPerDay).div(active.length).mul(blocks)
+  const perNode = new Amount(alephPerDay).div(active.length).mul(days)
   const computeNodes = new Map(registry.resource_nodes.map((node) => [node.hash, node]))
   for (const node of active) {
     const paid = paidNodes(node, computeNodes)
     const linkage = Amount.min(1, new Amount(7 + paid.length).div(10))
     const keeps = linkage.mul(scoreMultiplier(node.score))
     for (const computeNode of paid) {
-      const amount = computeNodePay(computeNode, blocks)
+      const amount = computeNodePay(computeNode).mul(days)
       result.shares.push({
         ...staking,
         role: 'crn',
@@ -36,7 +37,7 @@ export function stakingShares(registry: CorechannelAggregate, blocks: number, he
         amount,
       })
     }
-    const amount = perNode.mul(bonusOf(node, height)).mul(keeps)
+    const amount = perNode.mul(bonusOf(node, height - profile.registry.bonusUntilHeight)).mul(keeps)
     result.shares.push({ ...staking, role: 'ccn', node: node.hash, address: rewardAddress(node), amount })
     for (const [staker, stake] of stakesOf(node)) {
       const amount = new Amount(stake).div(totalStake).mul(pool).mul(keeps)
@@ -54,9 +55,9 @@ export function stakingShares(registry: CorechannelAggregate, blocks: number, he
 
 const staking = { stream: 'staking', work: null } as const
 
-/** ALEPH for all stakers over an interval, with so many active core nodes. */
-export function stakersPool(activeNodes: number, blocks: number): Amount {
-  return new Amount(Amount.log10(activeNodes)).add(1).div(3).mul(alephPerDay).div(blocksPerDay).mul(blocks)
+/** ALEPH a day for all stakers together, with so many active core nodes. */
+export function stakersPool(activeNodes: number): Amount {
+  return new Amount(Amount.log10(activeNodes)).add(1).div(3).mul(alephPerDay)
 }
 
 function stakesOf(node: CoreNode): [string, number][] {
@@ -72,16 +73,14 @@ function paidNodes(node: CoreNode, computeNodes: Map<string, ComputeNode>): Comp
     .slice(0, mostPaid)
 }
 
-function computeNodePay({ decentralization, score }: ComputeNode, blocks: number): Amount {
+/** ALEPH a day. */
+function computeNodePay({ decentralization, score }: ComputeNode): Amount {
   const perMonth = new Amount(1250).mul(decentralization).add(250)
   const daysPerMonth = new Amount(365).div(12)
-  return perMonth.div(daysPerMonth).div(blocksPerDay).mul(blocks).mul(scoreMultiplier(score))
+  return perMonth.div(daysPerMonth).mul(scoreMultiplier(score))
 }
 
-function bonusOf({ has_bonus }: CoreNode, height: number): Amount {
+function bonusOf({ has_bonus }: CoreNode, blocksSince: number): Amount {
   if (!has_bonus) return new Amount(1)
-  return Amount.max(
-    1,
-    new Amount(bonus.modifier).sub(new Amount(height - bonus.startHeight).mul(bonus.decay)),
-  )
+  return Amount.max(1, new Amount(bonus.modifier).sub(new Amount(blocksSince).mul(bonus.decayPerBlock)))
 }
