@@ -9,13 +9,22 @@ const mostPaid = 5
 /** Core nodes of the first days earn a quarter more, and less of it with every block. */
 const bonus = { modifier: 1.25, decayPerBlock: 1e-7 }
 
+/** A stretch of the chain in which the registry did not change. */
+export interface StakingInterval {
+  blocks: number
+  /** Block at its end. */
+  height: number
+}
+
 /**
- * The rewards of the first kind, for an interval of blocks in which the registry did not change (protocol 06 §5.1).
- * They were paid until 2026; auditors and dashboards still read them.
- *
- * @param height block at the end of the interval
+ * The rewards of the first kind (protocol 06 §5.1). They were paid until 2026; auditors and dashboards still read them.
  */
-export function stakingShares(registry: CorechannelAggregate, blocks: number, height: number): RewardShares {
+export function stakingShares(
+  registry: CorechannelAggregate,
+  { blocks, height }: StakingInterval,
+  profile: NetworkProfile,
+): RewardShares {
+  const days = new Amount(blocks).div(profile.rewards.blocksPerDay)
   const result = noShares()
   const active = registry.nodes.filter((node) => node.status === 'active')
   if (active.length === 0) return result
