@@ -66,6 +66,22 @@ export { extractTags } from './content/tags.ts'
 export type { TrustedExecution } from './content/trusted-execution.ts'
 export type { VProgramContent } from './content/v-program.ts'
 export type { Volume } from './content/volumes.ts'
+export { applyCreditPost, type CreditPost } from './credits/apply-credit-post.ts'
+export {
+  type CreditEntry,
+  type CreditFacts,
+  type CreditLot,
+  compareLots,
+  isSpendable,
+} from './credits/credit-entry.ts'
+export { CreditLedger, type CreditPart, creditBalance, creditParts } from './credits/credit-ledger.ts'
+export {
+  type CreditOperation,
+  type CreditPostFields,
+  creditPostTypes,
+  readCreditPost,
+} from './credits/credit-post.ts'
+export { accountsOf, type CreditReplay, compareCreditPosts, replayCredits } from './credits/replay-credits.ts'
 export { accountId, parseAccountId } from './did/account-id.ts'
 export type { Delegate, DelegateLimits } from './did/delegates.ts'
 export { type DidDocument, type DidVerificationMethod, didDocument } from './did/did-document.ts'
@@ -164,6 +180,14 @@ export {
 } from './placement/place-vm.ts'
 export { type PlacementLevel, rankNodes, rendezvousRank, type WeightedNode } from './placement/rendezvous.ts'
 export { noRequirements, type VmRequirements, vmRequirements } from './placement/vm-requirements.ts'
+export { type BalancesUpdate, balancesPostType, readBalancesUpdate } from './posts/balances-update.ts'
+export {
+  type ComputeNodeMetrics,
+  type CoreNodeMetrics,
+  metricsPostTypes,
+  readNetworkMetrics,
+} from './posts/network-metrics.ts'
+export { affordable } from './pricing/account-plan.ts'
 export { type BalanceQuestion, balanceShortfall } from './pricing/balance-check.ts'
 export {
   type CostContext,
