@@ -88,6 +88,12 @@ export { type DidDocument, type DidVerificationMethod, didDocument } from './did
 export { DidError, type DidErrorCode } from './did/did-error.ts'
 export { formatDid, parseDid } from './did/did-pkh.ts'
 export {
+  type DidResolution,
+  didContentType,
+  didResolution,
+  failedDidResolution,
+} from './did/did-resolution.ts'
+export {
   type ErrorName,
   errorCodes,
   errorDescriptions,
