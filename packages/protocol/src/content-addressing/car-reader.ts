@@ -1,5 +1,4 @@
 import { decode } from '@ipld/dag-cbor'
-import { concatBytes } from '@noble/hashes/utils.js'
 import { CID } from 'multiformats/cid'
 import { type Cid, checkSupported, decodeCid, verifyBlock } from './cid.ts'
 import { ContentAddressError } from './content-address-error.ts'
@@ -42,8 +41,9 @@ type State = 'header' | 'inner header' | 'version 2' | 'padding' | 'frame' | 'in
 export class CarReader {
   readonly #options: CarReaderOptions
   readonly #maxBlocks: number
-  #chunks: Uint8Array[] = []
-  #buffered = 0
+  /** The beginning of a piece whose rest is still to come: the first `#held` bytes. */
+  #buffer = new Uint8Array()
+  #held = 0
   /** Bytes that must be there before it is worth looking. */
   #wanted = 1
   /** Bytes taken from the stream so far. */
@@ -62,19 +62,16 @@ export class CarReader {
 
   /** @throws {ContentAddressError} `invalid_car`, `wrong_bytes`, `too_large`, `unsupported_cid`, `invalid_cid` */
   push(chunk: Uint8Array): void {
-    this.#chunks.push(chunk)
-    this.#buffered += chunk.length
-    if (this.#buffered < this.#wanted) return
-    let bytes = this.#chunks.length === 1 ? chunk : concatBytes(...this.#chunks)
-    this.#wanted = 1
-    for (;;) {
-      const taken = bytes.length === 0 ? 0 : this.#take(bytes)
-      if (taken === 0) break
-      this.#offset += taken
-      bytes = bytes.subarray(taken)
+    if (this.#held === 0) {
+      this.#consume(chunk)
+      return
     }
-    this.#chunks = bytes.length > 0 ? [bytes.slice()] : []
-    this.#buffered = bytes.length
+    this.#hold(chunk)
+    if (this.#held < this.#wanted) return
+    const bytes = this.#buffer.subarray(0, this.#held)
+    this.#buffer = new Uint8Array()
+    this.#held = 0
+    this.#consume(bytes)
   }
 
   /**
@@ -84,8 +81,31 @@ export class CarReader {
    */
   finish(): Cid[] {
     const isWhole = this.#end === Number.POSITIVE_INFINITY || this.#state === 'index'
-    if (!this.#roots || this.#buffered > 0 || !isWhole) throw invalid('it ends too early')
+    if (!this.#roots || this.#held > 0 || !isWhole) throw invalid('it ends too early')
     return this.#roots
+  }
+
+  #consume(bytes: Uint8Array): void {
+    let rest = bytes
+    this.#wanted = 1
+    while (rest.length > 0) {
+      const taken = this.#take(rest)
+      if (taken === 0) break
+      this.#offset += taken
+      rest = rest.subarray(taken)
+    }
+    this.#hold(rest)
+  }
+
+  #hold(bytes: Uint8Array): void {
+    const held = this.#held + bytes.length
+    if (held > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(held, this.#wanted))
+      larger.set(this.#buffer.subarray(0, this.#held))
+      this.#buffer = larger
+    }
+    this.#buffer.set(bytes, this.#held)
+    this.#held = held
   }
 
   /** Takes the next piece off the beginning; 0 when more bytes are needed, and `#wanted` says how many. */

@@ -72,7 +72,7 @@ export function decodeUnixFs(bytes: Uint8Array): UnixFsData {
       const value = bytes.subarray(at, at + length)
       at += length
       if (field === fields.data) node.data = value
-      else if (field === fields.blockSizes) node.blockSizes.push(...packed(value))
+      else if (field === fields.blockSizes) node.blockSizes = node.blockSizes.concat(packed(value))
     } else if (wire === 5 && at + 4 <= bytes.length) {
       // The nanoseconds of a modification time.
       at += 4

@@ -44,6 +44,7 @@ export async function verifyDag(
   { maxBlocks = 1_000_000 }: VerifyDagOptions = {},
 ): Promise<DagSummary> {
   const verified = new Map<string, Verified>()
+  let blocks = 0
   let bytes = 0
   let declared = 0
 
@@ -54,7 +55,7 @@ export async function verifyDag(
       throw new ContentAddressError('invalid_dag', `The DAG is deeper than ${maxDagDepth} blocks`)
     }
     if (known) return known
-    if (verified.size >= maxBlocks) {
+    if (++blocks > maxBlocks) {
       throw new ContentAddressError('too_large', `The DAG has more than ${maxBlocks} blocks`)
     }
     const block = await loadBlock(cid, getBlock)
@@ -75,7 +76,7 @@ export async function verifyDag(
   }
 
   const { kind, size } = await visit(root, 0)
-  return { kind, size, dagSize: Math.max(declared, bytes), blocks: verified.size }
+  return { kind, size, dagSize: Math.max(declared, bytes), blocks }
 }
 
 function checkChild(cid: Cid, node: UnixFsNode, index: number, child: Verified): void {
