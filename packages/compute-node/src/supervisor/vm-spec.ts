@@ -39,6 +39,7 @@ export type VmState = 'defined' | 'booting' | 'running' | 'stopping' | 'stopped'
 /** A snapshot of what is known of one VM; plain data, safe to serialise. Times are epoch seconds. */
 export interface VmInfo {
   id: string
+  type: 'program' | 'instance'
   kind: VmKind
   state: VmState
   vcpus: number

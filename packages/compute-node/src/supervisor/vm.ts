@@ -42,7 +42,7 @@ export class Vm {
   readonly #context: VmContext
   readonly #log: Logger
   #spec: VmSpec
-  #facts: Omit<VmInfo, keyof VmSpec | 'state' | 'pid'> & { state: VmState }
+  #facts: Omit<VmInfo, keyof VmSpec | 'type' | 'state' | 'pid'> & { state: VmState }
   #running: Running | null = null
   #starting: { promise: Promise<RunningVm>; abort: AbortController; specKey: string } | null = null
   #stopping: Promise<void> | null = null
@@ -58,7 +58,7 @@ export class Vm {
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
     const pid = this.#running?.machine.record.pid
-    return { id, kind, vcpus, memoryMiB, internet, pid, ...this.#facts }
+    return { id, type: 'program', kind, vcpus, memoryMiB, internet, pid, ...this.#facts }
   }
 
   /** The running VM, started if need be; a changed specification restarts it. */

@@ -1,6 +1,6 @@
 import type { VmInfo } from '../../supervisor/index.ts'
 import type { Allocation, Reconciler } from '../allocations/reconciler.ts'
-import { formatTime } from '../control/machine-routes.ts'
+import { formatTime } from '../time-format.ts'
 import type { VmHost } from '../vm-host.ts'
 
 /** `GET /about/executions/list`: what runs (protocol 05 §16). Guests have no network device, so addresses are empty. */
@@ -25,6 +25,22 @@ export function allExecutions(vms: VmHost, reconciler: Reconciler) {
       return [hash, execution(known.get(hash), allocation, onDemand.has(hash))]
     }),
   )
+}
+
+/** `GET /about/executions/records`: one row per VM, as the network's nodes keep them (protocol 05 §18). */
+export function executionRecords(vms: VmHost) {
+  return vms.list().map((info) => ({
+    vm_hash: info.id,
+    time_defined: time(info.definedAt),
+    time_started: time(info.startedAt),
+    time_stopped: time(info.stoppedAt),
+    vcpus: info.vcpus,
+    memory: info.memoryMiB,
+    vm_type: vmType(info),
+    persistent: info.kind === 'persistent',
+    starts: info.starts,
+    error: info.error ?? null,
+  }))
 }
 
 const waitsForRequest: Allocation = { state: 'planned', attempts: 0, error: null, nextRetryAt: null }

@@ -120,7 +120,13 @@ export class ProgramHost {
 
   async stop(hash: string): Promise<void> {
     this.#drop(hash)
-    if (this.#options.vms.get(hash)) await this.#options.vms.stop(hash)
+    if (this.#options.vms.get(hash)?.type === 'program') await this.#options.vms.stop(hash)
+  }
+
+  /** Stops a program and deletes what it left here: its record and its log. */
+  async erase(hash: string): Promise<void> {
+    this.#drop(hash)
+    if (this.#options.vms.get(hash)?.type === 'program') await this.#options.vms.destroy(hash)
   }
 
   /** Drops a program the network no longer has: forgotten, removed or rejected. */
