@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { loadGuestImages } from '@aleph-ts/guest'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
-import type { EgressProxy } from './agent/egress/egress-proxy.ts'
 import type { CustomDomains } from './agent/proxy/custom-domains.ts'
 import type { ComputeNodeConfig } from './config.ts'
 import { assembleServices, type Services } from './services.ts'
-import { createHypervisor, type Hypervisor, Supervisor } from './supervisor/index.ts'
+import { createHypervisor, type GuestService, type Hypervisor, Supervisor } from './supervisor/index.ts'
 
 /** Parts that tests and embedders may bring themselves. */
 export interface ComputeNodeParts {
@@ -25,6 +25,9 @@ export interface ComputeNodeStatus {
   version: string
 }
 
+/** Who takes the streams guests open; there is nobody before the node starts. */
+type GuestServices = Partial<Record<GuestService, { handle(vmId: string, stream: Duplex): void }>>
+
 /**
  * One compute node: the agent (HTTP, messages, downloads, allocations) over a supervisor that keeps VMs.
  *
@@ -38,7 +41,7 @@ export class ComputeNode implements AsyncDisposable {
   readonly #config: ComputeNodeConfig
   readonly #logger: Logger
   readonly #supervisor: Supervisor
-  readonly #egress: { proxy: EgressProxy | null }
+  readonly #guests: GuestServices
   readonly #parts: ComputeNodeParts
   #services: Services | null = null
 
@@ -46,13 +49,13 @@ export class ComputeNode implements AsyncDisposable {
     config: ComputeNodeConfig,
     logger: Logger,
     supervisor: Supervisor,
-    egress: { proxy: EgressProxy | null },
+    guests: GuestServices,
     parts: ComputeNodeParts,
   ) {
     this.#config = config
     this.#logger = logger
     this.#supervisor = supervisor
-    this.#egress = egress
+    this.#guests = guests
     this.#parts = parts
   }
 
@@ -68,7 +71,7 @@ export class ComputeNode implements AsyncDisposable {
         images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
         log: logger,
       }))
-    const egress: { proxy: EgressProxy | null } = { proxy: null }
+    const guests: GuestServices = {}
     const { memoryMiB, vcpus, templateBytes, standbys, programStartMs } = config.limits
     const supervisor = await Supervisor.create({
       dataDir,
@@ -78,9 +81,13 @@ export class ComputeNode implements AsyncDisposable {
       ...(standbys !== null && { standbys }),
       limits: { programMs: programStartMs },
       capacity: { ...(memoryMiB && { memoryMiB }), ...(vcpus && { vcpus }) },
-      onEgress: (vmId, stream) => (egress.proxy ? egress.proxy.handle(vmId, stream) : stream.destroy()),
+      onGuestStream: (vmId, service, stream) => {
+        const handler = guests[service]
+        if (handler) handler.handle(vmId, stream)
+        else stream.destroy()
+      },
     })
-    return new ComputeNode(config, logger, supervisor, egress, parts)
+    return new ComputeNode(config, logger, supervisor, guests, parts)
   }
 
   /** Takes over VMs of an earlier run, goes on with the stored plan, and listens. */
@@ -95,9 +102,11 @@ export class ComputeNode implements AsyncDisposable {
       ...(customDomains && { customDomains }),
     })
     this.#services = services
-    this.#egress.proxy = services.egress
+    this.#guests.egress = services.egress
+    this.#guests.api = services.guestApi
     await services.files.start()
     await services.codeImages.start()
+    await services.volumes.start()
     await services.reconciler.start()
     services.programs.start()
     await services.expiries.start()
@@ -116,7 +125,7 @@ export class ComputeNode implements AsyncDisposable {
     const services = this.#services
     if (!services) return
     this.#services = null
-    const { http, reconciler, programs, egress, supervisor } = services
+    const { http, reconciler, programs, egress, guestApi, supervisor } = services
     await http.stop(this.#config.drainTimeoutMs)
     services.expiries.stop()
     await services.payments.stop()
@@ -132,6 +141,7 @@ export class ComputeNode implements AsyncDisposable {
     }
     await reconciled
     egress.close()
+    guestApi.close()
     this.#logger.info('compute node has stopped')
   }
 

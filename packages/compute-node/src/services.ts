@@ -15,6 +15,9 @@ import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
+import { GuestApi } from './agent/guest-api/guest-api.ts'
+import { loadNodeKey } from './agent/guest-api/node-key.ts'
+import { ProgramCache } from './agent/guest-api/program-cache.ts'
 import { HttpServer } from './agent/http-server.ts'
 import { AgentMetrics } from './agent/metrics.ts'
 import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
@@ -24,6 +27,7 @@ import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
+import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
 import type { Supervisor } from './supervisor/index.ts'
@@ -37,7 +41,9 @@ export interface Services {
   payments: PaymentMonitor
   files: FileStore
   codeImages: CodeImages
+  volumes: VolumeStore
   egress: EgressProxy
+  guestApi: GuestApi
   http: HttpServer
 }
 
@@ -79,10 +85,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     archiveLimits: limits.archive,
     inUse: () => programs.imagesInUse(),
   })
+  const volumes = new VolumeStore(join(dataDir, 'volumes'))
   const loader = new ProgramLoader({
     messages,
     files,
     codeImages,
+    volumes,
     limits: {
       maxArchiveBytes: limits.archiveBytes,
       maxCodeImageBytes: limits.codeImageBytes,
@@ -93,6 +101,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const programs: ProgramHost = new ProgramHost({
     loader,
     vms: supervisor,
+    volumes,
     isPlanned: (hash) => reconciler.isPlanned(hash),
     reuseTimeoutMs: config.reuseTimeoutMs,
     metrics,
@@ -106,6 +115,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     planFile: new PlanFile(join(state, 'plan.json')),
     logger,
   })
+  const guestApi = new GuestApi({
+    cache: new ProgramCache(),
+    key: await loadNodeKey(join(state, 'node-key')),
+    coreNodes,
+    logger,
+  })
   const payments = new Payments(coreNodes)
   const expiries = new Expiries({
     path: join(state, 'expiries.json'),
@@ -115,7 +130,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     },
     logger,
   })
-  const admission = new Admission({ vms: supervisor, dataDir, promisedBytes: async () => 0 })
+  const admission = new Admission({ vms: supervisor, dataDir, promisedBytes: () => volumes.promisedBytes() })
   const access = {
     messages,
     isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
@@ -179,7 +194,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  return { supervisor, programs, reconciler, expiries, payments: monitor, files, codeImages, egress, http }
+  const stores = { files, codeImages, volumes }
+  return { supervisor, programs, reconciler, expiries, payments: monitor, ...stores, egress, guestApi, http }
 }
 
 function nodeFacts(config: ComputeNodeConfig) {

@@ -37,8 +37,8 @@ export interface GuestLink {
 export interface MachineShape {
   vcpus: number
   memoryMiB: number
-  /** Read-only disks in slot order; the guest finds them by serial. */
-  disks: { serial: string; path: string }[]
+  /** Raw disks in slot order, read-only unless told otherwise; the guest finds them by serial. */
+  disks: { serial: string; path: string; writable?: boolean }[]
 }
 
 /** The two files of a snapshot. Neither may change while a machine restored from it lives. */

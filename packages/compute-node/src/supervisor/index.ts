@@ -7,6 +7,7 @@ export {
   HypervisorError,
   QemuHypervisor,
 } from '../hypervisor/index.ts'
+export type { GuestService, OnGuestStream } from './guest-setup.ts'
 export { Supervisor, type SupervisorOptions } from './supervisor.ts'
 export { VmNotRunningError, VmStartError, type VmStartErrorCode } from './vm-errors.ts'
 export type {
@@ -18,4 +19,5 @@ export type {
   VmKind,
   VmSpec,
   VmState,
+  VolumeMount,
 } from './vm-spec.ts'

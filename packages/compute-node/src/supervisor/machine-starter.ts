@@ -2,14 +2,9 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HypervisorError } from '../hypervisor/index.ts'
 import type { ConsoleLog } from './console-log.ts'
+import { maySnapshot, programDestination } from './guest-setup.ts'
 import { StandbyPool } from './standby-pool.ts'
-import {
-  programDestination,
-  StartAttempt,
-  type StartedMachine,
-  type StarterContext,
-  setClock,
-} from './start-attempt.ts'
+import { StartAttempt, type StartedMachine, type StarterContext, setClock } from './start-attempt.ts'
 import { VmStartError } from './vm-errors.ts'
 import type { VmSpec } from './vm-spec.ts'
 
@@ -46,7 +41,7 @@ export class MachineStarter {
    */
   prepare(spec: VmSpec, console: ConsoleLog): void {
     const key = this.#context.templates.keyOf(spec)
-    if (spec.kind === 'persistent' || !this.#context.templates.has(key)) return
+    if (!maySnapshot(spec) || !this.#context.templates.has(key)) return
     this.#standbys.offer(spec.id, key, async (signal) => {
       const started = await this.#context.slots.run(signal, () =>
         new StartAttempt(this.#context, spec, console, signal).restore(key),

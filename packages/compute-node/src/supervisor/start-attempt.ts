@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
-import type { GuestLink, Hypervisor, Machine, MachineShape, MachineStart } from '../hypervisor/index.ts'
+import type { GuestLink, Hypervisor, Machine, MachineStart } from '../hypervisor/index.ts'
 import type { BootSlots } from './boot-slots.ts'
 import type { ConsoleLog } from './console-log.ts'
+import {
+  configuration,
+  machineShape,
+  maySnapshot,
+  type OnGuestStream,
+  serveGuestStreams,
+} from './guest-setup.ts'
 import type { TemplateDraft, TemplateStore } from './template-store.ts'
 import { VmStartError, type VmStartErrorCode } from './vm-errors.ts'
 import type { VmSpec } from './vm-spec.ts'
-
-/** Where the program listens, as the guest's channel names it. */
-export const programDestination = 'tcp:8080'
 
 const reseedBytes = 64
 const channelLossMs = 1000
@@ -32,7 +35,7 @@ export interface StarterContext {
   slots: BootSlots
   limits: StartLimits
   log: Logger
-  onEgress: (vmId: string, stream: Duplex) => void
+  onGuestStream: OnGuestStream
 }
 
 /** A machine whose program listens. */
@@ -62,8 +65,7 @@ export class StartAttempt {
   }
 
   async run(): Promise<StartedMachine> {
-    // A persistent VM goes on from where its program is; only functions begin the same way every time.
-    if (this.#spec.kind === 'persistent') return this.#coldInTurn()
+    if (!maySnapshot(this.#spec)) return this.#coldInTurn()
     const { templates } = this.#context
     const key = templates.keyOf(this.#spec)
     const restored = await this.restore(key)
@@ -172,7 +174,7 @@ export class StartAttempt {
         cause: error,
       })
     }
-    serveEgress(link, this.#spec, this.#context.onEgress)
+    serveGuestStreams(link, this.#spec, this.#context.onGuestStream)
     return link
   }
 
@@ -240,45 +242,10 @@ export class StartAttempt {
   }
 }
 
-/** Gives the guest's outgoing streams to the node, or refuses them. */
-export function serveEgress(
-  link: GuestLink,
-  spec: { id: string; internet: boolean },
-  onEgress: (vmId: string, stream: Duplex) => void,
-): void {
-  link.onStream((destination, stream) => {
-    if (destination === 'egress' && spec.internet) onEgress(spec.id, stream)
-    else stream.destroy()
-  })
-}
-
 /** How the program ended, as an error. */
 export function programExited(fields: Record<string, string | string[]>): VmStartError {
   const how = fields.signal ? `was ended by signal ${fields.signal}` : `exited with code ${fields.code}`
   return new VmStartError('program_exited', `the program ${how}`)
-}
-
-function machineShape(spec: VmSpec): MachineShape {
-  return {
-    vcpus: spec.vcpus,
-    memoryMiB: spec.memoryMiB,
-    disks: [
-      { serial: 'runtime', path: spec.runtime.path },
-      { serial: 'code', path: spec.code.path },
-    ],
-  }
-}
-
-function configuration(spec: VmSpec): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = { hostname: spec.hostname }
-  for (const [name, value] of Object.entries({ ...spec.runtime.env, ...spec.env })) {
-    fields[`env.${name}`] = value
-  }
-  // Without a command of its own the runtime is the entrypoint itself; the guest finds it in /code.
-  if (spec.runtime.command.length > 0) fields.cmd = [...spec.runtime.command, spec.entrypoint]
-  else fields.entrypoint = spec.entrypoint
-  if (spec.internet) fields.internet = '1'
-  return fields
 }
 
 /** Makes a clone unlike its siblings: fresh randomness and the right time (protocol 05 §21.6). */

@@ -77,6 +77,8 @@ export class TemplateStore {
           sorted(spec.runtime.env ?? {}),
           spec.code.sha256,
           spec.entrypoint,
+          spec.args ?? [],
+          spec.volumes ?? [],
           sorted(spec.env),
           spec.hostname,
           spec.internet,

@@ -6,6 +6,18 @@ import { writeFileAtomic } from '../hypervisor/atomic-file.ts'
 
 const diskSchema = z.object({ path: z.string(), sha256: z.string() })
 
+const volumeSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('image'),
+    mount: z.string(),
+    image: diskSchema,
+    fileSystem: z.enum(['squashfs', 'ext4']),
+    copyOnWrite: z.boolean(),
+  }),
+  z.object({ kind: z.literal('disk'), mount: z.string(), path: z.string() }),
+  z.object({ kind: z.literal('memory'), mount: z.string(), sizeMiB: z.number() }),
+])
+
 const specSchema = z.object({
   id: z.string(),
   kind: z.enum(['on-demand', 'persistent']),
@@ -17,6 +29,8 @@ const specSchema = z.object({
   }),
   code: diskSchema,
   entrypoint: z.string(),
+  args: z.array(z.string()).optional(),
+  volumes: z.array(volumeSchema).optional(),
   env: z.record(z.string(), z.string()),
   hostname: z.string(),
   internet: z.boolean(),

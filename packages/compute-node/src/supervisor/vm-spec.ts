@@ -10,6 +10,22 @@ export interface DiskImage {
   sha256: string
 }
 
+/** A folder of the guest that is not its root: where it is mounted, and what is there. */
+export type VolumeMount = { mount: string } & (
+  | {
+      kind: 'image'
+      /** A read-only image on the host. */
+      image: DiskImage
+      fileSystem: 'squashfs' | 'ext4'
+      /** Lets the program write, into memory. */
+      copyOnWrite: boolean
+    }
+  /** An ext4 image of the VM's own, which outlives it. */
+  | { kind: 'disk'; path: string }
+  /** The guest's own memory. */
+  | { kind: 'memory'; sizeMiB: number }
+)
+
 /**
  * Everything needed to start one VM. Knows nothing of messages or payment (protocol 05 §21.1).
  *
@@ -26,9 +42,13 @@ export interface VmSpec {
   runtime: DiskImage & { command: string[]; env?: Record<string, string> }
   code: DiskImage
   entrypoint: string
+  /** Arguments of the program after its entrypoint. */
+  args?: string[]
+  /** In the order in which they are mounted. */
+  volumes?: VolumeMount[]
   env: Record<string, string>
   hostname: string
-  /** Gives the program the outgoing proxy; its streams reach `SupervisorOptions.onEgress`. */
+  /** Gives the program the outgoing proxy; its streams reach `SupervisorOptions.onGuestStream`. */
   internet: boolean
   templateKey: string
 }

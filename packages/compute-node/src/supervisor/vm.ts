@@ -1,10 +1,10 @@
-import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, Machine, MachineRecord } from '../hypervisor/index.ts'
 import type { Capacity } from './capacity.ts'
 import type { ConsoleLog } from './console-log.ts'
+import { type OnGuestStream, programDestination, serveGuestStreams } from './guest-setup.ts'
 import type { MachineStarter } from './machine-starter.ts'
-import { programDestination, programExited, type StartedMachine, serveEgress } from './start-attempt.ts'
+import { programExited, type StartedMachine } from './start-attempt.ts'
 import type { TemplateStore } from './template-store.ts'
 import { VmNotRunningError, VmStartError } from './vm-errors.ts'
 import type { VmRecord, VmRegistry } from './vm-registry.ts'
@@ -22,7 +22,7 @@ export interface VmContext {
   registry: VmRegistry
   log: Logger
   onState: (info: VmInfo) => void
-  onEgress: (vmId: string, stream: Duplex) => void
+  onGuestStream: OnGuestStream
 }
 
 /** A machine of ours with its channel; `free` gives back its share of the budget and its template. */
@@ -195,7 +195,7 @@ export class Vm {
       if (!machine) return null
       const link = await machine.connect(timeoutMs)
       if (link.programState !== 'ready') throw new Error(`its program is ${link.programState}`)
-      serveEgress(link, this.#spec, this.#context.onEgress)
+      serveGuestStreams(link, this.#spec, this.#context.onGuestStream)
       return { machine, link }
     } catch (error) {
       this.#log.warn({ err: error }, 'a running VM could not be taken over and is killed')

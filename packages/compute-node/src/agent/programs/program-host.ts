@@ -10,6 +10,7 @@ import { AgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import { GuestConnections } from '../proxy/guest-connections.ts'
 import type { VmHost } from '../vm-host.ts'
+import type { VolumeStore } from '../volumes/volume-store.ts'
 import { IdleStopper } from './idle-stopper.ts'
 import type { ProgramFacts, ProgramLoader } from './program-loader.ts'
 
@@ -33,6 +34,7 @@ export interface ProgramLease extends ActiveProgram {
 export interface ProgramHostOptions {
   loader: ProgramLoader
   vms: VmHost
+  volumes: VolumeStore
   /** Whether the network's plan keeps this VM running here. */
   isPlanned: (hash: string) => boolean
   reuseTimeoutMs: number
@@ -123,10 +125,13 @@ export class ProgramHost {
     if (this.#options.vms.get(hash)?.type === 'program') await this.#options.vms.stop(hash)
   }
 
-  /** Stops a program and deletes what it left here: its record and its log. */
-  async erase(hash: string): Promise<void> {
+  /** Stops a program and deletes what it left here: its record, its log, its volumes unless they shall stay. */
+  async erase(hash: string, what: { volumes: boolean }): Promise<void> {
+    const { vms, volumes } = this.#options
     this.#drop(hash)
-    if (this.#options.vms.get(hash)?.type === 'program') await this.#options.vms.destroy(hash)
+    if (vms.get(hash)?.type !== 'program') return
+    await vms.destroy(hash)
+    if (what.volumes) await volumes.remove(hash)
   }
 
   /** Drops a program the network no longer has: forgotten, removed or rejected. */
@@ -146,9 +151,9 @@ export class ProgramHost {
     return new Set(this.#factsInUse().flatMap(({ files }) => files))
   }
 
-  /** Paths of code images that VMs run on. */
+  /** Paths of images that VMs run on. */
   imagesInUse(): ReadonlySet<string> {
-    return new Set(this.#factsInUse().map(({ codeImage }) => codeImage))
+    return new Set(this.#factsInUse().flatMap(({ images }) => images))
   }
 
   #factsInUse(): ProgramFacts[] {

@@ -1,4 +1,5 @@
 import type { Accelerator, MachineShape } from '../hypervisor.ts'
+import type { DescriptorSet } from './machine-files.ts'
 import type { LaunchPaths } from './run-directory.ts'
 
 /** What QEMU is started with; file names are as QEMU shall open them. */
@@ -9,6 +10,8 @@ export interface QemuCommandLine {
   initrd: string
   kernelCommandLine: string
   shape: MachineShape
+  /** Descriptors to make sets of, for disks named `/dev/fdset/<n>`. */
+  sets: DescriptorSet[]
   paths: LaunchPaths
   /** Guest memory file: `shared` writes through to it, `private` is copy-on-write on top of it. */
   memory?: { path: string; mode: 'shared' | 'private' }
@@ -73,10 +76,13 @@ export function qemuArguments(line: QemuCommandLine): string[] {
       `memory-backend-file,id=memory,size=${shape.memoryMiB}M,mem-path=${escapeOption(line.memory.path)},share=${share}`,
     )
   }
+  for (const { set, descriptors } of line.sets) {
+    for (const fd of descriptors) args.push('-add-fd', `fd=${fd},set=${set}`)
+  }
   for (const disk of shape.disks) {
     args.push(
       '-drive',
-      `id=${disk.serial},if=none,format=raw,readonly=on,file=${escapeOption(disk.path)}`,
+      `id=${disk.serial},if=none,format=raw,readonly=${disk.writable ? 'off' : 'on'},file=${escapeOption(disk.path)}`,
       '-device',
       `virtio-blk-device,drive=${disk.serial},serial=${disk.serial}`,
     )

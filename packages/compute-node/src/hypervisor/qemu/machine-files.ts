@@ -4,11 +4,19 @@ import { HypervisorError, type LaunchRequest } from '../hypervisor.ts'
 /** First descriptor after standard input, output and error. */
 const firstDescriptor = 3
 
+/** Descriptors of one file that QEMU chooses from by what it wants to do. */
+export interface DescriptorSet {
+  set: number
+  descriptors: number[]
+}
+
 /** Files a machine needs, opened by us and inherited by QEMU. */
 export interface MachineFiles {
   kernel: string
   initrd: string
-  disks: { serial: string; path: string }[]
+  disks: { serial: string; path: string; writable?: boolean }[]
+  /** Descriptors QEMU gets as sets, `/dev/fdset/<n>`: what it may write to. */
+  sets: DescriptorSet[]
   memory?: { path: string; mode: 'shared' | 'private' }
   /** Group that may write the memory file. */
   memoryGroup?: number
@@ -38,10 +46,19 @@ export async function openMachineFiles(
     const kernel = inherit(await openImage(images.kernel))
     const initrd = inherit(await openImage(images.initrd))
     const disks: MachineFiles['disks'] = []
-    for (const { serial, path } of request.shape.disks) {
-      disks.push({ serial, path: inherit(await openImage(path)) })
+    const sets: DescriptorSet[] = []
+    for (const { serial, path, writable } of request.shape.disks) {
+      const reading = inherit(await openImage(path))
+      if (!writable) disks.push({ serial, path: reading })
+      else {
+        // Opened by us, so that the file's rights need not change with QEMU's user; it reads before it writes.
+        const reader = firstDescriptor + handles.length - 1
+        inherit(await openImage(path, 'r+'))
+        sets.push({ set: reader, descriptors: [reader, reader + 1] })
+        disks.push({ serial, path: `/dev/fdset/${reader}`, writable })
+      }
     }
-    const files: MachineFiles = { kernel, initrd, disks, descriptors: [], close }
+    const files: MachineFiles = { kernel, initrd, disks, sets, descriptors: [], close }
     if (request.start.kind === 'restore') {
       const handle = await open(request.start.snapshot.memory, 'r+')
       files.memory = { path: inherit(handle), mode: 'private' }
@@ -64,9 +81,9 @@ export async function openMachineFiles(
   }
 }
 
-async function openImage(path: string): Promise<FileHandle> {
+async function openImage(path: string, flags: 'r' | 'r+' = 'r'): Promise<FileHandle> {
   try {
-    return await open(path, 'r')
+    return await open(path, flags)
   } catch (error) {
     throw new HypervisorError(
       'guest_images_missing',
