@@ -104,9 +104,7 @@ export class ComputeNode implements AsyncDisposable {
     this.#services = services
     this.#guests.egress = services.egress
     this.#guests.api = services.guestApi
-    await services.files.start()
-    await services.codeImages.start()
-    await services.volumes.start()
+    for (const store of services.stores) await store.start()
     await services.reconciler.start()
     services.programs.start()
     await services.expiries.start()

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import {
   devnetProfile,
@@ -34,12 +35,19 @@ export interface ComputeNodeConfig {
   /** Diagnostic programs of the network, by item hash. */
   checkProgram: string
   legacyCheckProgram: string
+  /** Whether instances may open connections to the outside. */
+  instanceOutbound: boolean
+  /** Address of this host that forwarded ports of instances are on. */
+  forwardHost: string
+  /** IPv6 prefix that VMs' addresses are computed in. */
+  ipv6Pool: string
   /** 0: nobody's payment is looked at again after the start. */
   paymentIntervalMs: number
   limits: {
     archiveBytes: number
     codeImageBytes: number
     runtimeBytes: number
+    instanceImageBytes: number
     cacheBytes: number
     templateBytes: number
     memoryMiB: number | null
@@ -148,6 +156,21 @@ export const environmentTable = {
     .optional()
     .describe('Virtual processors of all VMs; default four per real one'),
   ALEPH_VM_MAX_PROGRAM_SECONDS: seconds.min(1).default(3600).describe("Cap on a message's resources.seconds"),
+  ALEPH_VM_MAX_INSTANCE_IMAGE_MB: megabytes
+    .default(20_480)
+    .describe('MiB of the image an instance starts from'),
+  ALEPH_VM_INSTANCE_OUTBOUND: flag
+    .default(false)
+    .describe('Let instances open connections; they then reach whatever this host reaches, itself included'),
+  ALEPH_VM_FORWARD_HOST: z
+    .string()
+    .refine((text) => isIP(text) === 4, 'is no IPv4 address')
+    .default('127.0.0.1')
+    .describe('Address of this host that forwarded ports of instances are on'),
+  ALEPH_VM_IPV6_ADDRESS_POOL: z
+    .string()
+    .default('fc00:1:2:3::/64')
+    .describe("Prefix that VMs' IPv6 addresses are computed in"),
   ALEPH_VM_STANDBYS: z.coerce
     .number()
     .int()
@@ -213,11 +236,15 @@ export function configFromEnvironment(environment: Record<string, string | undef
     logLevel: env.ALEPH_VM_LOG_LEVEL,
     checkProgram: env.ALEPH_VM_CHECK_FASTAPI_VM_ID,
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
+    instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
+    forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,
     paymentIntervalMs: env.ALEPH_VM_PAYMENT_MONITOR_INTERVAL * 1000,
     limits: {
       archiveBytes: env.ALEPH_VM_MAX_PROGRAM_ARCHIVE_SIZE,
       codeImageBytes: env.ALEPH_VM_MAX_CODE_IMAGE_MB * MIB,
       runtimeBytes: env.ALEPH_VM_MAX_RUNTIME_MB * MIB,
+      instanceImageBytes: env.ALEPH_VM_MAX_INSTANCE_IMAGE_MB * MIB,
       cacheBytes: env.ALEPH_VM_CACHE_MB * MIB,
       templateBytes: env.ALEPH_VM_TEMPLATES_MB * MIB,
       memoryMiB: env.ALEPH_VM_MEMORY_MB ?? null,

@@ -19,6 +19,10 @@ import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
 import { HttpServer } from './agent/http-server.ts'
+import { InstanceHost } from './agent/instances/instance-host.ts'
+import { InstanceLoader } from './agent/instances/instance-loader.ts'
+import { ParentImages } from './agent/instances/parent-images.ts'
+import { PortStore } from './agent/instances/port-store.ts'
 import { AgentMetrics } from './agent/metrics.ts'
 import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
@@ -39,9 +43,8 @@ export interface Services {
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
-  files: FileStore
-  codeImages: CodeImages
-  volumes: VolumeStore
+  /** Everything with a folder of its own, to be opened before use. */
+  stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
   http: HttpServer
@@ -107,7 +110,26 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     metrics,
     logger,
   })
-  const workloads = new Workloads({ messages, programs })
+  const parents = new ParentImages(join(dataDir, 'parents'))
+  const ports = new PortStore(join(state, 'ports.json'), config.forwardHost)
+  const instances = new InstanceHost({
+    loader: new InstanceLoader({
+      messages,
+      files,
+      parents,
+      volumes,
+      limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
+      outbound: config.instanceOutbound,
+      forwardHost: config.forwardHost,
+    }),
+    vms: supervisor,
+    ports,
+    volumes,
+    parents,
+    messages,
+    logger,
+  })
+  const workloads = new Workloads({ messages, programs, instances })
   const reconciler: Reconciler = new Reconciler({
     workloads,
     prefetch: (hash) => programs.prefetch(hash),
@@ -147,6 +169,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
+      facts: nodeFacts(config),
       vms: supervisor,
       reconciler,
       settings: publicSettings(config),
@@ -179,7 +202,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       vms: supervisor,
       nodeHash,
       domainName,
-      refreshNetwork: async () => {},
+      refreshNetwork: (hash) => instances.refreshPorts(hash),
       waitMs: config.allocationWaitMs,
     },
     machines: { ...access, vms: supervisor, workloads, programs, reconciler, expiries },
@@ -194,8 +217,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = { files, codeImages, volumes }
-  return { supervisor, programs, reconciler, expiries, payments: monitor, ...stores, egress, guestApi, http }
+  const stores = [files, codeImages, volumes, parents, ports]
+  return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 
 function nodeFacts(config: ComputeNodeConfig) {
@@ -209,6 +232,8 @@ function nodeFacts(config: ComputeNodeConfig) {
     network: profile.name,
     reuseTimeoutSeconds: reuseTimeoutMs / 1000,
     checkProgram: config.checkProgram,
+    forwardHost: config.forwardHost,
+    ipv6Pool: config.ipv6Pool,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
   }
 }

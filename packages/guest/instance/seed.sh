@@ -1,9 +1,13 @@
 #!/bin/sh
 # Applies the part of a NoCloud seed (disk label cidata) that this image knows: host name, ssh keys of root,
 # environment, mounts. Values are one per line and in double quotes, as compute nodes write them.
-seed=$(findfs LABEL=cidata 2>/dev/null) || exit 0
 mkdir -p /run/seed
-mount -t iso9660 -o ro "$seed" /run/seed || exit 1
+for disk in /dev/vd[b-z] /dev/sr[0-9]; do
+  [ -b "$disk" ] && mount -t iso9660 -o ro "$disk" /run/seed 2>/dev/null || continue
+  [ -f /run/seed/user-data ] && break
+  umount /run/seed
+done
+[ -f /run/seed/user-data ] || exit 0
 
 # Items of one list of user-data, without dash and quotes.
 list() {

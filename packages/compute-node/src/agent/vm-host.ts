@@ -2,6 +2,7 @@ import type {
   HypervisorCapabilities,
   LogLine,
   LogOptions,
+  PortForward,
   RunningVm,
   VmInfo,
   VmSpec,
@@ -20,6 +21,8 @@ export interface VmHost {
   stop(id: string, graceMs?: number): Promise<void>
   /** Stops the VM at once and deletes its record and log. */
   destroy(id: string): Promise<void>
+  /** Replaces the ports that lead into a running instance. */
+  setForwards(id: string, forwards: PortForward[]): Promise<void>
   list(): VmInfo[]
   get(id: string): VmInfo | undefined
   logs(id: string, options?: LogOptions): AsyncIterable<LogLine>

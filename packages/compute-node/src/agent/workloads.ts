@@ -14,8 +14,7 @@ export interface WorkloadHost {
 export interface WorkloadsOptions {
   messages: MessageSource
   programs: WorkloadHost
-  /** Absent on a node that does not run instances. */
-  instances?: WorkloadHost
+  instances: WorkloadHost
 }
 
 /** Every VM of this node by its item hash, whatever its message's type. */
@@ -32,18 +31,18 @@ export class Workloads implements WorkloadHost {
 
   async stop(hash: string): Promise<void> {
     // Also when its message is gone from every core node: stopping needs none.
-    await Promise.all([this.#options.programs.stop(hash), this.#options.instances?.stop(hash)])
+    await Promise.all([this.#options.programs.stop(hash), this.#options.instances.stop(hash)])
   }
 
   async erase(hash: string, what = { volumes: true }): Promise<void> {
     await this.#options.programs.erase(hash, what)
-    await this.#options.instances?.erase(hash, what)
+    await this.#options.instances.erase(hash, what)
   }
 
   async #hostOf(hash: string): Promise<WorkloadHost> {
     const { envelope } = await this.#options.messages.get(hash)
     if (envelope.type === 'PROGRAM') return this.#options.programs
-    if (envelope.type === 'INSTANCE' && this.#options.instances) return this.#options.instances
+    if (envelope.type === 'INSTANCE') return this.#options.instances
     throw new AgentError(
       'unsupported',
       `Message ${hash} is of type ${envelope.type}, which does not run here`,

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { GuestLink, MachineShape } from '../hypervisor/index.ts'
-import type { VmSpec } from './vm-spec.ts'
+import type { ProgramSpec } from './vm-spec.ts'
 
 /** Where the program listens, as the guest's channel names it. */
 export const programDestination = 'tcp:8080'
@@ -15,12 +15,12 @@ export type OnGuestStream = (vmId: string, service: GuestService, stream: Duplex
  * Whether starts may begin from a snapshot. A persistent VM goes on from where its program is; and a disk
  * that was written to does not fit a memory that remembers it otherwise.
  */
-export function maySnapshot(spec: VmSpec): boolean {
+export function maySnapshot(spec: ProgramSpec): boolean {
   return spec.kind === 'on-demand' && !spec.volumes?.some(({ kind }) => kind === 'disk')
 }
 
 /** The machine a program needs: its runtime, its code, and a disk per volume that is not memory. */
-export function machineShape(spec: VmSpec): MachineShape {
+export function machineShape(spec: ProgramSpec): MachineShape {
   const volumes = (spec.volumes ?? []).flatMap((volume, index) => {
     const serial = volumeSerial(index)
     if (volume.kind === 'image') return [{ serial, path: volume.image.path }]
@@ -38,7 +38,7 @@ export function machineShape(spec: VmSpec): MachineShape {
 }
 
 /** Fields of the guest's `configure`. */
-export function configuration(spec: VmSpec): Record<string, string | string[]> {
+export function configuration(spec: ProgramSpec): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = { hostname: spec.hostname, api: '1' }
   for (const [name, value] of Object.entries({ ...spec.runtime.env, ...spec.env })) {
     fields[`env.${name}`] = value

@@ -12,8 +12,12 @@ export { Supervisor, type SupervisorOptions } from './supervisor.ts'
 export { VmNotRunningError, VmStartError, type VmStartErrorCode } from './vm-errors.ts'
 export type {
   DiskImage,
+  InstanceDisk,
+  InstanceSpec,
   LogLine,
   LogOptions,
+  PortForward,
+  ProgramSpec,
   RunningVm,
   VmInfo,
   VmKind,

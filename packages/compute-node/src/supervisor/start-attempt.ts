@@ -12,7 +12,7 @@ import {
 } from './guest-setup.ts'
 import type { TemplateDraft, TemplateStore } from './template-store.ts'
 import { VmStartError, type VmStartErrorCode } from './vm-errors.ts'
-import type { VmSpec } from './vm-spec.ts'
+import type { ProgramSpec } from './vm-spec.ts'
 
 const reseedBytes = 64
 const channelLossMs = 1000
@@ -41,22 +41,28 @@ export interface StarterContext {
 /** A machine whose program listens. */
 export interface StartedMachine {
   machine: Machine
-  link: GuestLink
+  /** The channel to our agent in the guest; an instance has none. */
+  link: GuestLink | null
   startKind: 'cold' | 'restored'
   /** Template whose memory it shares; give it back with `templates.release`. */
   template?: string
 }
 
-/** One start of one VM: restored from a template, or cold leaving a template behind. */
+/** A machine with our agent in it. */
+export interface StartedProgram extends StartedMachine {
+  link: GuestLink
+}
+
+/** One start of one program: restored from a template, or cold leaving a template behind. */
 export class StartAttempt {
   readonly #context: StarterContext
-  readonly #spec: VmSpec
+  readonly #spec: ProgramSpec
   readonly #console: ConsoleLog
   readonly #signal: AbortSignal
   readonly #log: Logger
   readonly #startedAt = performance.now()
 
-  constructor(context: StarterContext, spec: VmSpec, console: ConsoleLog, signal: AbortSignal) {
+  constructor(context: StarterContext, spec: ProgramSpec, console: ConsoleLog, signal: AbortSignal) {
     this.#context = context
     this.#spec = spec
     this.#console = console
@@ -64,14 +70,14 @@ export class StartAttempt {
     this.#log = context.log.child({ vm: spec.id })
   }
 
-  async run(): Promise<StartedMachine> {
+  async run(): Promise<StartedProgram> {
     if (!maySnapshot(this.#spec)) return this.#coldInTurn()
     const { templates } = this.#context
     const key = templates.keyOf(this.#spec)
     const restored = await this.restore(key)
     if (restored) return restored
     const draft = await templates.draft(key)
-    let started: StartedMachine
+    let started: StartedProgram
     try {
       started = await this.#coldInTurn(draft.files.memory)
     } catch (error) {
@@ -81,11 +87,11 @@ export class StartAttempt {
     return this.#turnIntoClone(started, draft)
   }
 
-  #coldInTurn(memory?: string): Promise<StartedMachine> {
+  #coldInTurn(memory?: string): Promise<StartedProgram> {
     return this.#context.slots.run(this.#signal, () => this.#cold(memory))
   }
 
-  async #cold(memory: string | undefined): Promise<StartedMachine> {
+  async #cold(memory: string | undefined): Promise<StartedProgram> {
     const { limits } = this.#context
     const machine = await this.#launch({ kind: 'cold', memory }, limits.bootMs)
     return this.#orKill(machine, async () => {
@@ -103,7 +109,7 @@ export class StartAttempt {
   }
 
   /** A clone of the template; null when there is none or it does not restore. */
-  async restore(key: string): Promise<StartedMachine | null> {
+  async restore(key: string): Promise<StartedProgram | null> {
     const { templates, limits } = this.#context
     const snapshot = await templates.use(key)
     if (!snapshot) return null
@@ -128,7 +134,7 @@ export class StartAttempt {
    * Freezes the ready machine into a template and goes on as its first clone: continuing the machine itself
    * would change the memory it leaves to the others, copying the memory would take longer.
    */
-  async #turnIntoClone(cold: StartedMachine, draft: TemplateDraft): Promise<StartedMachine> {
+  async #turnIntoClone(cold: StartedProgram, draft: TemplateDraft): Promise<StartedProgram> {
     const { templates } = this.#context
     try {
       await cold.machine.snapshot(draft.files.state)

@@ -8,12 +8,12 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeHypervisor, type FakeProgram } from '../hypervisor/index.ts'
 import {
+  type ProgramSpec,
   type RunningVm,
   Supervisor,
   type SupervisorOptions,
   type VmInfo,
   VmNotRunningError,
-  type VmSpec,
   VmStartError,
 } from './index.ts'
 
@@ -42,7 +42,7 @@ async function startSupervisor(options: Partial<SupervisorOptions> = {}): Promis
   return supervisor
 }
 
-function spec(id: string, changes: Partial<VmSpec> = {}): VmSpec {
+function spec(id: string, changes: Partial<ProgramSpec> = {}): ProgramSpec {
   return {
     id,
     kind: 'on-demand',

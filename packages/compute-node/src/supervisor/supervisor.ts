@@ -13,7 +13,7 @@ import { TemplateStore } from './template-store.ts'
 import { Vm, type VmContext } from './vm.ts'
 import { VmStartError } from './vm-errors.ts'
 import { VmRegistry } from './vm-registry.ts'
-import type { LogLine, LogOptions, RunningVm, VmInfo, VmSpec } from './vm-spec.ts'
+import type { LogLine, LogOptions, PortForward, RunningVm, VmInfo, VmSpec } from './vm-spec.ts'
 
 export interface SupervisorOptions {
   /** Holds the VM records, logs and templates; one supervisor per directory. */
@@ -162,6 +162,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const { registry, starter } = this.#started().context
     await Promise.all([registry.remove(id), starter.forget(id)])
     await vm.console.remove()
+  }
+
+  /** Replaces the ports that lead into a running instance. */
+  async setForwards(id: string, forwards: PortForward[]): Promise<void> {
+    await this.#vms.get(id)?.setForwards(forwards)
   }
 
   list(): VmInfo[] {

@@ -18,7 +18,8 @@ const volumeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('memory'), mount: z.string(), sizeMiB: z.number() }),
 ])
 
-const specSchema = z.object({
+const programSchema = z.object({
+  type: z.literal('program').optional(),
   id: z.string(),
   kind: z.enum(['on-demand', 'persistent']),
   vcpus: z.number(),
@@ -36,6 +37,30 @@ const specSchema = z.object({
   internet: z.boolean(),
   templateKey: z.string(),
 })
+
+const formatSchema = z.enum(['raw', 'qcow2'])
+
+const instanceSchema = z.object({
+  type: z.literal('instance'),
+  id: z.string(),
+  kind: z.literal('persistent'),
+  vcpus: z.number(),
+  memoryMiB: z.number(),
+  disks: z.array(
+    z.object({
+      serial: z.string(),
+      path: z.string(),
+      format: formatSchema,
+      writable: z.boolean(),
+      backing: z.object({ path: z.string(), format: formatSchema }).optional(),
+    }),
+  ),
+  internet: z.boolean(),
+  forwardHost: z.string(),
+  forwards: z.array(z.object({ host: z.number(), guest: z.number(), tcp: z.boolean(), udp: z.boolean() })),
+})
+
+const specSchema = z.union([instanceSchema, programSchema])
 
 const machineSchema = z.object({
   hypervisor: z.enum(['qemu', 'fake']),

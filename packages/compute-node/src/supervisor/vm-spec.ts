@@ -27,12 +27,13 @@ export type VolumeMount = { mount: string } & (
 )
 
 /**
- * Everything needed to start one VM. Knows nothing of messages or payment (protocol 05 §21.1).
+ * Everything needed to start one program. Knows nothing of messages or payment (protocol 05 §21.1).
  *
  * `templateKey` names whatever else the caller wants to tell snapshots apart by; machine shape, disks,
  * command, environment, host name and hypervisor are always part of the real key.
  */
-export interface VmSpec {
+export interface ProgramSpec {
+  type?: 'program'
   /** Letters, digits, `-` and `_`, at most 128 characters: the item hash of the VM. */
   id: string
   kind: VmKind
@@ -53,6 +54,48 @@ export interface VmSpec {
   templateKey: string
 }
 
+/** A disk of an instance, in the order of its device names: root first. */
+export interface InstanceDisk {
+  /** By which the guest finds it (`/dev/disk/by-id/virtio-<serial>`). */
+  serial: string
+  path: string
+  format: 'raw' | 'qcow2'
+  writable: boolean
+  /** Where a qcow2 disk reads what was never written to it. */
+  backing?: { path: string; format: 'raw' | 'qcow2' }
+}
+
+/** A port of the host that leads to one of an instance. */
+export interface PortForward {
+  host: number
+  guest: number
+  tcp: boolean
+  udp: boolean
+}
+
+/** Everything needed to start one instance: a machine that boots from its own disk. */
+export interface InstanceSpec {
+  type: 'instance'
+  id: string
+  kind: 'persistent'
+  vcpus: number
+  memoryMiB: number
+  disks: InstanceDisk[]
+  /** Whether it may open connections to the outside. */
+  internet: boolean
+  /** Address of the host the forwarded ports are on. */
+  forwardHost: string
+  /** May change while it runs. */
+  forwards: PortForward[]
+}
+
+/** Everything needed to start one VM. */
+export type VmSpec = ProgramSpec | InstanceSpec
+
+export function isInstance(spec: VmSpec): spec is InstanceSpec {
+  return spec.type === 'instance'
+}
+
 /** `defined → booting → running → stopping → stopped`, and `failed` from any of them (protocol 05 §21.1). */
 export type VmState = 'defined' | 'booting' | 'running' | 'stopping' | 'stopped' | 'failed'
 
@@ -65,6 +108,8 @@ export interface VmInfo {
   vcpus: number
   memoryMiB: number
   internet: boolean
+  /** Of an instance: ports of the host that lead into it. */
+  forwards?: PortForward[]
   definedAt: number
   /** When the last successful start was asked for. */
   startedAt?: number

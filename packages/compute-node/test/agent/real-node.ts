@@ -102,6 +102,7 @@ export interface Execution {
   networking: { mapped_ports?: Record<string, { host: number; tcp: boolean; udp: boolean }> }
 }
 
-function imagesDir(): string {
+/** Where guest images are built once for all tests. */
+export function imagesDir(): string {
   return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../../.cache/guest')
 }

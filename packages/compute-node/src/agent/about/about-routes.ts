@@ -17,6 +17,8 @@ export interface NodeFacts {
   network: string
   reuseTimeoutSeconds: number
   checkProgram: string
+  forwardHost: string
+  ipv6Pool: string
   paymentIntervalSeconds: number
 }
 
@@ -34,8 +36,8 @@ export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOpti
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
   app.get('/about/usage/system', () => systemUsage(dataDir))
   app.get('/about/capability', () => capability())
-  app.get('/about/executions/list', async () => runningExecutions(vms))
-  app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler))
+  app.get('/about/executions/list', async () => runningExecutions(vms, facts))
+  app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))
   app.get('/about/executions/records', async () => executionRecords(vms))
   app.get('/about/certificates', async () => {
     throw new AgentError('overloaded', 'Confidential computing setting not enabled on that server')
@@ -69,9 +71,9 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
       USE_DEVELOPER_SSH_KEYS: false,
     },
     networking: {
-      IPV6_ADDRESS_POOL: null,
-      IPV6_ALLOCATION_POLICY: null,
-      IPV6_SUBNET_PREFIX: null,
+      IPV6_ADDRESS_POOL: facts.ipv6Pool,
+      IPV6_ALLOCATION_POLICY: 'static',
+      IPV6_SUBNET_PREFIX: 124,
       IPV6_FORWARDING_ENABLED: false,
       USE_NDP_PROXY: false,
     },
@@ -86,7 +88,7 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
       INSTANCE_DEFAULT_HYPERVISOR: 'qemu',
       ENABLE_CONFIDENTIAL_COMPUTING: false,
       ENABLE_GPU_SUPPORT: false,
-      INSTANCES: false,
+      INSTANCES: true,
       REUSE_TIMEOUT: facts.reuseTimeoutSeconds,
       hypervisor: { name: hypervisor, version, accelerator, reason: acceleratorReason ?? null },
     },

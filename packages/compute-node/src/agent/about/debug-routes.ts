@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import type { VmHost } from '../vm-host.ts'
-import { allExecutions } from './executions.ts'
+import { allExecutions, type NetworkFacts } from './executions.ts'
 import type { LoginToken } from './login-token.ts'
 
 export interface DebugRoutesOptions {
   token: LoginToken
+  facts: NetworkFacts
   vms: VmHost
   reconciler: Reconciler
   /** The node's settings without secrets, by variable name. */
@@ -14,7 +15,7 @@ export interface DebugRoutesOptions {
 
 /** Pages for the operator, behind a token of this machine (protocol 05 §4.6, §16). */
 export async function debugRoutes(app: FastifyInstance, options: DebugRoutesOptions): Promise<void> {
-  const { token, vms, reconciler, settings } = options
+  const { token, facts, vms, reconciler, settings } = options
 
   // Scoring measures a node by the refusal without a token.
   app.get<{ Querystring: { token?: string } }>('/about/login', (request, reply) => {
@@ -29,10 +30,10 @@ export async function debugRoutes(app: FastifyInstance, options: DebugRoutesOpti
   }
   app.get('/about/config', { onRequest }, async () => settings)
   app.get('/about/executions/details', { onRequest }, async () => {
-    const facts = new Map(vms.list().map((info) => [info.id, info]))
-    const listed = Object.entries(allExecutions(vms, reconciler))
+    const infos = new Map(vms.list().map((info) => [info.id, info]))
+    const listed = Object.entries(allExecutions(vms, reconciler, facts))
     return Object.fromEntries(
-      listed.map(([hash, entry]) => [hash, { ...entry, vm: facts.get(hash) ?? null }]),
+      listed.map(([hash, entry]) => [hash, { ...entry, vm: infos.get(hash) ?? null }]),
     )
   })
 }

@@ -118,11 +118,14 @@ export class MessageSource {
     return { ref: latest, content: storeContent(await this.get(latest), latest) }
   }
 
-  /** One aggregate key of an address, or null. Answers are kept for a minute. Not verifiable: use for policy only. */
-  async aggregate(address: string, key: string): Promise<unknown> {
+  /**
+   * One aggregate key of an address, or null. Answers are kept for a minute unless the caller wants a younger
+   * one. Not verifiable: use for policy only.
+   */
+  async aggregate(address: string, key: string, maxAgeMs = AGGREGATE_FRESH_MS): Promise<unknown> {
     const id = `${address}/${key}`
     const cached = this.#aggregates.get(id)
-    if (cached && Date.now() - cached.checkedAt < AGGREGATE_FRESH_MS) return cached.value
+    if (cached && Date.now() - cached.checkedAt < maxAgeMs) return cached.value
     const path = `/api/v0/aggregates/${encodeURIComponent(address)}.json?keys=${encodeURIComponent(key)}`
     const answer = await this.#options.coreNodes.first(`aggregate ${key}`, (server) =>
       this.#options.coreNodes.getJson(server, path, MAX_LIST_BYTES),

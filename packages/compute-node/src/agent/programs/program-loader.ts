@@ -1,5 +1,5 @@
 import { type ProgramContent, ProtocolError, parseContent, vmHostLabel } from '@aleph-ts/protocol'
-import type { DiskImage, VmKind, VmSpec } from '../../supervisor/index.ts'
+import type { DiskImage, ProgramSpec, VmKind } from '../../supervisor/index.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
@@ -57,7 +57,7 @@ export interface ProgramFacts {
 
 export interface LoadedProgram {
   facts: ProgramFacts
-  spec: VmSpec
+  spec: ProgramSpec
 }
 
 /** Turns a PROGRAM message into something that boots: everything fetched, verified, unpacked (protocol 05 §6). */
@@ -112,7 +112,7 @@ export class ProgramLoader {
       dataImage: (data) => this.#dataImage(data),
     })
     const hostname = vmHostLabel(hash)
-    const spec: VmSpec = {
+    const spec: ProgramSpec = {
       id: hash,
       kind,
       vcpus: resources.vcpus,

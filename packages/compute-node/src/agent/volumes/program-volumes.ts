@@ -68,7 +68,8 @@ async function prepare(
   return { kind: 'image', mount, image, fileSystem, copyOnWrite: false }
 }
 
-async function fileSystemOf(path: string): Promise<'squashfs' | 'ext4' | null> {
+/** What kind of file system an image is; null for anything else. */
+export async function fileSystemOf(path: string): Promise<'squashfs' | 'ext4' | null> {
   if (await isSquashfs(path)) return 'squashfs'
   const file = await open(path, 'r')
   try {

@@ -203,6 +203,12 @@ class FakeMachineProcess implements Machine {
     if (this.#ended) throw new HypervisorError('hypervisor_failed', 'the fake machine is gone')
   }
 
+  async powerDown(): Promise<void> {
+    this.end({ expected: false, reason: 'the guest shut down' })
+  }
+
+  async setForwards(): Promise<void> {}
+
   async kill(): Promise<void> {
     this.end({ expected: true, reason: 'killed' })
     await this.exited

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { HypervisorError, type LaunchRequest } from '../hypervisor.ts'
+import { type DiskShape, HypervisorError, type LaunchRequest } from '../hypervisor.ts'
 
 /** First descriptor after standard input, output and error. */
 const firstDescriptor = 3
@@ -14,7 +14,7 @@ export interface DescriptorSet {
 export interface MachineFiles {
   kernel: string
   initrd: string
-  disks: { serial: string; path: string; writable?: boolean }[]
+  disks: DiskShape[]
   /** Descriptors QEMU gets as sets, `/dev/fdset/<n>`: what it may write to. */
   sets: DescriptorSet[]
   memory?: { path: string; mode: 'shared' | 'private' }
@@ -43,20 +43,27 @@ export async function openMachineFiles(
     await Promise.all(handles.map((handle) => handle.close()))
   }
   try {
-    const kernel = inherit(await openImage(images.kernel))
-    const initrd = inherit(await openImage(images.initrd))
-    const disks: MachineFiles['disks'] = []
+    // Only a machine of ours boots our kernel.
+    const ours = request.shape.boots !== 'disk'
+    const kernel = ours ? inherit(await openImage(images.kernel)) : ''
+    const initrd = ours ? inherit(await openImage(images.initrd)) : ''
     const sets: DescriptorSet[] = []
-    for (const { serial, path, writable } of request.shape.disks) {
-      const reading = inherit(await openImage(path))
-      if (!writable) disks.push({ serial, path: reading })
-      else {
-        // Opened by us, so that the file's rights need not change with QEMU's user; it reads before it writes.
-        const reader = firstDescriptor + handles.length - 1
-        inherit(await openImage(path, 'r+'))
-        sets.push({ set: reader, descriptors: [reader, reader + 1] })
-        disks.push({ serial, path: `/dev/fdset/${reader}`, writable })
-      }
+    // Opened by us, so that a file's rights need not change with QEMU's user.
+    const asSet = async (path: string, ...flags: ('r' | 'r+')[]) => {
+      const set = firstDescriptor + handles.length
+      for (const flag of flags) inherit(await openImage(path, flag))
+      sets.push({ set, descriptors: flags.map((_, index) => set + index) })
+      return `/dev/fdset/${set}`
+    }
+    const disks: DiskShape[] = []
+    for (const disk of request.shape.disks) {
+      const { path, writable, backing } = disk
+      disks.push({
+        ...disk,
+        // QEMU opens a disk for reading before it opens it for writing.
+        path: writable ? await asSet(path, 'r', 'r+') : inherit(await openImage(path)),
+        ...(backing && { backing: { ...backing, path: await asSet(backing.path, 'r') } }),
+      })
     }
     const files: MachineFiles = { kernel, initrd, disks, sets, descriptors: [], close }
     if (request.start.kind === 'restore') {
