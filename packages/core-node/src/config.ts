@@ -1,6 +1,15 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
-import { devnetProfile, mainnetProfile, type NetworkProfile, parseNetworkProfile } from '@aleph-ts/protocol'
+import {
+  type Chain,
+  devnetProfile,
+  isChain,
+  mainnetProfile,
+  type NetworkProfile,
+  parseNetworkProfile,
+  signatureScheme,
+} from '@aleph-ts/protocol'
 import { z } from 'zod'
 
 /** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
@@ -12,6 +21,10 @@ export interface CoreNodeConfig {
   profile: NetworkProfile
   /** JSON-RPC URL of the Ethereum chain balances are read from; without it every balance is zero. */
   ethereumRpc?: string
+  /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
+  evmRpc: Partial<Record<Chain, string>>
+  /** Threads that check signatures. */
+  verifyWorkers: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
   privateKeyFile: string
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
@@ -53,7 +66,8 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_PORT: port.default(4025),
   ALEPH_CORE_P2P_PEERS: z.string().default(''),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
-  ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^(https?|wss?)$/ }).optional(),
+  ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^https?$/ }).optional(),
+  ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   ALEPH_CORE_LOG_LEVEL: z
@@ -88,12 +102,32 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
+    evmRpc: evmRpcUrls(given),
+    verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     databaseUrl: env.DATABASE_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
     limits: { ...defaultLimits, fileBytes: profile.limits.fileBytes },
     maxRetries: 10,
   }
+}
+
+const rpcVariable = 'ALEPH_CORE_EVM_RPC_'
+
+/** `ALEPH_CORE_EVM_RPC_<CHAIN>`; Ethereum's is also that of the balances. */
+function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<Chain, string>> {
+  const urls: Partial<Record<Chain, string>> = {}
+  if (given.ALEPH_CORE_ETHEREUM_RPC) urls.ETH = given.ALEPH_CORE_ETHEREUM_RPC
+  for (const [name, url] of Object.entries(given)) {
+    if (!name.startsWith(rpcVariable)) continue
+    const chain = name.slice(rpcVariable.length)
+    if (!isChain(chain) || signatureScheme(chain) !== 'evm') {
+      throw new ConfigError(`${name}: "${chain}" is no chain with wallet contracts`)
+    }
+    if (!/^https?:\/\//.test(url!)) throw new ConfigError(`${name}: give an http:// or https:// address`)
+    urls[chain] = url!
+  }
+  return urls
 }
 
 function loadProfile(nameOrPath: string): NetworkProfile {

@@ -19,6 +19,7 @@ import type { Database } from './database/schema.ts'
 import { SingleOwner } from './database/single-owner.ts'
 import { CoreEvents } from './events.ts'
 import { Gossip } from './gossip/gossip.ts'
+import { createVerifier } from './identity/create-verifier.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { CoreMetrics } from './metrics.ts'
 import { loadOperatorKey } from './operator-key.ts'
@@ -100,6 +101,7 @@ export class CoreNode {
     this.#started.adopt(pool, (connections) => connections.end())
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
+    this.#started.use(context.verifier)
     for (const name of await migrate(pool)) logger.info({ migration: name }, 'database brought up to date')
     await inbox.start()
     this.#run(services.registry)
@@ -221,16 +223,30 @@ async function createContext(
 ): Promise<CoreNodeContext> {
   const events = new CoreEvents()
   const fileStore = await FileStore.create(join(config.dataDir, 'files'))
+  const verifier = createVerifier(config)
   const inbox = new Inbox({
     pool,
     events,
     fileStore,
+    verifier,
     pendingLimit: config.limits.pendingMessages,
     futureSeconds: config.profile.limits.futureSeconds,
   })
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
-  return { config, profile: config.profile, db, pool, logger, events, fileStore, inbox, metrics, operatorKey }
+  return {
+    config,
+    profile: config.profile,
+    db,
+    pool,
+    logger,
+    events,
+    fileStore,
+    inbox,
+    verifier,
+    metrics,
+    operatorKey,
+  }
 }
 
 type Services = Awaited<ReturnType<typeof createServices>>

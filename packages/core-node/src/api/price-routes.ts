@@ -4,6 +4,7 @@ import {
   computeCost,
   isItemHash,
   ProtocolError,
+  parseEstimate,
   paymentTypeOf,
   totalCost,
 } from '@aleph-ts/protocol'
@@ -12,7 +13,6 @@ import type { CoreNodeContext } from '../context.ts'
 import { loadTariff } from '../pipeline/price.ts'
 import { type FileReference, referenceKey, resolveReferences } from '../state/files.ts'
 import { ApiError } from './api-error.ts'
-import { parseEstimate } from './estimate.ts'
 import { findStatus } from './message-status.ts'
 
 const pricedTypes = ['STORE', 'PROGRAM', 'INSTANCE', 'V-PROGRAM']

@@ -4,7 +4,6 @@ import {
   parseEnvelope,
   parseInlineContent,
   type StoreContent,
-  verifySignature,
 } from '@aleph-ts/protocol'
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -29,7 +28,7 @@ interface Upload {
 
 /** Uploads to the node's own store (protocol 03 §9.3 and §9.4). */
 export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
-  const { config, pool, fileStore } = context
+  const { config, pool, fileStore, verifier } = context
   const { fileBytes, unsignedFileBytes } = config.limits
 
   async function receive(request: FastifyRequest): Promise<Upload> {
@@ -49,6 +48,17 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
     }
     if (!file) throw noFile()
     return { file, metadata: metadata || undefined }
+  }
+
+  async function refuseForged(envelope: Envelope): Promise<void> {
+    try {
+      if (await verifier.verify(envelope)) return
+    } catch (error) {
+      if (error instanceof ProtocolError) throw badMetadata(error.message)
+      throw error
+    }
+    const reason = '403: Forbidden: the signature is not of the sender'
+    throw new ApiError(403, 'INVALID_SIGNATURE', reason, { error_code: 1 })
   }
 
   /** Until a STORE message claims it, the file is kept for the grace period. */
@@ -71,6 +81,7 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
     }
     const { message, sync } = parseMetadata(metadata)
     const { envelope, content } = readStore(message)
+    await refuseForged(envelope)
     if (content.item_hash !== file.hash) {
       const reason = `422: File hash does not match (${file.hash} != ${content.item_hash})`
       throw new ApiError(422, 'hash_mismatch', reason)
@@ -141,18 +152,13 @@ function parseMetadata(text: string): z.output<typeof metadataSchema> {
   )
 }
 
-/** @throws {ApiError} 422 for what is no inline STORE message, 403 for a signature that is not the sender's */
+/** @throws {ApiError} 422 for what is no inline STORE message */
 function readStore(message: unknown): { envelope: Envelope; content: StoreContent } {
   let envelope: Envelope
   try {
     envelope = parseEnvelope(message)
     if (envelope.type !== 'STORE' || envelope.item_type !== 'inline') {
       throw badMetadata('message: must be a STORE message with item_type "inline"')
-    }
-    if (envelope.signature === null || !verifySignature(envelope)) {
-      throw new ApiError(403, 'INVALID_SIGNATURE', '403: Forbidden: the signature is not of the sender', {
-        error_code: 1,
-      })
     }
   } catch (error) {
     if (error instanceof ProtocolError) throw badMetadata(error.message)

@@ -76,6 +76,29 @@ export class EvmRpc {
     )
   }
 
+  /** Whether a contract stands at an address now. */
+  async hasCode(address: string): Promise<boolean> {
+    await this.#checkChain()
+    const code = await this.#ask('eth_getCode', () =>
+      this.#client.request({ method: 'eth_getCode', params: [address as `0x${string}`, 'latest'] }),
+    )
+    return code !== '0x'
+  }
+
+  /** What a call returns now, in hex; undefined when the contract refuses it. */
+  async call({ to, data }: { to: string | undefined; data: string }): Promise<string | undefined> {
+    await this.#checkChain()
+    const transaction = { ...(to ? { to: to as `0x${string}` } : {}), data: data as `0x${string}` }
+    return this.#ask('eth_call', async () => {
+      try {
+        return await this.#client.request({ method: 'eth_call', params: [transaction, 'latest'] })
+      } catch (error) {
+        if (findCause(error, RpcRequestError) && !isOutage(error)) return undefined
+        throw error
+      }
+    })
+  }
+
   close(): void {
     this.#closing.abort()
   }

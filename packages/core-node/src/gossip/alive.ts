@@ -36,6 +36,8 @@ export class Alive {
   readonly #strangers = new Map<string, { peerId: string; announcement: Announcement }>()
   readonly #lastHeardMs = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
+  /** What a newcomer hears first may be lost while its streams are being set up: it is said twice. */
+  #repeatsSoon = false
   #lastAnnouncedMs = 0
 
   constructor(options: AliveOptions) {
@@ -50,6 +52,7 @@ export class Alive {
         : TopicValidatorResult.Reject,
     )
     pubsub.subscribe(topic)
+    this.#repeatsSoon = true
     this.#announceIn(firstAfterMs)
   }
 
@@ -60,6 +63,7 @@ export class Alive {
   /** Announces soon, for a peer that just joined. */
   greet(): void {
     const waited = Date.now() - this.#lastAnnouncedMs
+    this.#repeatsSoon = true
     this.#announceIn(Math.max(100, repeatAfterMs - waited))
   }
 
@@ -75,7 +79,8 @@ export class Alive {
   #announceIn(delayMs: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#announceIn(periodMs)
+      this.#announceIn(this.#repeatsSoon ? repeatAfterMs : periodMs)
+      this.#repeatsSoon = false
       this.#lastAnnouncedMs = Date.now()
       void this.#announce()
     }, delayMs)

@@ -15,7 +15,7 @@ import { Publisher } from './publisher.ts'
 
 export type GossipContext = Pick<
   CoreNodeContext,
-  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox'
+  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox' | 'verifier'
 >
 
 /** A setting of the peer-to-peer network that cannot be used; the message names it. */
@@ -35,7 +35,7 @@ export class Gossip {
   readonly peers: PeerTable
   readonly #context: GossipContext
   readonly #registry: Registry
-  readonly #judge = new MessageJudge()
+  readonly #judge: MessageJudge
   readonly #publisher: Publisher
   readonly #peering: Peering
   readonly #alive: Alive
@@ -48,6 +48,7 @@ export class Gossip {
     this.#context = context
     this.#registry = registry
     this.host = host
+    this.#judge = new MessageJudge(context.verifier)
     this.peers = new PeerTable(pool)
     const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
     this.#configuredPeers = new Set(configured.map(({ peerId }) => peerId))
@@ -147,9 +148,12 @@ export class Gossip {
   }
 
   /** Runs before a message is forwarded: what fails here is spread no further. */
-  #onMessage(peer: string, data: Uint8Array): TopicValidatorResult {
+  async #onMessage(peer: string, data: Uint8Array): Promise<TopicValidatorResult> {
     if (this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
-    const judgement = this.#judge.judge(data)
+    this.#inFlight += 1
+    const judgement = await this.#judge.judge(data).finally(() => {
+      this.#inFlight -= 1
+    })
     if (judgement.verdict !== 'accept') {
       this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
       return judgement.verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore

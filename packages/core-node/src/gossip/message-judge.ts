@@ -1,4 +1,5 @@
-import { type Envelope, ProtocolError, parseEnvelope, verifySignature } from '@aleph-ts/protocol'
+import { type Envelope, ProtocolError, parseEnvelope } from '@aleph-ts/protocol'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import { decodePayload, maxPayloadBytes } from './payload.ts'
 import { RecentSet } from './recent-set.ts'
 
@@ -17,14 +18,19 @@ const rememberedMessages = 200_000
  * (protocol 04 §3.5–3.7).
  */
 export class MessageJudge {
+  readonly #verifier: SignatureVerifier
   readonly #seen = new RecentSet(rememberedMessages)
+
+  constructor(verifier: SignatureVerifier) {
+    this.#verifier = verifier
+  }
 
   /** Marks a message of our own, so that its echo costs nothing. */
   remember(envelope: Envelope): void {
     this.#seen.add(identity(envelope))
   }
 
-  judge(data: Uint8Array): Judgement {
+  async judge(data: Uint8Array): Promise<Judgement> {
     if (data.length > maxPayloadBytes) return { verdict: 'reject', reason: 'oversize' }
     let envelope: Envelope
     try {
@@ -35,14 +41,15 @@ export class MessageJudge {
     // The same message written as other bytes has another gossip id: without this it could be spread for ever.
     if (this.#seen.has(identity(envelope))) return { verdict: 'ignore', reason: 'duplicate' }
     try {
-      if (!verifySignature(envelope)) return { verdict: 'reject', reason: 'INVALID_SIGNATURE' }
+      if (!(await this.#verifier.verify(envelope))) return { verdict: 'reject', reason: 'INVALID_SIGNATURE' }
     } catch (error) {
       return {
         verdict: 'ignore',
         reason: error instanceof ProtocolError ? 'unsupported_chain' : 'unverifiable',
       }
     }
-    this.#seen.add(identity(envelope))
+    // A copy may have come while this one was being checked.
+    if (!this.#seen.add(identity(envelope))) return { verdict: 'ignore', reason: 'duplicate' }
     return { verdict: 'accept', envelope }
   }
 }

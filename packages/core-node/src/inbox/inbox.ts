@@ -6,11 +6,13 @@ import {
   parseEnvelope,
   parseInlineContent,
   type StoreContent,
-  verifySignature,
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { CoreEvents } from '../events.ts'
 import { fitsGossip } from '../gossip/payload.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
+import { SmartWalletUnavailableError } from '../identity/smart-wallets.ts'
+import { VerificationError } from '../identity/verify-pool.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
@@ -42,7 +44,7 @@ type Entry = { arrival: Arrival } | { refusal: Refusal }
 
 /** Messages written in one commit at most. */
 const largestGroup = 400
-/** Messages that may wait for their commit. */
+/** Messages that may wait for their check and their commit. */
 const mostWaiting = 4000
 
 /**
@@ -53,16 +55,19 @@ export class Inbox {
   readonly #pool: pg.Pool
   readonly #events: CoreEvents
   readonly #fileStore: FileStore
+  readonly #verifier: SignatureVerifier
   readonly #writer: GroupCommit<Entry, MessageStatus>
   readonly #limit: number
   readonly #futureSeconds: number | null
   #onStored: (arrivals: Arrival[]) => void = () => {}
   #pending = 0
+  #checking = 0
 
   constructor(options: {
     pool: pg.Pool
     events: CoreEvents
     fileStore: FileStore
+    verifier: SignatureVerifier
     /** Waiting messages above which further ones are turned away. */
     pendingLimit: number
     /** How far ahead of our clock `content.time` may be; null: any distance. */
@@ -71,6 +76,7 @@ export class Inbox {
     this.#pool = options.pool
     this.#events = options.events
     this.#fileStore = options.fileStore
+    this.#verifier = options.verifier
     this.#limit = options.pendingLimit
     this.#futureSeconds = options.futureSeconds
     this.#writer = new GroupCommit((entries) => this.#write(entries), largestGroup)
@@ -109,14 +115,7 @@ export class Inbox {
   async accept(envelope: unknown, origin: Origin): Promise<InboxResult> {
     const raw = typeof envelope === 'string' ? parseText(envelope) : envelope
     if (raw instanceof ProtocolError) return this.#refuse(undefined, raw)
-    let arrival: Arrival
-    try {
-      arrival = check(raw, origin, this.#futureSeconds)
-    } catch (error) {
-      if (error instanceof ProtocolError) return this.#refuse(raw, error)
-      throw error
-    }
-    if (this.#writer.waiting >= mostWaiting) {
+    if (this.#writer.waiting + this.#checking >= mostWaiting) {
       throw new InboxUnavailableError(
         'The disk cannot keep up with the messages that arrive; try again later',
       )
@@ -126,7 +125,8 @@ export class Inbox {
         `${this.#pending} messages are waiting to be processed; try again later`,
       )
     }
-    arrival.fetched = await this.#isComplete(arrival)
+    const arrival = await this.#check(raw, origin)
+    if (arrival instanceof ProtocolError) return this.#refuse(raw, arrival)
     const status = await this.#writer.add({ arrival })
     return { itemHash: arrival.envelope.item_hash, status }
   }
@@ -148,6 +148,27 @@ export class Inbox {
   /** Remembers that these messages were spread. */
   async markAnnounced(itemHashes: string[]): Promise<void> {
     await this.#pool.query('delete from unannounced_messages where item_hash = any($1)', [itemHashes])
+  }
+
+  /** Everything that can be told before the message is stored; the protocol's error when it never will be. */
+  async #check(raw: unknown, origin: Origin): Promise<Arrival | ProtocolError> {
+    this.#checking += 1
+    try {
+      const arrival = readArrival(raw, origin, this.#futureSeconds)
+      if (!isVouched(origin) && !(await this.#verifier.verify(arrival.envelope))) {
+        return signatureError('The signature is not of the sender')
+      }
+      arrival.fetched = await this.#isComplete(arrival)
+      return arrival
+    } catch (error) {
+      if (error instanceof ProtocolError) return error
+      if (error instanceof SmartWalletUnavailableError || error instanceof VerificationError) {
+        throw new InboxUnavailableError(error.message, { cause: error })
+      }
+      throw error
+    } finally {
+      this.#checking -= 1
+    }
   }
 
   /** What the message names besides itself is here already, so that it can skip the fetch stage. */
@@ -200,11 +221,15 @@ function parseText(text: string): unknown {
   }
 }
 
-/** Format, content and signature (protocol 02 §2 and F1); throws the protocol's error. */
-function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
+/** A chain's word, or a door that has looked already, replaces the check of the signature. */
+function isVouched({ door, verified }: Origin): boolean {
+  return door === 'chain' || verified === true
+}
+
+/** Format and content (protocol 02 §2); throws the protocol's error. */
+function readArrival(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
   const envelope = parseEnvelope(raw)
-  const vouched = origin.door === 'chain'
-  if (!vouched && envelope.signature === null) throw signatureError('Missing signature')
+  if (origin.door !== 'chain' && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
     const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`
@@ -214,9 +239,6 @@ function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arri
     const reason =
       'message: too large to be gossiped; put its content into a file and send item_type "storage"'
     throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
-  }
-  if (!vouched && !origin.verified && !verifySignature(envelope)) {
-    throw signatureError('The signature is not of the sender')
   }
   return { envelope, parsed, origin, fetched: false }
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { chainCodes } from '../message/chains.ts'
+import { registryPolicySchema } from '../registry/registry-policy.ts'
+import { rewardPolicySchema } from '../rewards/reward-policy.ts'
 
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
@@ -92,6 +94,8 @@ export const networkProfileSchema = z.strictObject({
     /** Only the owner may write its own `security` aggregate (protocol 01 §13 T1). */
     securitySelfOnly: z.boolean(),
   }),
+  registry: registryPolicySchema,
+  rewards: rewardPolicySchema,
   defaultAllocationSigners: addresses,
 })
 

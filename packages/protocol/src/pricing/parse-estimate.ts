@@ -1,4 +1,8 @@
-import { type CostInput, formatError, itemHash, parseContent, parseContentText } from '@aleph-ts/protocol'
+import { parseContentText } from '../content/content-text.ts'
+import { parseContent } from '../content/parse-content.ts'
+import { formatError } from '../errors/protocol-error.ts'
+import { itemHash } from '../hash/item-hash.ts'
+import type { CostInput } from './compute-cost.ts'
 
 const types = ['STORE', 'PROGRAM', 'INSTANCE', 'V-PROGRAM'] as const
 
