@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute, resolve } from 'node:path'
-import { devnetProfile, mainnetProfile, type NetworkProfile, parseNetworkProfile } from '@aleph-ts/protocol'
+import {
+  type Chain,
+  chainCodes,
+  chains,
+  devnetProfile,
+  mainnetProfile,
+  type NetworkProfile,
+  parseNetworkProfile,
+} from '@aleph-ts/protocol'
 import { z } from 'zod'
 
 /** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
@@ -12,6 +20,13 @@ export interface CoreNodeConfig {
   profile: NetworkProfile
   /** JSON-RPC URL of the Ethereum chain balances are read from; without it every balance is zero. */
   ethereumRpc?: string
+  /**
+   * JSON-RPC URLs (http or https) where smart wallets are asked whether they signed, by chain code; Ethereum's is
+   * `ethereumRpc` unless another is given here.
+   */
+  evmRpc?: Partial<Record<Chain, string>>
+  /** Threads that check signatures; 0: none but the main one. By default one less than the cores, at least one. */
+  verifyWorkers?: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
   privateKeyFile: string
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
@@ -54,6 +69,7 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_PEERS: z.string().default(''),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
   ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^(https?|wss?)$/ }).optional(),
+  ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(0).max(64).optional(),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   ALEPH_CORE_LOG_LEVEL: z
@@ -88,12 +104,33 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
+    evmRpc: readEvmRpc(given),
+    verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS,
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     databaseUrl: env.DATABASE_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
     limits: { ...defaultLimits, fileBytes: profile.limits.fileBytes },
     maxRetries: 10,
   }
+}
+
+const evmRpcPrefix = 'ALEPH_CORE_EVM_RPC_'
+
+/** `ALEPH_CORE_EVM_RPC_BASE` and the like, one variable for each chain. */
+function readEvmRpc(given: Record<string, string | undefined>): Partial<Record<Chain, string>> {
+  const evmRpc: Partial<Record<Chain, string>> = {}
+  for (const [name, url] of Object.entries(given)) {
+    if (!name.startsWith(evmRpcPrefix)) continue
+    const chain = chainCodes.find((code) => code === name.slice(evmRpcPrefix.length))
+    if (chain === undefined || !('evmChainId' in chains[chain])) {
+      throw new ConfigError(`${name}: no EVM chain has this code; write it as in ${evmRpcPrefix}BASE`)
+    }
+    if (!z.url({ protocol: /^https?$/ }).safeParse(url).success) {
+      throw new ConfigError(`${name}: give an http:// or https:// address`)
+    }
+    evmRpc[chain] = url
+  }
+  return evmRpc
 }
 
 function loadProfile(nameOrPath: string): NetworkProfile {

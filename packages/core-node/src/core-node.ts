@@ -19,6 +19,7 @@ import type { Database } from './database/schema.ts'
 import { SingleOwner } from './database/single-owner.ts'
 import { CoreEvents } from './events.ts'
 import { Gossip } from './gossip/gossip.ts'
+import { createVerifier } from './identity/create-verifier.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { CoreMetrics } from './metrics.ts'
 import { loadOperatorKey } from './operator-key.ts'
@@ -99,6 +100,7 @@ export class CoreNode {
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
     this.#started.adopt(services.owner, (owner) => owner.release())
+    this.#started.adopt(context.verifier, (verifier) => verifier.stop())
     await services.owner.claim()
     for (const name of await migrate(pool)) logger.info({ migration: name }, 'database brought up to date')
     await inbox.start()
@@ -221,16 +223,30 @@ async function createContext(
 ): Promise<CoreNodeContext> {
   const events = new CoreEvents()
   const fileStore = await FileStore.create(join(config.dataDir, 'files'))
+  const verifier = createVerifier({ config, pool, logger })
   const inbox = new Inbox({
     pool,
     events,
     fileStore,
+    verifier,
     pendingLimit: config.limits.pendingMessages,
     futureSeconds: config.profile.limits.futureSeconds,
   })
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
-  return { config, profile: config.profile, db, pool, logger, events, fileStore, inbox, metrics, operatorKey }
+  return {
+    config,
+    profile: config.profile,
+    db,
+    pool,
+    logger,
+    events,
+    fileStore,
+    inbox,
+    verifier,
+    metrics,
+    operatorKey,
+  }
 }
 
 type Services = Awaited<ReturnType<typeof createServices>>
@@ -240,7 +256,7 @@ async function createServices(
   connectionString: string,
   contentFetcher: ContentFetcher | undefined,
 ) {
-  const { config, pool, profile, fileStore, logger, inbox, events, metrics } = context
+  const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
   const registry = new Registry(context)
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
@@ -265,6 +281,7 @@ async function createServices(
     fileStore,
     fetcher,
     inbox,
+    verifier,
     maxRetries: config.maxRetries,
     maxFileBytes: profile.limits.fileBytes,
     onFetched: () => processWorker.wake(),

@@ -4,12 +4,13 @@ import {
   parseEnvelope,
   parseInlineContent,
   type StoreContent,
-  verifySignature,
 } from '@aleph-ts/protocol'
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { CoreNodeContext } from '../context.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
+import { InboxUnavailableError } from '../inbox/inbox.ts'
 import { storeShortfall } from '../pipeline/store-shortfall.ts'
 import { recordUpload } from '../state/files.ts'
 import { FileStoreError, type StoredFile } from '../storage/file-store.ts'
@@ -29,7 +30,7 @@ interface Upload {
 
 /** Uploads to the node's own store (protocol 03 §9.3 and §9.4). */
 export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
-  const { config, pool, fileStore } = context
+  const { config, pool, fileStore, verifier } = context
   const { fileBytes, unsignedFileBytes } = config.limits
 
   async function receive(request: FastifyRequest): Promise<Upload> {
@@ -70,7 +71,7 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
       return { status: 'success', hash: file.hash }
     }
     const { message, sync } = parseMetadata(metadata)
-    const { envelope, content } = readStore(message)
+    const { envelope, content } = await readStore(message, verifier)
     if (content.item_hash !== file.hash) {
       const reason = `422: File hash does not match (${file.hash} != ${content.item_hash})`
       throw new ApiError(422, 'hash_mismatch', reason)
@@ -142,17 +143,22 @@ function parseMetadata(text: string): z.output<typeof metadataSchema> {
 }
 
 /** @throws {ApiError} 422 for what is no inline STORE message, 403 for a signature that is not the sender's */
-function readStore(message: unknown): { envelope: Envelope; content: StoreContent } {
+async function readStore(
+  message: unknown,
+  verifier: SignatureVerifier,
+): Promise<{ envelope: Envelope; content: StoreContent }> {
   let envelope: Envelope
   try {
     envelope = parseEnvelope(message)
     if (envelope.type !== 'STORE' || envelope.item_type !== 'inline') {
       throw badMetadata('message: must be a STORE message with item_type "inline"')
     }
-    if (envelope.signature === null || !verifySignature(envelope)) {
-      throw new ApiError(403, 'INVALID_SIGNATURE', '403: Forbidden: the signature is not of the sender', {
-        error_code: 1,
-      })
+    const verdict = await verifier.verify(envelope)
+    if (verdict.outcome === 'unknown') throw new InboxUnavailableError(verdict.error.message)
+    if (verdict.outcome === 'invalid') {
+      const { code, errorCode, message: reason } = verdict.error
+      if (code !== 'INVALID_SIGNATURE') throw verdict.error
+      throw new ApiError(403, code, `403: Forbidden: ${reason}`, { error_code: errorCode })
     }
   } catch (error) {
     if (error instanceof ProtocolError) throw badMetadata(error.message)

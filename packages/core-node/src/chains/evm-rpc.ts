@@ -3,6 +3,11 @@ import { type BlockMark, ChainSourceError } from './chain-source.ts'
 
 const maxResponseBytes = 64 * 1024 * 1024
 
+/** What a question to a contract may burn: much more than any signature check, less than what endpoints allow. */
+const callGas = '0x989680'
+/** How nodes say that the code itself failed, for which there is no one error code. */
+const codeFailed = /revert|invalid opcode|out of ?gas|jump destination|stack (under|over)flow|\(3\)$/i
+
 export interface EvmRpcConfig {
   /** `http:` or `https:`; may hold an API key, so it never appears in errors. */
   rpcUrl: string
@@ -74,6 +79,30 @@ export class EvmRpc {
         strict: true,
       }),
     )
+  }
+
+  /**
+   * What a contract returns, or, without `to`, what creation code does; nothing is changed on the chain.
+   *
+   * @param query `data` in hex with 0x; `block`: the height whose state is asked
+   * @returns hex with 0x (`0x` where there is no contract), null when the code ran and failed
+   */
+  async call(query: { to?: string; data: string; block: number }): Promise<string | null> {
+    await this.#checkChain()
+    const transaction = { ...(query.to ? { to: query.to } : {}), data: query.data, gas: callGas }
+    try {
+      return await this.#ask('eth_call', () =>
+        this.#client.request({
+          method: 'eth_call',
+          params: [transaction as never, `0x${query.block.toString(16)}`],
+        }),
+      )
+    } catch (error) {
+      if (error instanceof ChainSourceError && error.code === 'refused' && codeFailed.test(error.message)) {
+        return null
+      }
+      throw error
+    }
   }
 
   close(): void {

@@ -7,7 +7,7 @@ import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
-import { MessageJudge } from './message-judge.ts'
+import { type Judgement, MessageJudge } from './message-judge.ts'
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
 import { PeerTable } from './peer-table.ts'
 import { Peering } from './peering.ts'
@@ -15,7 +15,7 @@ import { Publisher } from './publisher.ts'
 
 export type GossipContext = Pick<
   CoreNodeContext,
-  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox'
+  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox' | 'verifier'
 >
 
 /** A setting of the peer-to-peer network that cannot be used; the message names it. */
@@ -23,7 +23,7 @@ export class GossipConfigError extends Error {
   readonly code = 'invalid_config'
 }
 
-/** Messages handed to the inbox and not yet durable, above which further ones are left to catch-up. */
+/** Messages being judged, or handed to the inbox and not yet durable, above which further ones are left to catch-up. */
 const maxInFlight = 10_000
 
 /**
@@ -35,7 +35,7 @@ export class Gossip {
   readonly peers: PeerTable
   readonly #context: GossipContext
   readonly #registry: Registry
-  readonly #judge = new MessageJudge()
+  readonly #judge: MessageJudge
   readonly #publisher: Publisher
   readonly #peering: Peering
   readonly #alive: Alive
@@ -49,6 +49,7 @@ export class Gossip {
     this.#registry = registry
     this.host = host
     this.peers = new PeerTable(pool)
+    this.#judge = new MessageJudge(context.verifier)
     const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
     this.#configuredPeers = new Set(configured.map(({ peerId }) => peerId))
     const { pubsub } = host.services
@@ -147,9 +148,9 @@ export class Gossip {
   }
 
   /** Runs before a message is forwarded: what fails here is spread no further. */
-  #onMessage(peer: string, data: Uint8Array): TopicValidatorResult {
+  async #onMessage(peer: string, data: Uint8Array): Promise<TopicValidatorResult> {
     if (this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
-    const judgement = this.#judge.judge(data)
+    const judgement = await this.#judgeNow(data)
     if (judgement.verdict !== 'accept') {
       this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
       return judgement.verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore
@@ -157,6 +158,18 @@ export class Gossip {
     // Not awaited: forwarding does not wait for our disk.
     void this.#handOver(judgement.envelope, peer)
     return TopicValidatorResult.Accept
+  }
+
+  async #judgeNow(data: Uint8Array): Promise<Judgement> {
+    this.#inFlight += 1
+    try {
+      return await this.#judge.judge(data)
+    } catch (error) {
+      this.#context.logger.error({ err: error }, 'a gossiped message could not be judged')
+      return { verdict: 'ignore', reason: 'unjudged' }
+    } finally {
+      this.#inFlight -= 1
+    }
   }
 
   async #handOver(envelope: Envelope, peer: string): Promise<void> {

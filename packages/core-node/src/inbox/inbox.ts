@@ -6,11 +6,11 @@ import {
   parseEnvelope,
   parseInlineContent,
   type StoreContent,
-  verifySignature,
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { CoreEvents } from '../events.ts'
 import { fitsGossip } from '../gossip/payload.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
@@ -53,6 +53,7 @@ export class Inbox {
   readonly #pool: pg.Pool
   readonly #events: CoreEvents
   readonly #fileStore: FileStore
+  readonly #verifier: Pick<SignatureVerifier, 'verify'>
   readonly #writer: GroupCommit<Entry, MessageStatus>
   readonly #limit: number
   readonly #futureSeconds: number | null
@@ -63,6 +64,7 @@ export class Inbox {
     pool: pg.Pool
     events: CoreEvents
     fileStore: FileStore
+    verifier: Pick<SignatureVerifier, 'verify'>
     /** Waiting messages above which further ones are turned away. */
     pendingLimit: number
     /** How far ahead of our clock `content.time` may be; null: any distance. */
@@ -71,6 +73,7 @@ export class Inbox {
     this.#pool = options.pool
     this.#events = options.events
     this.#fileStore = options.fileStore
+    this.#verifier = options.verifier
     this.#limit = options.pendingLimit
     this.#futureSeconds = options.futureSeconds
     this.#writer = new GroupCommit((entries) => this.#write(entries), largestGroup)
@@ -126,7 +129,9 @@ export class Inbox {
         `${this.#pending} messages are waiting to be processed; try again later`,
       )
     }
-    arrival.fetched = await this.#isComplete(arrival)
+    const isKnown = await this.#checkSignature(arrival)
+    if (isKnown instanceof ProtocolError) return this.#refuse(raw, isKnown)
+    arrival.fetched = isKnown && (await this.#isComplete(arrival))
     const status = await this.#writer.add({ arrival })
     return { itemHash: arrival.envelope.item_hash, status }
   }
@@ -148,6 +153,20 @@ export class Inbox {
   /** Remembers that these messages were spread. */
   async markAnnounced(itemHashes: string[]): Promise<void> {
     await this.#pool.query('delete from unannounced_messages where item_hash = any($1)', [itemHashes])
+  }
+
+  /**
+   * Whether the signature is known to be valid; the error when it is known not to be. A message of which nothing is
+   * known yet goes through the fetch stage, where it is checked again; our API asks its client to come back.
+   */
+  async #checkSignature({ envelope, origin }: Arrival): Promise<boolean | ProtocolError> {
+    if (origin.door === 'chain' || origin.verified) return true
+    const verdict = await this.#verifier.verify(envelope)
+    if (verdict.outcome === 'invalid') return verdict.error
+    if (verdict.outcome === 'unknown' && origin.door === 'api') {
+      throw new InboxUnavailableError(verdict.error.message)
+    }
+    return verdict.outcome === 'valid'
   }
 
   /** What the message names besides itself is here already, so that it can skip the fetch stage. */
@@ -200,11 +219,13 @@ function parseText(text: string): unknown {
   }
 }
 
-/** Format, content and signature (protocol 02 §2 and F1); throws the protocol's error. */
+/** Format and content (protocol 02 §2); throws the protocol's error. */
 function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
   const envelope = parseEnvelope(raw)
-  const vouched = origin.door === 'chain'
-  if (!vouched && envelope.signature === null) throw signatureError('Missing signature')
+  if (origin.door !== 'chain' && envelope.signature === null) {
+    const reason = 'Missing signature'
+    throw new ProtocolError('INVALID_SIGNATURE', { message: reason, errors: [reason] })
+  }
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
     const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`
@@ -215,12 +236,5 @@ function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arri
       'message: too large to be gossiped; put its content into a file and send item_type "storage"'
     throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
   }
-  if (!vouched && !origin.verified && !verifySignature(envelope)) {
-    throw signatureError('The signature is not of the sender')
-  }
   return { envelope, parsed, origin, fetched: false }
-}
-
-function signatureError(reason: string): ProtocolError {
-  return new ProtocolError('INVALID_SIGNATURE', { message: reason, errors: [reason] })
 }

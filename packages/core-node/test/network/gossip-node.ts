@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { type CoreNodeConfig, defaultLimits } from '../../src/config.ts'
 import { CoreEvents } from '../../src/events.ts'
 import { Gossip, type GossipContext } from '../../src/gossip/gossip.ts'
+import { SignatureVerifier } from '../../src/identity/signature-verifier.ts'
 import type { Origin } from '../../src/inbox/inbox.ts'
 import { Registry } from '../../src/placement/registry.ts'
 
@@ -67,7 +68,8 @@ export class GossipNode {
       maxRetries: 10,
     }
     const registry = new Registry({ profile: devnetProfile, pool, events, logger })
-    const context = { config, profile: devnetProfile, pool, logger, events, inbox }
+    const verifier = new SignatureVerifier({ workers: 0 })
+    const context = { config, profile: devnetProfile, pool, logger, events, inbox, verifier }
     let gossip: Gossip
     try {
       gossip = await Gossip.create(context, registry, 'test')
