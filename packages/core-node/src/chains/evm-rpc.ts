@@ -6,7 +6,7 @@ const maxResponseBytes = 64 * 1024 * 1024
 /** What a question to a contract may burn: much more than any signature check, less than what endpoints allow. */
 const callGas = '0x989680'
 /** How nodes say that the code itself failed, for which there is no one error code. */
-const codeFailed = /revert|invalid opcode|out of ?gas|jump destination|stack (under|over)flow|\(3\)$/i
+const codeFailed = /revert|evm error|opcode|out ?of ?gas|jump destination|stack (under|over)flow|\(3\)$/i
 
 export interface EvmRpcConfig {
   /** `http:` or `https:`; may hold an API key, so it never appears in errors. */
