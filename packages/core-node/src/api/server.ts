@@ -11,6 +11,7 @@ import { placementRoutes } from '../placement/placement-routes.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
 import { ApiError, QueryError } from './api-error.ts'
+import { didRoutes } from './did-routes.ts'
 import { feedRoutes } from './feed-routes.ts'
 import { fileRoutes } from './file-routes.ts'
 import { messageRoutes } from './message-routes.ts'
@@ -69,6 +70,7 @@ export async function createServer(
     fileRoutes,
     uploadRoutes,
     accountRoutes,
+    didRoutes,
     priceRoutes,
     nodeRoutes,
   ]) {

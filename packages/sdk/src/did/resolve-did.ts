@@ -26,7 +26,7 @@ export function createDidResolver(context: ClientContext): { pkh: DIDResolver } 
 
 /**
  * The DID document of an account and its delegates. As DID resolution wants it, what goes wrong is told in
- * `didResolutionMetadata.error` (`invalidDid`, `notFound`, `internalError`) and never thrown.
+ * `didResolutionMetadata.error` (`invalidDid`, `methodNotSupported`, `notFound`, `internalError`) and never thrown.
  */
 export async function resolveDid(
   context: ClientContext,
@@ -64,4 +64,8 @@ function unresolved(error: unknown): DIDResolutionResult {
   }
 }
 
-const codes = { invalid_did: 'invalidDid', unsupported_chain: 'notFound' } as const
+const codes = {
+  invalid_did: 'invalidDid',
+  unsupported_method: 'methodNotSupported',
+  unsupported_chain: 'notFound',
+} as const
