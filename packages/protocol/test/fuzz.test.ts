@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
@@ -76,7 +77,7 @@ test(`${count} damaged messages are each accepted or refused with code, place an
     } catch (error) {
       const fault = faultOf(error)
       if (fault !== null && faults.size < 5)
-        faults.set(fault, `${index}: ${JSON.stringify(message)?.slice(0, 2_000)}`)
+        faults.set(fault, `${index}: ${inspect(message, { depth: 4 }).slice(0, 2_000)}`)
     }
   }
   expect(Object.fromEntries(faults)).toEqual({})

@@ -13,6 +13,7 @@ import { fitsGossip } from '../gossip/payload.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
+import { refusedCopy } from './refused-copy.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
 
 /** The door a message came through. */
@@ -182,7 +183,7 @@ export class Inbox {
     if (typeof itemHash !== 'string' || classifyHash(itemHash) === null) {
       return { itemHash: '', status: 'rejected', errorCode, details }
     }
-    await this.#writer.add({ refusal: { itemHash, message: raw, errorCode, details } })
+    await this.#writer.add({ refusal: { itemHash, message: refusedCopy(raw), errorCode, details } })
     return { itemHash, status: 'rejected', errorCode, details }
   }
 

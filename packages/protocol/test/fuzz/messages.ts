@@ -26,7 +26,10 @@ export function seedMessages(): RawMessage[] {
     const text = JSON.stringify({ address: model.sender, time: 1_700_000_000, type, content })
     return { ...model, item_content: text, item_hash: itemHash(text) }
   })
-  return [...seeds, ...posts]
+  // Some clients send this signature as an object.
+  const solana = seeds.filter(({ chain, signature }) => chain === 'SOL' && String(signature).startsWith('{'))
+  const objects = solana.map((message) => ({ ...message, signature: JSON.parse(String(message.signature)) }))
+  return [...seeds, ...posts, ...objects]
 }
 
 /**

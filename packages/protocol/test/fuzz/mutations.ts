@@ -116,7 +116,11 @@ export function oddJson(random: Random, text: string): string {
   return text.replace('{', `{"deep":${nested},`)
 }
 
+/** Deeper than JSON.stringify can follow, as JSON.parse makes it. */
+const bottomless: unknown = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000))
+
 function oddValue(random: Random): unknown {
+  if (random.next() < 0.01) return bottomless
   return random.next() < 0.02 ? 'a'.repeat(10 ** random.below(6)) : random.of(oddValues)
 }
 
