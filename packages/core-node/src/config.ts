@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
 import {
   type Chain,
-  chainCodes,
-  chains,
   devnetProfile,
+  isChain,
   mainnetProfile,
   type NetworkProfile,
   parseNetworkProfile,
+  signatureScheme,
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
 
@@ -20,13 +21,10 @@ export interface CoreNodeConfig {
   profile: NetworkProfile
   /** JSON-RPC URL of the Ethereum chain balances are read from; without it every balance is zero. */
   ethereumRpc?: string
-  /**
-   * JSON-RPC URLs (http or https) where smart wallets are asked whether they signed, by chain code; Ethereum's is
-   * `ethereumRpc` unless another is given here.
-   */
-  evmRpc?: Partial<Record<Chain, string>>
-  /** Threads that check signatures; 0: none but the main one. By default one less than the cores, at least one. */
-  verifyWorkers?: number
+  /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
+  evmRpc: Partial<Record<Chain, string>>
+  /** Threads that check signatures. */
+  verifyWorkers: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
   privateKeyFile: string
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
@@ -68,8 +66,8 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_PORT: port.default(4025),
   ALEPH_CORE_P2P_PEERS: z.string().default(''),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
-  ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^(https?|wss?)$/ }).optional(),
-  ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(0).max(64).optional(),
+  ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^https?$/ }).optional(),
+  ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   ALEPH_CORE_LOG_LEVEL: z
@@ -104,8 +102,8 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
-    evmRpc: readEvmRpc(given),
-    verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS,
+    evmRpc: evmRpcUrls(given),
+    verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     databaseUrl: env.DATABASE_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
@@ -114,23 +112,22 @@ export function configFromEnvironment(environment: Record<string, string | undef
   }
 }
 
-const evmRpcPrefix = 'ALEPH_CORE_EVM_RPC_'
+const rpcVariable = 'ALEPH_CORE_EVM_RPC_'
 
-/** `ALEPH_CORE_EVM_RPC_BASE` and the like, one variable for each chain. */
-function readEvmRpc(given: Record<string, string | undefined>): Partial<Record<Chain, string>> {
-  const evmRpc: Partial<Record<Chain, string>> = {}
+/** `ALEPH_CORE_EVM_RPC_<CHAIN>`; Ethereum's is also that of the balances. */
+function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<Chain, string>> {
+  const urls: Partial<Record<Chain, string>> = {}
+  if (given.ALEPH_CORE_ETHEREUM_RPC) urls.ETH = given.ALEPH_CORE_ETHEREUM_RPC
   for (const [name, url] of Object.entries(given)) {
-    if (!name.startsWith(evmRpcPrefix)) continue
-    const chain = chainCodes.find((code) => code === name.slice(evmRpcPrefix.length))
-    if (chain === undefined || !('evmChainId' in chains[chain])) {
-      throw new ConfigError(`${name}: no EVM chain has this code; write it as in ${evmRpcPrefix}BASE`)
+    if (!name.startsWith(rpcVariable)) continue
+    const chain = name.slice(rpcVariable.length)
+    if (!isChain(chain) || signatureScheme(chain) !== 'evm') {
+      throw new ConfigError(`${name}: "${chain}" is no chain with wallet contracts`)
     }
-    if (!z.url({ protocol: /^https?$/ }).safeParse(url).success) {
-      throw new ConfigError(`${name}: give an http:// or https:// address`)
-    }
-    evmRpc[chain] = url
+    if (!/^https?:\/\//.test(url!)) throw new ConfigError(`${name}: give an http:// or https:// address`)
+    urls[chain] = url!
   }
-  return evmRpc
+  return urls
 }
 
 function loadProfile(nameOrPath: string): NetworkProfile {

@@ -100,8 +100,8 @@ export class CoreNode {
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
     this.#started.adopt(services.owner, (owner) => owner.release())
-    this.#started.adopt(context.verifier, (verifier) => verifier.stop())
     await services.owner.claim()
+    this.#started.use(context.verifier)
     for (const name of await migrate(pool)) logger.info({ migration: name }, 'database brought up to date')
     await inbox.start()
     this.#run(services.registry)
@@ -223,7 +223,7 @@ async function createContext(
 ): Promise<CoreNodeContext> {
   const events = new CoreEvents()
   const fileStore = await FileStore.create(join(config.dataDir, 'files'))
-  const verifier = createVerifier({ config, pool, logger })
+  const verifier = createVerifier(config)
   const inbox = new Inbox({
     pool,
     events,
@@ -256,7 +256,7 @@ async function createServices(
   connectionString: string,
   contentFetcher: ContentFetcher | undefined,
 ) {
-  const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
+  const { config, pool, profile, fileStore, logger, inbox, events, metrics } = context
   const registry = new Registry(context)
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
@@ -281,7 +281,6 @@ async function createServices(
     fileStore,
     fetcher,
     inbox,
-    verifier,
     maxRetries: config.maxRetries,
     maxFileBytes: profile.limits.fileBytes,
     onFetched: () => processWorker.wake(),

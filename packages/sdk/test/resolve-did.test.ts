@@ -37,7 +37,6 @@ it('what cannot be resolved is told in the result', async () => {
   const { context } = new AlephClient({ apiUrl: node.url })
   const error = async (text: string) => (await resolveDid(context, text)).didResolutionMetadata.error
   expect(await error('did:pkh:nonsense')).toBe('invalidDid')
-  expect(await error('did:web:example.org')).toBe('methodNotSupported')
   expect(await error(`did:pkh:eip155:42220:${address}`)).toBe('notFound')
   expect(await error(did)).toBe('internalError')
 })

@@ -1,103 +1,46 @@
-import { addressKey, DidError, type DidErrorCode, didDocument, formatDid, parseDid } from '@aleph-ts/protocol'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import {
+  addressKey,
+  DidError,
+  type DidResolution,
+  didContentType,
+  didResolution,
+  failedDidResolution,
+  parseDid,
+} from '@aleph-ts/protocol'
+import type { FastifyInstance } from 'fastify'
 import type { CoreNodeContext } from '../context.ts'
+import { loadAggregates } from '../state/aggregates.ts'
 
-/** The document alone, in the representations it can be read as; the first is what is sent when anything will do. */
-const documentTypes = [
-  'application/did+json',
-  'application/did+ld+json',
-  'application/did',
-  'application/json',
-]
-/** The document with what was found out on the way. */
-const resultType = 'application/did-resolution'
-
-/** Errors of W3C DID Resolution and the HTTP status its HTTP(S) binding gives them. */
-const statusOfError = {
-  invalidDid: 400,
-  notFound: 404,
-  representationNotSupported: 406,
-  methodNotSupported: 501,
-} as const
-type ResolutionError = keyof typeof statusOfError
-
-const resolutionErrors: Record<DidErrorCode, ResolutionError> = {
-  invalid_did: 'invalidDid',
-  unsupported_method: 'methodNotSupported',
-  unsupported_chain: 'notFound',
-}
+/** Status of the answer, by what went wrong (W3C DID Resolution, HTTP binding). */
+const statusOf: Record<string, number> = { invalidDid: 400, notFound: 404, methodNotSupported: 501 }
+const resolutionType = 'application/did-resolution'
 
 /**
- * Resolves DIDs as the HTTP(S) binding of W3C DID Resolution says: every account of a chain of the network is a
- * `did:pkh`, whether it was ever seen or not; its delegates are those of its `security` aggregate.
+ * DID documents of accounts, with their delegates. Who accepts `application/did-resolution` gets the document with its
+ * metadata; everybody gets that when there is no document.
  */
-export function didRoutes({ db }: CoreNodeContext) {
-  async function securityOf(owner: string): Promise<unknown> {
-    const row = await db
-      .selectFrom('aggregates')
-      .where('owner', '=', owner)
-      .where('key', '=', 'security')
-      .select('content')
-      .executeTakeFirst()
-    return row?.content ?? null
-  }
-
-  async function resolve(request: FastifyRequest<{ Params: { did: string } }>, reply: FastifyReply) {
-    const type = chooseType(request.headers.accept)
-    if (type === undefined) {
-      const reason = `Accept: this document comes as ${[...documentTypes, resultType].join(', ')}`
-      return refuse(reply, 'representationNotSupported', reason)
-    }
+export function didRoutes({ pool }: CoreNodeContext) {
+  async function resolve(did: string): Promise<DidResolution> {
     try {
-      const { chain, address } = parseDid(request.params.did)
-      const owner = addressKey(chain, address)
-      const document = didDocument(address, chain, await securityOf(owner))
-      const canonicalId = formatDid(chain, owner)
-      reply.header('vary', 'accept').type(type)
-      if (type !== resultType) return JSON.stringify(document)
-      return JSON.stringify({
-        didResolutionMetadata: { contentType: documentTypes[0] },
-        didDocument: document,
-        didDocumentMetadata: canonicalId === document.id ? {} : { canonicalId },
-      })
+      const account = parseDid(did)
+      const owner = addressKey(account.chain, account.address)
+      return didResolution(account, (await loadAggregates(pool, 'security', [owner])).get(owner) ?? null)
     } catch (error) {
-      if (error instanceof DidError) return refuse(reply, resolutionErrors[error.code], error.message)
+      if (error instanceof DidError) return failedDidResolution(error)
       throw error
     }
   }
 
   return async (server: FastifyInstance): Promise<void> => {
-    server.get('/api/v1/did/:did', resolve)
-  }
-}
-
-function refuse(reply: FastifyReply, error: ResolutionError, message: string): string {
-  reply.code(statusOfError[error]).type(resultType)
-  return JSON.stringify({
-    didResolutionMetadata: { error, message },
-    didDocument: null,
-    didDocumentMetadata: {},
-  })
-}
-
-/** The first type of `Accept` that we have, most wanted first; undefined when there is none. */
-function chooseType(accept = '*/*'): string | undefined {
-  const wanted = accept
-    .split(',')
-    .map((entry) => {
-      const [type = '', ...parameters] = entry.split(';').map((part) => part.trim().toLowerCase())
-      const q = parameters.find((parameter) => parameter.startsWith('q='))
-      return { type, weight: q === undefined ? 1 : Number(q.slice(2)), parameters }
+    server.get<{ Params: { did: string } }>('/api/v1/did/:did', async (request, reply) => {
+      const resolution = await resolve(request.params.did)
+      const { didResolutionMetadata: metadata, didDocument } = resolution
+      if ('error' in metadata) reply.code(statusOf[metadata.error] ?? 500)
+      const wantsAll = /did-resolution/.test(request.headers.accept ?? '')
+      if (didDocument && !wantsAll) return reply.type(didContentType).send(JSON.stringify(didDocument))
+      const answer =
+        'error' in metadata ? { ...resolution, error: metadata.message, code: metadata.error } : resolution
+      return reply.type(wantsAll ? resolutionType : 'application/json').send(JSON.stringify(answer))
     })
-    .filter(({ weight }) => weight > 0)
-    .sort((a, b) => b.weight - a.weight)
-  for (const { type, parameters } of wanted) {
-    if (type === '*/*' || type === 'application/*') return documentTypes[0]
-    // How clients of earlier drafts ask for the whole result.
-    const isProfile =
-      type === 'application/ld+json' && parameters.some((text) => text.includes('did-resolution'))
-    if (type === resultType || isProfile) return resultType
-    if (documentTypes.includes(type)) return type
   }
-  return undefined
 }

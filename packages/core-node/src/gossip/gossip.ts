@@ -7,7 +7,7 @@ import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
-import { type Judgement, MessageJudge } from './message-judge.ts'
+import { MessageJudge } from './message-judge.ts'
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
 import { PeerTable } from './peer-table.ts'
 import { Peering } from './peering.ts'
@@ -23,7 +23,7 @@ export class GossipConfigError extends Error {
   readonly code = 'invalid_config'
 }
 
-/** Messages being judged, or handed to the inbox and not yet durable, above which further ones are left to catch-up. */
+/** Messages handed to the inbox and not yet durable, above which further ones are left to catch-up. */
 const maxInFlight = 10_000
 
 /**
@@ -48,8 +48,8 @@ export class Gossip {
     this.#context = context
     this.#registry = registry
     this.host = host
-    this.peers = new PeerTable(pool)
     this.#judge = new MessageJudge(context.verifier)
+    this.peers = new PeerTable(pool)
     const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
     this.#configuredPeers = new Set(configured.map(({ peerId }) => peerId))
     const { pubsub } = host.services
@@ -150,7 +150,10 @@ export class Gossip {
   /** Runs before a message is forwarded: what fails here is spread no further. */
   async #onMessage(peer: string, data: Uint8Array): Promise<TopicValidatorResult> {
     if (this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
-    const judgement = await this.#judgeNow(data)
+    this.#inFlight += 1
+    const judgement = await this.#judge.judge(data).finally(() => {
+      this.#inFlight -= 1
+    })
     if (judgement.verdict !== 'accept') {
       this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
       return judgement.verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore
@@ -158,18 +161,6 @@ export class Gossip {
     // Not awaited: forwarding does not wait for our disk.
     void this.#handOver(judgement.envelope, peer)
     return TopicValidatorResult.Accept
-  }
-
-  async #judgeNow(data: Uint8Array): Promise<Judgement> {
-    this.#inFlight += 1
-    try {
-      return await this.#judge.judge(data)
-    } catch (error) {
-      this.#context.logger.error({ err: error }, 'a gossiped message could not be judged')
-      return { verdict: 'ignore', reason: 'unjudged' }
-    } finally {
-      this.#inFlight -= 1
-    }
   }
 
   async #handOver(envelope: Envelope, peer: string): Promise<void> {

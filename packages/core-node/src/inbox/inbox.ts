@@ -11,6 +11,8 @@ import type pg from 'pg'
 import type { CoreEvents } from '../events.ts'
 import { fitsGossip } from '../gossip/payload.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
+import { SmartWalletUnavailableError } from '../identity/smart-wallets.ts'
+import { VerificationError } from '../identity/verify-pool.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
 import { refusedCopy } from './refused-copy.ts'
@@ -43,7 +45,7 @@ type Entry = { arrival: Arrival } | { refusal: Refusal }
 
 /** Messages written in one commit at most. */
 const largestGroup = 400
-/** Messages that may wait for their commit. */
+/** Messages that may wait for their check and their commit. */
 const mostWaiting = 4000
 
 /**
@@ -54,18 +56,19 @@ export class Inbox {
   readonly #pool: pg.Pool
   readonly #events: CoreEvents
   readonly #fileStore: FileStore
-  readonly #verifier: Pick<SignatureVerifier, 'verify'>
+  readonly #verifier: SignatureVerifier
   readonly #writer: GroupCommit<Entry, MessageStatus>
   readonly #limit: number
   readonly #futureSeconds: number | null
   #onStored: (arrivals: Arrival[]) => void = () => {}
   #pending = 0
+  #checking = 0
 
   constructor(options: {
     pool: pg.Pool
     events: CoreEvents
     fileStore: FileStore
-    verifier: Pick<SignatureVerifier, 'verify'>
+    verifier: SignatureVerifier
     /** Waiting messages above which further ones are turned away. */
     pendingLimit: number
     /** How far ahead of our clock `content.time` may be; null: any distance. */
@@ -113,14 +116,7 @@ export class Inbox {
   async accept(envelope: unknown, origin: Origin): Promise<InboxResult> {
     const raw = typeof envelope === 'string' ? parseText(envelope) : envelope
     if (raw instanceof ProtocolError) return this.#refuse(undefined, raw)
-    let arrival: Arrival
-    try {
-      arrival = check(raw, origin, this.#futureSeconds)
-    } catch (error) {
-      if (error instanceof ProtocolError) return this.#refuse(raw, error)
-      throw error
-    }
-    if (this.#writer.waiting >= mostWaiting) {
+    if (this.#writer.waiting + this.#checking >= mostWaiting) {
       throw new InboxUnavailableError(
         'The disk cannot keep up with the messages that arrive; try again later',
       )
@@ -130,9 +126,8 @@ export class Inbox {
         `${this.#pending} messages are waiting to be processed; try again later`,
       )
     }
-    const isKnown = await this.#checkSignature(arrival)
-    if (isKnown instanceof ProtocolError) return this.#refuse(raw, isKnown)
-    arrival.fetched = isKnown && (await this.#isComplete(arrival))
+    const arrival = await this.#check(raw, origin)
+    if (arrival instanceof ProtocolError) return this.#refuse(raw, arrival)
     const status = await this.#writer.add({ arrival })
     return { itemHash: arrival.envelope.item_hash, status }
   }
@@ -156,18 +151,25 @@ export class Inbox {
     await this.#pool.query('delete from unannounced_messages where item_hash = any($1)', [itemHashes])
   }
 
-  /**
-   * Whether the signature is known to be valid; the error when it is known not to be. A message of which nothing is
-   * known yet goes through the fetch stage, where it is checked again; our API asks its client to come back.
-   */
-  async #checkSignature({ envelope, origin }: Arrival): Promise<boolean | ProtocolError> {
-    if (origin.door === 'chain' || origin.verified) return true
-    const verdict = await this.#verifier.verify(envelope)
-    if (verdict.outcome === 'invalid') return verdict.error
-    if (verdict.outcome === 'unknown' && origin.door === 'api') {
-      throw new InboxUnavailableError(verdict.error.message)
+  /** Everything that can be told before the message is stored; the protocol's error when it never will be. */
+  async #check(raw: unknown, origin: Origin): Promise<Arrival | ProtocolError> {
+    this.#checking += 1
+    try {
+      const arrival = readArrival(raw, origin, this.#futureSeconds)
+      if (!isVouched(origin) && !(await this.#verifier.verify(arrival.envelope))) {
+        return signatureError('The signature is not of the sender')
+      }
+      arrival.fetched = await this.#isComplete(arrival)
+      return arrival
+    } catch (error) {
+      if (error instanceof ProtocolError) return error
+      if (error instanceof SmartWalletUnavailableError || error instanceof VerificationError) {
+        throw new InboxUnavailableError(error.message, { cause: error })
+      }
+      throw error
+    } finally {
+      this.#checking -= 1
     }
-    return verdict.outcome === 'valid'
   }
 
   /** What the message names besides itself is here already, so that it can skip the fetch stage. */
@@ -220,13 +222,15 @@ function parseText(text: string): unknown {
   }
 }
 
+/** A chain's word, or a door that has looked already, replaces the check of the signature. */
+function isVouched({ door, verified }: Origin): boolean {
+  return door === 'chain' || verified === true
+}
+
 /** Format and content (protocol 02 §2); throws the protocol's error. */
-function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
+function readArrival(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
   const envelope = parseEnvelope(raw)
-  if (origin.door !== 'chain' && envelope.signature === null) {
-    const reason = 'Missing signature'
-    throw new ProtocolError('INVALID_SIGNATURE', { message: reason, errors: [reason] })
-  }
+  if (origin.door !== 'chain' && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
     const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`
@@ -238,4 +242,8 @@ function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arri
     throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
   }
   return { envelope, parsed, origin, fetched: false }
+}
+
+function signatureError(reason: string): ProtocolError {
+  return new ProtocolError('INVALID_SIGNATURE', { message: reason, errors: [reason] })
 }

@@ -34,6 +34,8 @@ export class TestNode {
         http: { host: '127.0.0.1', port: 0 },
         p2p: { host: '127.0.0.1', port: 0, peers: [] },
         profile,
+        evmRpc: {},
+        verifyWorkers: 1,
         privateKeyFile: join(dataDir, 'operator.key'),
         logLevel: 'error',
         limits: { ...defaultLimits, fileBytes: profile.limits.fileBytes },

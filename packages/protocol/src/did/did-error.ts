@@ -1,6 +1,6 @@
 /**
- * `invalid_did`: no DID, or no account of its chain; `unsupported_method`: a DID, but no `did:pkh`;
- * `unsupported_chain`: an account of a chain that the network does not know.
+ * `invalid_did`: no DID, or not an account of its chain; `unsupported_method`: a DID of another method than `pkh`;
+ * `unsupported_chain`: an account we know nothing of.
  */
 export type DidErrorCode = 'invalid_did' | 'unsupported_method' | 'unsupported_chain'
 
