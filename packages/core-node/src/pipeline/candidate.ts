@@ -18,6 +18,8 @@ export interface Candidate {
   id?: bigint
   envelope: Envelope
   receptionTime: Date
+  /** The door it came through, when it was read from the database. */
+  origin?: string
   retries: number
   /** Balances were read from the chain after this message had been found too expensive. */
   balancesAreFresh?: boolean
