@@ -1,3 +1,4 @@
+import { benchApply } from './apply.ts'
 import { benchGossip } from './gossip.ts'
 import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
@@ -6,6 +7,7 @@ import { benchPrograms } from './programs.ts'
 const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   messages: { what: 'Messages accepted and processed by one core node', run: benchMessages },
   gossip: { what: 'Delay from one core node to another', run: benchGossip },
+  apply: { what: 'Mixed messages applied to an empty and to a large database', run: benchApply },
   programs: {
     what: 'Cold start, restored start and requests per second of each runtime',
     run: benchPrograms,
