@@ -53,6 +53,10 @@ function* requests(seed: number): Generator<{ path: string; body: string }> {
   }
 }
 
+function hashesIn(body: string): string[] {
+  return [...body.matchAll(/"item_hash":"([^"\\]{1,200})"/g)].map(([, hash]) => hash!)
+}
+
 async function send({
   path,
   body,
@@ -78,7 +82,13 @@ test(`${bursts * burstSize} damaged requests in bursts are answered, none with 5
       if (status >= 500) failures.push(`${status} ${text} for ${sent[index]!.body.slice(0, 1_000)}`)
     }
     expect((await good).status).toBe(200)
+    // What became of them can be asked for, too.
+    for (const hash of sent.slice(0, 10).flatMap(({ body }) => hashesIn(body))) {
+      const { status } = await node.get(`/api/v0/messages/${encodeURIComponent(hash)}`)
+      if (status >= 500) failures.push(`${status} when asked about ${hash}`)
+    }
   }
+  expect((await node.get('/api/v0/messages.json?pagination=500')).status).toBe(200)
   expect(failures.slice(0, 5)).toEqual([])
   expect(unhandled).toEqual([])
 }, 60_000)
