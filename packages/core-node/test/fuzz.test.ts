@@ -56,7 +56,10 @@ function* requests(seed: number): Generator<{ path: string; body: string }> {
     const message = jsonOf(random.next() < 0.5 ? signedAnew(damaged) : damaged) ?? '{}'
     const choice = random.next()
     if (choice < 0.8) {
-      yield { path: '/api/v0/messages', body: `{"message":${message},"sync":${random.next() < 0.1}}` }
+      yield {
+        path: '/api/v0/messages',
+        body: `{"message":${message},"sync":${random.of([false, false, null, 1])}}`,
+      }
     } else if (choice < 0.9) {
       const data = random.next() < 0.5 ? JSON.stringify(message) : message
       yield { path: '/api/v0/p2p/pubsub/pub', body: `{"topic":"ALEPH_DEVNET_MESSAGES","data":${data}}` }
