@@ -225,7 +225,7 @@ async function createContext(
 ): Promise<CoreNodeContext> {
   const events = new CoreEvents()
   const fileStore = await FileStore.create(join(config.dataDir, 'files'))
-  const verifier = createVerifier(config)
+  const verifier = createVerifier({ config, pool, logger })
   const inbox = new Inbox({
     pool,
     events,
@@ -258,7 +258,7 @@ async function createServices(
   connectionString: string,
   contentFetcher: ContentFetcher | undefined,
 ) {
-  const { config, pool, profile, fileStore, logger, inbox, events, metrics } = context
+  const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
   const registry = new Registry(context)
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
@@ -270,7 +270,15 @@ async function createServices(
       ownUrl: () => gossip.httpUrl,
     })
   const processWorker = new ProcessWorker({
-    tools: { pool, profile, fileStore, logger, maxRetries: config.maxRetries, waitedFor: new Set() },
+    tools: {
+      pool,
+      profile,
+      fileStore,
+      logger,
+      maxRetries: config.maxRetries,
+      waitedFor: new Set(),
+      stale: { some: true },
+    },
     events,
     inbox,
     metrics,
@@ -283,6 +291,7 @@ async function createServices(
     fileStore,
     fetcher,
     inbox,
+    verifier,
     maxRetries: config.maxRetries,
     maxFileBytes: profile.limits.fileBytes,
     onFetched: () => processWorker.wake(),

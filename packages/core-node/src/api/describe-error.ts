@@ -1,7 +1,5 @@
 import type { FastifyError } from 'fastify'
 import { isDatabaseAway } from '../database/pool.ts'
-import { SmartWalletUnavailableError } from '../identity/smart-wallets.ts'
-import { VerificationError } from '../identity/verify-pool.ts'
 import { InboxUnavailableError } from '../inbox/inbox.ts'
 import { ApiError } from './api-error.ts'
 
@@ -20,13 +18,7 @@ export function describeError(error: FastifyError): ErrorAnswer {
   if (error.code === queryCancelled) {
     return unavailable('query_timeout', 'The query took too long; narrow it or try again later')
   }
-  if (
-    error instanceof InboxUnavailableError ||
-    error instanceof VerificationError ||
-    error instanceof SmartWalletUnavailableError
-  ) {
-    return unavailable('unavailable', error.message)
-  }
+  if (error instanceof InboxUnavailableError) return unavailable('unavailable', error.message)
   if (isDatabaseAway(error)) return unavailable('unavailable', 'The database is away; try again later')
   const statusCode = error.statusCode ?? 500
   if (statusCode === 413) {

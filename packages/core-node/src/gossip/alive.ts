@@ -36,8 +36,8 @@ export class Alive {
   readonly #strangers = new Map<string, { peerId: string; announcement: Announcement }>()
   readonly #lastHeardMs = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
-  /** What a newcomer hears first may be lost while its streams are being set up: it is said twice. */
-  #repeatsSoon = false
+  /** What a newcomer hears first may be lost while its streams are set up: it is said again soon, then ever later. */
+  #nextGapMs = repeatAfterMs
   #lastAnnouncedMs = 0
 
   constructor(options: AliveOptions) {
@@ -52,7 +52,7 @@ export class Alive {
         : TopicValidatorResult.Reject,
     )
     pubsub.subscribe(topic)
-    this.#repeatsSoon = true
+    this.#nextGapMs = repeatAfterMs
     this.#announceIn(firstAfterMs)
   }
 
@@ -63,7 +63,7 @@ export class Alive {
   /** Announces soon, for a peer that just joined. */
   greet(): void {
     const waited = Date.now() - this.#lastAnnouncedMs
-    this.#repeatsSoon = true
+    this.#nextGapMs = repeatAfterMs
     this.#announceIn(Math.max(100, repeatAfterMs - waited))
   }
 
@@ -79,8 +79,8 @@ export class Alive {
   #announceIn(delayMs: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#announceIn(this.#repeatsSoon ? repeatAfterMs : periodMs)
-      this.#repeatsSoon = false
+      this.#announceIn(this.#nextGapMs)
+      this.#nextGapMs = Math.min(2 * this.#nextGapMs, periodMs)
       this.#lastAnnouncedMs = Date.now()
       void this.#announce()
     }, delayMs)
