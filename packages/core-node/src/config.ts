@@ -42,7 +42,7 @@ export interface CoreNodeConfig {
     /**
      * Requests of one address; 0: as many as it likes. Undefined: a generous number for all but this machine.
      */
-    requestsPerMinute?: number
+    requestsPerMinute?: number | undefined
     /** Queries of the API that run longer are cancelled, ms. */
     queryMs: number
     /** Messages waiting in the inbox above which the API door answers 503. */

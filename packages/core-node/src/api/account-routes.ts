@@ -1,8 +1,9 @@
 import { addressKey, apiRoutes } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type SqlBool, sql } from 'kysely'
-import { listBalances } from '../chains/balances.ts'
+import { allBalances, listBalances } from '../chains/balances.ts'
 import { ApiError } from './api-error.ts'
+import { creditParts } from './credit-parts.ts'
 import { distinctValues } from './distinct-values.ts'
 import { sendJsonList } from './json-list.ts'
 import { isOneOf } from './message-filter.ts'
@@ -24,13 +25,14 @@ export function accountRoutes({ db, pool }: ApiContext) {
         .where('payment_type', '=', 'hold')
         .select(sql<string>`coalesce(sum(cost_hold), 0)`.as('locked'))
         .executeTakeFirstOrThrow()
+      const credits = await creditParts(pool, account)
       return {
         address,
         balance: counted.reduce((sum, row) => sum + Number(row.balance), 0),
         details: query.chain ? {} : Object.fromEntries(held.map((row) => [row.chain, Number(row.balance)])),
         locked_amount: Number(locked),
-        credit_balance: 0,
-        credit_balance_details: query.includeCreditDetails ? [] : null,
+        credit_balance: credits.reduce((sum, part) => sum + part.amount, 0),
+        credit_balance_details: query.includeCreditDetails ? credits : null,
       }
     })
 
@@ -97,7 +99,7 @@ export function accountRoutes({ db, pool }: ApiContext) {
       const page = pageOf(query)
       const conditions = [sql<SqlBool>`balance >= ${query.minBalance}`]
       if (query.chains) conditions.push(isOneOf('chain', query.chains))
-      const matching = sql`from balances where ${sql.join(conditions, sql` and `)}`
+      const matching = sql`from (${sql.raw(allBalances)}) b where ${sql.join(conditions, sql` and `)}`
       const rest = page.after ? cursorTexts(page.after, ['a', 'c', 'd']) : undefined
       const { rows } = await sql<BalanceRow>`
         select address, chain, coalesce(dapp, '') as dapp, balance::text as balance ${matching}

@@ -1,7 +1,8 @@
-import { apiRoutes } from '@aleph-ts/protocol'
+import { addressKey, apiRoutes } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import { sql } from 'kysely'
 import { queryError } from './api-error.ts'
+import { consumedCredits } from './credit-parts.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
 
@@ -9,7 +10,7 @@ const money = (column: string) =>
   sql<string>`(trunc(coalesce(sum(${sql.ref(column)}), 0), 18)::numeric(60, 18))::text`
 
 /** What everything costs that runs and is kept (protocol 03 §11.4). */
-export function costRoutes({ db }: ApiContext) {
+export function costRoutes({ db, pool }: ApiContext) {
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.listCosts, async ({ query }) => {
       const { address, itemHash, paymentType, includeDetails, pagination, page } = query
@@ -30,13 +31,23 @@ export function costRoutes({ db }: ApiContext) {
         .executeTakeFirstOrThrow()
       const resources = includeDetails > 0 ? await listResources() : null
       return {
-        summary: { total_consumed_credits: 0, ...totals, resource_count: Number(count) },
+        summary: { total_consumed_credits: await consumedBy(), ...totals, resource_count: Number(count) },
         filters: { address: address ?? null, item_hash: itemHash ?? null, payment_type: paymentType },
         resources,
         pagination_page: resources && page,
         pagination_total: resources && Number(count),
         pagination_per_page: resources && pagination,
         pagination_item: resources && 'resources',
+      }
+
+      async function consumedBy(): Promise<number> {
+        const { rows } = await pool.query<{ sum: string }>(
+          `select coalesce(-sum(amount), 0)::text as sum from credit_history
+           where payment_method = 'credit_expense' and ($1::text is null or address = $1)
+             and ($2::text is null or coalesce(nullif(origin, ''), origin_ref) = $2)`,
+          [address === undefined ? null : addressKey('ETH', address), itemHash ?? null],
+        )
+        return Number(rows[0]!.sum)
       }
 
       async function listResources() {
@@ -52,10 +63,14 @@ export function costRoutes({ db }: ApiContext) {
           .limit(pagination)
           .offset((page - 1) * pagination)
           .execute()
+        const consumed = await consumedCredits(
+          pool,
+          rows.map((row) => row.item_hash),
+        )
         const parts = includeDetails === 2 ? await partsOf(rows.map((row) => row.item_hash)) : undefined
         return rows.map((row) => ({
           ...row,
-          consumed_credits: 0,
+          consumed_credits: consumed.get(row.item_hash) ?? 0,
           detail: parts ? (parts.get(row.item_hash) ?? []) : null,
         }))
       }

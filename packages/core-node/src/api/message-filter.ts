@@ -33,6 +33,10 @@ export interface MessageFilter {
   from?: number
   /** Excluded. */
   until?: number
+  /** First confirmed at this height or later, or not at all. */
+  fromBlock?: number
+  /** First confirmed below this height. */
+  untilBlock?: number
 }
 
 /** @throws {QueryError} */
@@ -63,6 +67,8 @@ export function messageFilter(query: FilterQuery): MessageFilter {
     tags: query.tags,
     from: startDate || undefined,
     until: endDate || undefined,
+    fromBlock: startBlock || undefined,
+    untilBlock: endBlock || undefined,
   }
 }
 
@@ -90,6 +96,12 @@ export function matchingMessages(filter: MessageFilter) {
     if (filter.tags) conditions.push(sql<boolean>`m.tags && ${filter.tags}::text[]`)
     if (filter.from !== undefined) conditions.push(sql<boolean>`m.time >= ${filter.from}`)
     if (filter.until !== undefined) conditions.push(sql<boolean>`m.time < ${filter.until}`)
+    const height = sql`(select min(t.height) from message_confirmations c join chain_txs t on t.hash = c.tx_hash
+      where c.item_hash = m.item_hash)`
+    if (filter.fromBlock !== undefined) {
+      conditions.push(sql<boolean>`coalesce(${height} >= ${filter.fromBlock}, true)`)
+    }
+    if (filter.untilBlock !== undefined) conditions.push(sql<boolean>`${height} < ${filter.untilBlock}`)
     return eb.and(conditions)
   }
 }
@@ -102,7 +114,7 @@ export function isOneOf(column: string, values: readonly string[]) {
     : sql<boolean>`${sql.ref(column)} = any(${values})`
 }
 
-/** The same filter over a row in memory. */
+/** The same filter over a row that has just been processed. */
 export function matchesFilter(filter: MessageFilter, row: FilteredColumns): boolean {
   for (const [column, values] of Object.entries(filter.columns)) {
     const value = row[column as keyof FilteredColumns]
@@ -110,5 +122,7 @@ export function matchesFilter(filter: MessageFilter, row: FilteredColumns): bool
   }
   if (filter.tags && !row.tags?.some((tag) => filter.tags!.includes(tag))) return false
   if (filter.from !== undefined && row.time < filter.from) return false
+  // What has just been processed is hardly ever confirmed yet.
+  if (filter.untilBlock !== undefined) return false
   return filter.until === undefined || row.time < filter.until
 }

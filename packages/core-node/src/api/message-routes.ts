@@ -24,13 +24,20 @@ export function messageRoutes(context: ApiContext) {
   async function list(query: ListQuery, reply: FastifyReply): Promise<FastifyReply> {
     const gone = goneStatusOf(query)
     if (gone) return listGoneMessages(db, counts, gone, query, reply)
-    if (query.cursor && query.sortBy === 'tx-time') {
-      throw queryError('cursor', 'cursors need sortBy=time')
+    if (
+      query.cursor !== undefined &&
+      (query.sortBy === 'tx-time' || query.startBlock > 0 || query.endBlock > 0)
+    ) {
+      throw queryError('cursor', 'cursors need sortBy=time and no blocks')
     }
     const filter = messageFilter(query)
     const page = pageOf(query)
     const matching = db.selectFrom('messages as m').where(matchingMessages(filter))
-    let rows = matching
+    // What no chain has confirmed counts as newer than everything that is.
+    const byChain = query.sortBy === 'tx-time' || query.startBlock > 0 || query.endBlock > 0
+    let rows = (
+      byChain ? matching.orderBy(sql`coalesce(m.first_confirmed_at, 'infinity')`, query.sortOrder) : matching
+    )
       .orderBy('m.time', query.sortOrder)
       .orderBy('m.item_hash', 'asc')
       .limit(page.limit)

@@ -3,9 +3,9 @@ import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import { type SqlBool, sql } from 'kysely'
 import { version } from '../version.ts'
-import { ApiError } from './api-error.ts'
 import { CountCache } from './count-cache.ts'
 import { distinctValues } from './distinct-values.ts'
+import { nodeMetrics } from './node-metrics.ts'
 import { serve } from './serve.ts'
 import type { ApiContext, ApiServices } from './server.ts'
 
@@ -94,10 +94,12 @@ export function nodeRoutes(
       return programs.map(({ item_hash, message }) => ({ item_hash, content: { on: { message } } }))
     })
 
-    for (const route of [apiRoutes.getCoreNodeMetrics, apiRoutes.getComputeNodeMetrics]) {
-      serve(server, route, () => {
-        throw new ApiError(501, 'not_served', 'This node keeps no history of node metrics')
-      })
+    const histories = [
+      { route: apiRoutes.getCoreNodeMetrics, table: 'ccn_metrics' },
+      { route: apiRoutes.getComputeNodeMetrics, table: 'crn_metrics' },
+    ] as const
+    for (const { route, table } of histories) {
+      serve(server, route, ({ params, query }) => nodeMetrics(pool, table, params.node_id, query))
     }
 
     const watchers = new Set<WebSocket>()

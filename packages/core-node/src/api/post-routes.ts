@@ -7,7 +7,7 @@ import { queryError } from './api-error.ts'
 import { CountCache } from './count-cache.ts'
 import { sendJsonList } from './json-list.ts'
 import { isOneOf } from './message-filter.ts'
-import { isoTime } from './message-shape.ts'
+import { confirmationFields, isoTime } from './message-shape.ts'
 import { pageInPath } from './page-in-path.ts'
 import { beyond, cursorPlace, pageOf } from './query.ts'
 import { serve } from './serve.ts'
@@ -36,7 +36,7 @@ const v0Body = sql<string>`json_build_object(
   'type', case when o.latest_amend is null then o.type else 'amend' end,
   'original_item_hash', o.item_hash, 'hash', o.item_hash, 'original_signature', m.signature,
   'original_type', o.type, 'chain', m.chain, 'channel', o.channel, 'ref', o.ref, 'address', o.owner,
-  'sender', o.owner, 'confirmed', false, 'confirmations', '[]'::json)::text`
+  'sender', o.owner, ${confirmationFields('v.item_hash')})::text`
 
 const v1Body = sql<string>`json_build_object(
   'item_hash', v.item_hash, 'content', ${content}, 'original_item_hash', o.item_hash, 'original_type', o.type,
@@ -61,15 +61,18 @@ export function postRoutes({ db }: ApiContext) {
     if (query.cursor && query.sortBy === 'tx-time') throw queryError('cursor', 'cursors need sortBy=time')
     const page = pageOf(query)
     const direction = query.sortOrder === 'desc' ? sql`desc` : sql`asc`
+    // What no chain has confirmed counts as newer than everything that is.
+    const order =
+      query.sortBy === 'tx-time'
+        ? sql`coalesce(m.first_confirmed_at, 'infinity') ${direction}, o.created ${direction}, o.item_hash asc`
+        : sql`o.last_updated ${direction}, o.item_hash asc`
     const rest = page.after
       ? sql`and ${beyond('o.last_updated', 'o.item_hash', query.sortOrder, cursorPlace(page.after))}`
       : sql``
     const { rows } = await sql<PostRow>`
       select o.item_hash, ${version === 'v0' ? v0Body : v1Body} as body, o.created, o.last_updated
       from ${tables} where ${conditions(query)} ${rest}
-      order by o.last_updated ${direction}, o.item_hash asc limit ${page.limit} offset ${page.offset}`.execute(
-      db,
-    )
+      order by ${order} limit ${page.limit} offset ${page.offset}`.execute(db)
     const last = rows.at(-1)
     return sendJsonList(reply, {
       name: 'posts',
