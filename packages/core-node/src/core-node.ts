@@ -268,7 +268,15 @@ async function createServices(
       ownUrl: () => gossip.httpUrl,
     })
   const processWorker = new ProcessWorker({
-    tools: { pool, profile, fileStore, logger, maxRetries: config.maxRetries, waitedFor: new Set() },
+    tools: {
+      pool,
+      profile,
+      fileStore,
+      logger,
+      maxRetries: config.maxRetries,
+      waitedFor: new Set(),
+      stale: { some: true },
+    },
     events,
     inbox,
     metrics,

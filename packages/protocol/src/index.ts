@@ -148,6 +148,8 @@ export {
   type SignedMessage,
   verifySignature,
 } from './identity/verify-signature.ts'
+export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
+export { endOfOrder, liftedPlace, ownPlace, type Place, timeOfPlace } from './judgement/place.ts'
 export {
   type Chain,
   chainCodes,

@@ -104,15 +104,16 @@ export class FetchWorker {
   }
 
   #begin(candidate: Candidate): void {
+    const id = candidate.id!
     const work = this.#fetch(candidate)
       .catch((error) => {
         this.#options.logger.warn({ err: error, item_hash: candidate.envelope.item_hash }, 'a fetch failed')
       })
       .finally(() => {
-        this.#running.delete(candidate.id)
+        this.#running.delete(id)
         this.#signal.give()
       })
-    this.#running.set(candidate.id, work)
+    this.#running.set(id, work)
   }
 
   async #fetch(candidate: Candidate): Promise<void> {
@@ -129,7 +130,7 @@ export class FetchWorker {
         const { item_hash: hash, item_type: itemType } = candidate.parsed!.content as StoreContent
         if (!(await this.#obtain(hash, itemType, maxFileBytes))) throw fileUnavailable(hash)
       }
-      await markFetched(pool, candidate.id)
+      await markFetched(pool, candidate.id!)
       this.#options.onFetched()
     } catch (error) {
       if (this.#abort.signal.aborted) return

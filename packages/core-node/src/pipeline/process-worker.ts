@@ -88,7 +88,7 @@ export class ProcessWorker {
     while (!this.#stopping) {
       try {
         const candidates = await this.#claim()
-        if (candidates.length > 0) await this.#process(candidates)
+        if (candidates.length > 0 || this.#tools.stale.some) await this.#process(candidates)
         else await this.#signal.wait(await this.#idleTime())
       } catch (error) {
         const away = isDatabaseAway(error)
@@ -134,7 +134,7 @@ export class ProcessWorker {
     const timed = this.#metrics.batchSeconds.startTimer()
     const result = await processBatch(candidates, this.#nextSeq, this.#tools)
     timed()
-    this.#nextSeq += BigInt(result.processed.length)
+    this.#nextSeq = result.nextSeq
     this.#inbox.settled(result.settled)
     if (result.retried.some((retry) => retry.refetch)) this.#onRefetch()
     this.#announce(result)
@@ -192,10 +192,12 @@ export class ProcessWorker {
     await this.#inbox.start()
   }
 
-  /** The last position is never freed: only a FORGET removes messages, and it comes after them and stays. */
+  /** Positions are never used twice, whatever became of the message that had them. */
   async #readLogEnd(): Promise<void> {
     const { rows } = await this.#tools.pool.query<{ next: bigint }>(
-      'select coalesce(max(seq), 0) + 1 as next from messages',
+      `select 1 + greatest((select coalesce(max(seq), 0) from messages),
+         (select coalesce(max(seq), 0) from forgotten_messages),
+         (select coalesce(max(seq), 0) from rejected_messages)) as next`,
     )
     this.#nextSeq = rows[0]!.next
   }

@@ -63,7 +63,7 @@ export async function removePending(tx: pg.PoolClient, candidates: Candidate[]):
   await tx.query({
     name: 'remove-pending',
     text: 'delete from pending_messages where id = any($1)',
-    values: [candidates.map((candidate) => candidate.id)],
+    values: [candidates.flatMap((candidate) => candidate.id ?? [])],
   })
 }
 
@@ -81,7 +81,7 @@ export async function postpone(
        as v(id, next_attempt, error_code, details, refetch, waits_for)
      where p.id = v.id`,
     [
-      retries.map((retry) => retry.candidate.id),
+      retries.map((retry) => retry.candidate.id!),
       retries.map((retry) => retry.at),
       retries.map((retry) => retry.errorCode),
       retries.map((retry) => JSON.stringify(retry.details ?? null)),
