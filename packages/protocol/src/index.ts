@@ -66,6 +66,42 @@ export { extractTags } from './content/tags.ts'
 export type { TrustedExecution } from './content/trusted-execution.ts'
 export type { VProgramContent } from './content/v-program.ts'
 export type { Volume } from './content/volumes.ts'
+export {
+  type CarBlock,
+  CarReader,
+  type CarReaderOptions,
+  maxBlockBytes,
+} from './content-addressing/car-reader.ts'
+export { carFramePrefix, carHeader, walkDag, writeCar } from './content-addressing/car-writer.ts'
+export { type Cid, type CidVersion, parseCid, verifyBlock } from './content-addressing/cid.ts'
+export {
+  ContentAddressError,
+  type ContentAddressErrorCode,
+} from './content-addressing/content-address-error.ts'
+export {
+  type DirectoryDagOptions,
+  type DirectoryEntry,
+  directoryDag,
+} from './content-addressing/directory-dag.ts'
+export {
+  type Block,
+  type BuiltNode,
+  chunkBytes,
+  FileDag,
+  type FileDagOptions,
+  fileLeaf,
+} from './content-addressing/file-dag.ts'
+export type { GetBlock } from './content-addressing/get-block.ts'
+export {
+  listDirectory,
+  resolvePath,
+  type TreeEntry,
+  walkTree,
+} from './content-addressing/read-directory.ts'
+export { type ByteRange, readUnixFsFile } from './content-addressing/read-file.ts'
+export { TreeDag } from './content-addressing/tree-dag.ts'
+export { decodeUnixFsNode, type UnixFsLink, type UnixFsNode } from './content-addressing/unixfs-node.ts'
+export { type DagSummary, type VerifyDagOptions, verifyDag } from './content-addressing/verify-dag.ts'
 export { applyCreditPost, type CreditPost } from './credits/apply-credit-post.ts'
 export {
   type CreditEntry,
