@@ -223,7 +223,7 @@ async function createContext(
 ): Promise<CoreNodeContext> {
   const events = new CoreEvents()
   const fileStore = await FileStore.create(join(config.dataDir, 'files'))
-  const verifier = createVerifier(config)
+  const verifier = createVerifier({ config, pool, logger })
   const inbox = new Inbox({
     pool,
     events,
@@ -256,7 +256,7 @@ async function createServices(
   connectionString: string,
   contentFetcher: ContentFetcher | undefined,
 ) {
-  const { config, pool, profile, fileStore, logger, inbox, events, metrics } = context
+  const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
   const registry = new Registry(context)
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
@@ -289,6 +289,7 @@ async function createServices(
     fileStore,
     fetcher,
     inbox,
+    verifier,
     maxRetries: config.maxRetries,
     maxFileBytes: profile.limits.fileBytes,
     onFetched: () => processWorker.wake(),

@@ -4,8 +4,6 @@ import websocket from '@fastify/websocket'
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import { isDatabaseAway } from '../database/pool.ts'
-import { SmartWalletUnavailableError } from '../identity/smart-wallets.ts'
-import { VerificationError } from '../identity/verify-pool.ts'
 import { InboxUnavailableError } from '../inbox/inbox.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
@@ -82,12 +80,6 @@ export async function createServer(
   return server
 }
 
-function isUnavailable(error: unknown): boolean {
-  return [InboxUnavailableError, SmartWalletUnavailableError, VerificationError].some(
-    (kind) => error instanceof kind,
-  )
-}
-
 interface ErrorAnswer {
   statusCode: number
   body: unknown
@@ -97,8 +89,9 @@ interface ErrorAnswer {
 function describeError(error: FastifyError): ErrorAnswer {
   if (error instanceof ApiError) return { statusCode: error.statusCode, body: error.body() }
   if (error instanceof QueryError) return { statusCode: 422, body: error.issues }
-  if (isUnavailable(error) || isDatabaseAway(error)) {
-    const message = isUnavailable(error) ? error.message : 'The database is away; try again later'
+  if (error instanceof InboxUnavailableError || isDatabaseAway(error)) {
+    const message =
+      error instanceof InboxUnavailableError ? error.message : 'The database is away; try again later'
     return { statusCode: 503, body: { error: message, code: 'unavailable' }, headers: { 'retry-after': '1' } }
   }
   const statusCode = error.statusCode ?? 500

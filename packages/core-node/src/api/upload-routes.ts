@@ -9,6 +9,8 @@ import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { CoreNodeContext } from '../context.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
+import { InboxUnavailableError } from '../inbox/inbox.ts'
 import { storeShortfall } from '../pipeline/store-shortfall.ts'
 import { recordUpload } from '../state/files.ts'
 import { FileStoreError, type StoredFile } from '../storage/file-store.ts'
@@ -50,17 +52,6 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
     return { file, metadata: metadata || undefined }
   }
 
-  async function refuseForged(envelope: Envelope): Promise<void> {
-    try {
-      if (await verifier.verify(envelope)) return
-    } catch (error) {
-      if (error instanceof ProtocolError) throw badMetadata(error.message)
-      throw error
-    }
-    const reason = '403: Forbidden: the signature is not of the sender'
-    throw new ApiError(403, 'INVALID_SIGNATURE', reason, { error_code: 1 })
-  }
-
   /** Until a STORE message claims it, the file is kept for the grace period. */
   async function keep(source: AsyncIterable<Uint8Array>, maxBytes: number): Promise<StoredFile> {
     try {
@@ -80,8 +71,7 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
       return { status: 'success', hash: file.hash }
     }
     const { message, sync } = parseMetadata(metadata)
-    const { envelope, content } = readStore(message)
-    await refuseForged(envelope)
+    const { envelope, content } = await readStore(message, verifier)
     if (content.item_hash !== file.hash) {
       const reason = `422: File hash does not match (${file.hash} != ${content.item_hash})`
       throw new ApiError(422, 'hash_mismatch', reason)
@@ -152,13 +142,23 @@ function parseMetadata(text: string): z.output<typeof metadataSchema> {
   )
 }
 
-/** @throws {ApiError} 422 for what is no inline STORE message */
-function readStore(message: unknown): { envelope: Envelope; content: StoreContent } {
+/** @throws {ApiError} 422 for what is no inline STORE message, 403 for a signature that is not the sender's */
+async function readStore(
+  message: unknown,
+  verifier: SignatureVerifier,
+): Promise<{ envelope: Envelope; content: StoreContent }> {
   let envelope: Envelope
   try {
     envelope = parseEnvelope(message)
     if (envelope.type !== 'STORE' || envelope.item_type !== 'inline') {
       throw badMetadata('message: must be a STORE message with item_type "inline"')
+    }
+    const verdict = await verifier.verify(envelope)
+    if (verdict.outcome === 'unknown') throw new InboxUnavailableError(verdict.error.message)
+    if (verdict.outcome === 'invalid') {
+      const { code, errorCode, message: reason } = verdict.error
+      if (code !== 'INVALID_SIGNATURE') throw verdict.error
+      throw new ApiError(403, code, `403: Forbidden: ${reason}`, { error_code: errorCode })
     }
   } catch (error) {
     if (error instanceof ProtocolError) throw badMetadata(error.message)

@@ -3,6 +3,11 @@ import { type BlockMark, ChainSourceError } from './chain-source.ts'
 
 const maxResponseBytes = 64 * 1024 * 1024
 
+/** What a question to a contract may burn: much more than any signature check, less than what endpoints allow. */
+const callGas = '0x989680'
+/** How nodes say that the code itself failed, for which there is no one error code. */
+const codeFailed = /revert|evm error|opcode|out ?of ?gas|jump destination|stack (under|over)flow|\(3\)$/i
+
 export interface EvmRpcConfig {
   /** `http:` or `https:`; may hold an API key, so it never appears in errors. */
   rpcUrl: string
@@ -76,27 +81,28 @@ export class EvmRpc {
     )
   }
 
-  /** Whether a contract stands at an address now. */
-  async hasCode(address: string): Promise<boolean> {
+  /**
+   * What a contract returns, or, without `to`, what creation code does; nothing is changed on the chain.
+   *
+   * @param query `data` in hex with 0x; `block`: the height whose state is asked
+   * @returns hex with 0x (`0x` where there is no contract), null when the code ran and failed
+   */
+  async call(query: { to?: string; data: string; block: number }): Promise<string | null> {
     await this.#checkChain()
-    const code = await this.#ask('eth_getCode', () =>
-      this.#client.request({ method: 'eth_getCode', params: [address as `0x${string}`, 'latest'] }),
-    )
-    return code !== '0x'
-  }
-
-  /** What a call returns now, in hex; undefined when the contract refuses it. */
-  async call({ to, data }: { to: string | undefined; data: string }): Promise<string | undefined> {
-    await this.#checkChain()
-    const transaction = { ...(to ? { to: to as `0x${string}` } : {}), data: data as `0x${string}` }
-    return this.#ask('eth_call', async () => {
-      try {
-        return await this.#client.request({ method: 'eth_call', params: [transaction, 'latest'] })
-      } catch (error) {
-        if (findCause(error, RpcRequestError) && !isOutage(error)) return undefined
-        throw error
+    const transaction = { ...(query.to ? { to: query.to } : {}), data: query.data, gas: callGas }
+    try {
+      return await this.#ask('eth_call', () =>
+        this.#client.request({
+          method: 'eth_call',
+          params: [transaction as never, `0x${query.block.toString(16)}`],
+        }),
+      )
+    } catch (error) {
+      if (error instanceof ChainSourceError && error.code === 'refused' && codeFailed.test(error.message)) {
+        return null
       }
-    })
+      throw error
+    }
   }
 
   close(): void {

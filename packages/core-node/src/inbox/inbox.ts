@@ -11,10 +11,10 @@ import type pg from 'pg'
 import type { CoreEvents } from '../events.ts'
 import { fitsGossip } from '../gossip/payload.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
-import { SmartWalletUnavailableError } from '../identity/smart-wallets.ts'
-import { VerificationError } from '../identity/verify-pool.ts'
+import { valid } from '../identity/verdict.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
+import { refusedCopy } from './refused-copy.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
 
 /** The door a message came through. */
@@ -55,7 +55,7 @@ export class Inbox {
   readonly #pool: pg.Pool
   readonly #events: CoreEvents
   readonly #fileStore: FileStore
-  readonly #verifier: SignatureVerifier
+  readonly #verifier: Pick<SignatureVerifier, 'verify'>
   readonly #writer: GroupCommit<Entry, MessageStatus>
   readonly #limit: number
   readonly #futureSeconds: number | null
@@ -67,7 +67,7 @@ export class Inbox {
     pool: pg.Pool
     events: CoreEvents
     fileStore: FileStore
-    verifier: SignatureVerifier
+    verifier: Pick<SignatureVerifier, 'verify'>
     /** Waiting messages above which further ones are turned away. */
     pendingLimit: number
     /** How far ahead of our clock `content.time` may be; null: any distance. */
@@ -155,16 +155,16 @@ export class Inbox {
     this.#checking += 1
     try {
       const arrival = readArrival(raw, origin, this.#futureSeconds)
-      if (!isVouched(origin) && !(await this.#verifier.verify(arrival.envelope))) {
-        return signatureError('The signature is not of the sender')
+      const verdict = isVouched(origin) ? valid : await this.#verifier.verify(arrival.envelope)
+      if (verdict.outcome === 'invalid') return verdict.error
+      if (verdict.outcome === 'unknown' && origin.door === 'api') {
+        throw new InboxUnavailableError(verdict.error.message)
       }
-      arrival.fetched = await this.#isComplete(arrival)
+      // What is unknown now is checked again by the fetch stage.
+      arrival.fetched = verdict.outcome === 'valid' && (await this.#isComplete(arrival))
       return arrival
     } catch (error) {
       if (error instanceof ProtocolError) return error
-      if (error instanceof SmartWalletUnavailableError || error instanceof VerificationError) {
-        throw new InboxUnavailableError(error.message, { cause: error })
-      }
       throw error
     } finally {
       this.#checking -= 1
@@ -184,7 +184,7 @@ export class Inbox {
     if (typeof itemHash !== 'string' || classifyHash(itemHash) === null) {
       return { itemHash: '', status: 'rejected', errorCode, details }
     }
-    await this.#writer.add({ refusal: { itemHash, message: raw, errorCode, details } })
+    await this.#writer.add({ refusal: { itemHash, message: refusedCopy(raw), errorCode, details } })
     return { itemHash, status: 'rejected', errorCode, details }
   }
 

@@ -1,6 +1,7 @@
-import type { PaymentType, Place } from '@aleph-ts/protocol'
+import { type PaymentType, type Place, timeOfPlace } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { loadBalances } from '../chains/balances.ts'
+import { CreditBooks } from '../state/credits.ts'
 import { accountOf, type Candidate, hashOf } from './candidate.ts'
 import { fromUnits, toUnits } from './fixed-point.ts'
 import { type Span, standsAt } from './span.ts'
@@ -11,7 +12,7 @@ interface Charge extends Span {
 }
 
 interface Account {
-  /** Decimal text, ALEPH or credits. */
+  /** Decimal text, ALEPH held; credits are in the books. */
   balance: string
   /** What stands before every candidate at hand, in 10⁻¹⁸. */
   settled: bigint
@@ -22,10 +23,16 @@ interface Account {
 /** What the owners of some candidates have and owe, for any place among these candidates. */
 export class Accounts {
   readonly #accounts: Map<string, Account>
+  readonly #books: CreditBooks | undefined
   readonly #paymentOf: (candidate: Candidate) => PaymentType
 
-  constructor(accounts: Map<string, Account>, paymentOf: (candidate: Candidate) => PaymentType) {
+  constructor(
+    accounts: Map<string, Account>,
+    books: CreditBooks | undefined,
+    paymentOf: (candidate: Candidate) => PaymentType,
+  ) {
     this.#accounts = accounts
+    this.#books = books
     this.#paymentOf = paymentOf
   }
 
@@ -35,13 +42,19 @@ export class Accounts {
     const due = charges
       .filter((charge) => standsAt(charge, candidate.place!))
       .reduce((sum, charge) => sum + charge.amount, settled)
-    return { balance, due: fromUnits(due) }
+    return { balance: this.#credits(candidate) ?? balance, due: fromUnits(due) }
   }
 
   /** Adds a candidate that was accepted. */
   charge(candidate: Candidate): void {
     const amount = toUnits(candidate.charge!.amount)
     this.#of(candidate).charges.push({ place: candidate.place!, until: null, amount })
+  }
+
+  #credits(candidate: Candidate): string | undefined {
+    if (this.#paymentOf(candidate) !== 'credit') return undefined
+    const place = candidate.place!
+    return String(this.#books!.balanceBefore(accountOf(candidate), place, timeOfPlace(place)))
   }
 
   #of(candidate: Candidate): Account {
@@ -54,18 +67,20 @@ export async function loadAccounts(
   candidates: Candidate[],
   paymentOf: (candidate: Candidate) => PaymentType,
 ): Promise<Accounts> {
-  const first = candidates.map((candidate) => candidate.place!).reduce((a, b) => Math.min(a, b))
+  const first = candidates.map((candidate) => candidate.place!).sort()[0]!
   const accounts = new Map<string, Account>()
+  let books: CreditBooks | undefined
   for (const [paymentType, payers] of Map.groupBy(candidates, paymentOf)) {
     const names = [...new Set(payers.map(accountOf))]
     const balances = paymentType === 'hold' ? await loadBalances(tx, names) : new Map<string, string>()
+    if (paymentType === 'credit') books = await CreditBooks.load(tx, names, first)
     for (const name of names) {
       const account = { balance: balances.get(name) ?? '0', settled: 0n, charges: [] }
       accounts.set(accountKey(name, paymentType), account)
     }
     await loadCharges(tx, accounts, { names, paymentType, first, except: payers.map(hashOf) })
   }
-  return new Accounts(accounts, paymentOf)
+  return new Accounts(accounts, books, paymentOf)
 }
 
 async function loadCharges(

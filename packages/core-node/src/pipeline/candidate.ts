@@ -2,6 +2,7 @@ import {
   addressKey,
   type ContentOf,
   type CostRow,
+  type CreditEntry,
   type Envelope,
   type MessageType,
   type ParsedContent,
@@ -9,6 +10,7 @@ import {
   type Place,
   type ProtocolError,
 } from '@aleph-ts/protocol'
+import type { SpecialPost } from './types/special-posts.ts'
 
 /** A message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
 export interface Candidate {
@@ -16,6 +18,8 @@ export interface Candidate {
   id?: bigint
   envelope: Envelope
   receptionTime: Date
+  /** The door it came through, when it was read from the database. */
+  origin?: string
   retries: number
   /** Balances were read from the chain after this message had been found too expensive. */
   balancesAreFresh?: boolean
@@ -41,6 +45,10 @@ export interface Candidate {
   costs?: CostRow[]
   /** Set by `price`: what its account owes for it from now on. */
   charge?: { account: string; paymentType: PaymentType; amount: string }
+  /** What a post of one of the network's publishers does. */
+  special?: SpecialPost
+  /** Set by the rules of credit posts: the lines it adds to the ledger. */
+  creditEntries?: CreditEntry[]
   /** Position in the node's log; set when it becomes part of the state. */
   seq?: bigint
   /** What the state holds of it, when it is judged again. */
@@ -53,6 +61,8 @@ export interface Standing {
   place: Place | null
   costs: CostRow[]
   targets: string[]
+  /** What {@link entriesAsText} makes of its lines in the ledger. */
+  creditEntries: string
 }
 
 export type Outcome =

@@ -1,4 +1,4 @@
-import { type Place, totalCost } from '@aleph-ts/protocol'
+import { type NetworkProfile, type Place, totalCost } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { endFacts } from '../state/facts.ts'
 import {
@@ -15,6 +15,7 @@ import type { Change } from '../state/lookups.ts'
 import { accountOf, type Candidate, hashOf, isOfType } from './candidate.ts'
 import { enterState, leaveView } from './membership.ts'
 import { namesMade } from './order.ts'
+import { readSpecialPost } from './types/special-posts.ts'
 
 /** What FORGET messages did to others. */
 export interface Forgotten {
@@ -29,7 +30,11 @@ export interface Forgotten {
  * none. A message stays forgotten as long as one FORGET names it, as of the first in order; it comes back when the
  * last one turns out not to have been allowed.
  */
-export async function settleForgets(tx: pg.PoolClient, forgets: Candidate[]): Promise<Forgotten> {
+export async function settleForgets(
+  tx: pg.PoolClient,
+  forgets: Candidate[],
+  profile: NetworkProfile,
+): Promise<Forgotten> {
   const changed = forgets.filter(
     (forget) =>
       forget.place !== forget.standing?.place ||
@@ -45,7 +50,7 @@ export async function settleForgets(tx: pg.PoolClient, forgets: Candidate[]): Pr
     })),
   )
   const touched = changed.flatMap((forget) => [...targetsOf(forget), ...(forget.standing?.targets ?? [])])
-  return settleTargets(tx, [...new Set(touched)])
+  return settleTargets(tx, [...new Set(touched)], profile)
 }
 
 function targetsOf(forget: Candidate): string[] {
@@ -53,7 +58,11 @@ function targetsOf(forget: Candidate): string[] {
 }
 
 /** Brings messages in line with the FORGET messages that name them. */
-export async function settleTargets(tx: pg.PoolClient, hashes: string[]): Promise<Forgotten> {
+export async function settleTargets(
+  tx: pg.PoolClient,
+  hashes: string[],
+  profile: NetworkProfile,
+): Promise<Forgotten> {
   const forgettings = await loadForgettings(tx, hashes)
   const leaving = forgettings.filter(({ held, until }) => held === 'messages' && until !== null)
   const returning = forgettings.filter(
@@ -68,6 +77,9 @@ export async function settleTargets(tx: pg.PoolClient, hashes: string[]): Promis
       )
     ).map((candidate) => [hashOf(candidate), candidate]),
   )
+  for (const candidate of candidates.values()) {
+    if (isOfType(candidate, 'POST')) candidate.special = readSpecialPost(candidate, profile)
+  }
   const of = ({ item_hash }: Forgetting) => candidates.get(item_hash) ?? []
   const forgotten = leaving.length > 0 ? await recordForgotten(tx, leaving) : []
   if (leaving.length > 0) await leaveView(tx, leaving.flatMap(of))

@@ -1,7 +1,7 @@
 import { liftedPlace, type NetworkProfile, ProtocolError } from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { type Candidate, fail, hashOf } from './candidate.ts'
-import { placeByClock } from './order.ts'
+import { type Candidate, fail, hashOf, look } from './candidate.ts'
+import { prepare } from './order.ts'
 import { price } from './price.ts'
 import { rulesOf } from './type-rules.ts'
 import { Waiting } from './waiting.ts'
@@ -16,7 +16,7 @@ export async function judge(
   candidates: Candidate[],
   profile: NetworkProfile,
 ): Promise<void> {
-  placeByClock(candidates, profile)
+  prepare(candidates, profile)
   const world = await World.load(tx, candidates, profile)
   for (const candidate of candidates) {
     candidate.lookups = new Map()
@@ -26,11 +26,11 @@ export async function judge(
   await price(tx, candidates, world)
 }
 
-/** A message stands after everything it names that is part of the state. */
+/** A message stands after everything it names that is part of the state; what is not may come with any clock. */
 function lift(candidate: Candidate, world: World): void {
-  const places = rulesOf(candidate)
-    .dependencies(candidate)
-    .flatMap((hash) => world.accepted(hash)?.place ?? [])
+  const dependencies = rulesOf(candidate).dependencies(candidate)
+  for (const hash of dependencies) look(candidate, hash, world.accepted(hash) ? 'before' : 'ever')
+  const places = dependencies.flatMap((hash) => world.accepted(hash)?.place ?? [])
   candidate.place = liftedPlace(candidate.place!, hashOf(candidate), places)
 }
 

@@ -34,5 +34,11 @@ export async function withdraw(tx: pg.PoolClient, candidates: Candidate[]): Prom
   if (candidates.length === 0) return
   await leaveView(tx, candidates)
   await removeMessages(tx, candidates)
+  await takeBack(tx, candidates)
+}
+
+/** Undoes what outlives a FORGET: facts by which others were judged, credits and balances. */
+export async function takeBack(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
   await removeFacts(tx, candidates.map(hashOf))
+  for (const [rules, members] of byRules(candidates)) await rules.takeBack?.(tx, members)
 }

@@ -4,9 +4,10 @@ import { accountOf, type Candidate, contentOf, hashOf, isOfType, ownerOf } from 
 import { chargesOf, prices, rightsOf } from './names.ts'
 import { isPaid, paymentOf } from './price.ts'
 import { rulesOf } from './type-rules.ts'
+import { readSpecialPost } from './types/special-posts.ts'
 
-/** Gives candidates the place of their own clock. */
-export function placeByClock(candidates: Candidate[], profile: NetworkProfile): void {
+/** Gives candidates the place of their own clock, and reads what posts of the network's publishers do. */
+export function prepare(candidates: Candidate[], profile: NetworkProfile): void {
   for (const candidate of candidates) {
     candidate.place = ownPlace(
       {
@@ -16,6 +17,7 @@ export function placeByClock(candidates: Candidate[], profile: NetworkProfile): 
       },
       profile,
     )
+    if (isOfType(candidate, 'POST')) candidate.special ??= readSpecialPost(candidate, profile)
   }
 }
 

@@ -43,7 +43,7 @@ export async function price(tx: pg.PoolClient, candidates: Candidate[], world: W
       }
       if (verdict === 'check' && paymentType !== 'superfluid') {
         look(candidate, chargesOf(account, paymentType))
-        look(candidate, paymentType === 'credit' ? creditsOf(account) : holdingsOf(account))
+        if (paymentType === 'credit') look(candidate, creditsOf(account))
         const { balance, due } = accounts.before(candidate)
         const question = { paymentType, existingCost: due, messageCost: candidate.charge.amount, balance }
         const shortfall = balanceShortfall(question)

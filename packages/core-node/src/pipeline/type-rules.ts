@@ -26,6 +26,8 @@ export interface TypeRules {
   enter(tx: pg.PoolClient, candidates: Candidate[]): Promise<void>
   /** Takes what they made out of the state that is served. The facts by which others are judged stay. */
   leave(tx: pg.PoolClient, candidates: Candidate[]): Promise<void>
+  /** Undoes what outlives a FORGET, for messages that turn out never to have been acceptable. */
+  takeBack?(tx: pg.PoolClient, candidates: Candidate[]): Promise<void>
 }
 
 const rules: Record<MessageType, TypeRules> = {

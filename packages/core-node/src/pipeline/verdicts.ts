@@ -1,6 +1,6 @@
 import type { NetworkProfile } from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { removeFacts } from '../state/facts.ts'
+import { entriesAsText } from '../state/credits.ts'
 import { type ForgottenMessage, releaseTargets, removeForgotten } from '../state/forgets.ts'
 import { loadJudged } from '../state/judged.ts'
 import { type Change, dependents, replaceLookups } from '../state/lookups.ts'
@@ -9,8 +9,8 @@ import { insertRejections, type Rejection } from '../state/rejections.ts'
 import { alive, type Candidate, hashOf } from './candidate.ts'
 import { forgetsOf, settleForgets } from './forgetting.ts'
 import { judge } from './judge.ts'
-import { enterState, withdraw } from './membership.ts'
-import { independentPrefix, inOrder, namesMade, placeByClock } from './order.ts'
+import { enterState, takeBack, withdraw } from './membership.ts'
+import { independentPrefix, inOrder, namesMade, prepare } from './order.ts'
 import { sameCosts } from './price.ts'
 
 /** What a run of judgements did. */
@@ -80,7 +80,7 @@ async function asTheyStand(tx: pg.PoolClient, candidates: Candidate[]): Promise<
 }
 
 function sorted(candidates: Candidate[], profile: NetworkProfile): Candidate[] {
-  placeByClock(candidates, profile)
+  prepare(candidates, profile)
   return inOrder(candidates)
 }
 
@@ -102,7 +102,7 @@ async function judgeGroup(
   await replaceLookups(tx, [...passed, ...refused])
   const forgets = forgetsOf([...passed, ...refused])
   if (forgets.length > 0) {
-    const settled = await settleForgets(tx, forgets)
+    const settled = await settleForgets(tx, forgets, tools.profile)
     verdicts.forgotten.push(...settled.forgotten)
     verdicts.processed.push(...settled.restored)
     const index = Math.max(...forgets.map((forget) => positions.get(forget)!))
@@ -150,11 +150,11 @@ async function takeOut(tx: pg.PoolClient, candidates: Candidate[]): Promise<void
     tx,
     candidates.filter((candidate) => candidate.standing!.status !== 'forgotten'),
   )
-  const forgotten = candidates.filter((candidate) => candidate.standing!.status === 'forgotten').map(hashOf)
+  const forgotten = candidates.filter((candidate) => candidate.standing!.status === 'forgotten')
   if (forgotten.length === 0) return
-  await removeForgotten(tx, forgotten)
-  await removeFacts(tx, forgotten)
-  await releaseTargets(tx, forgotten)
+  await takeBack(tx, forgotten)
+  await removeForgotten(tx, forgotten.map(hashOf))
+  await releaseTargets(tx, forgotten.map(hashOf))
 }
 
 function isInState(candidate: Candidate): boolean {
@@ -162,8 +162,13 @@ function isInState(candidate: Candidate): boolean {
 }
 
 function isUnchanged(candidate: Candidate): boolean {
-  const { standing, place, costs = [] } = candidate
-  return isInState(candidate) && standing!.place === place && sameCosts(standing!.costs, costs)
+  const { standing, place, costs = [], creditEntries = [] } = candidate
+  return (
+    isInState(candidate) &&
+    standing!.place === place &&
+    sameCosts(standing!.costs, costs) &&
+    standing!.creditEntries === entriesAsText(creditEntries)
+  )
 }
 
 /** Everything that is another because of a candidate, from the earlier of its places on. */

@@ -1,5 +1,6 @@
 import type { Chain, MessageType, NetworkProfile, Place } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import { CreditBooks } from '../state/credits.ts'
 import { loadRulingElements, type RulingElement } from '../state/ruling-elements.ts'
 import { loadStoredFiles, type StoredFile } from '../state/stored-files.ts'
 import { loadSubjects, type Subject } from '../state/subjects.ts'
@@ -22,6 +23,7 @@ export interface Accepted extends Subject {
 export class World {
   readonly profile: NetworkProfile
   readonly reach: ForgetReach
+  readonly credits: CreditBooks
   readonly #subjects: Map<string, Subject>
   readonly #elements: Map<string, RulingElement[]>
   readonly #files: StoredFile[]
@@ -30,6 +32,7 @@ export class World {
   private constructor(parts: {
     profile: NetworkProfile
     reach: ForgetReach
+    credits: CreditBooks
     subjects: Map<string, Subject>
     elements: RulingElement[]
     files: StoredFile[]
@@ -37,6 +40,7 @@ export class World {
   }) {
     this.profile = parts.profile
     this.reach = parts.reach
+    this.credits = parts.credits
     this.#subjects = parts.subjects
     this.#elements = Map.groupBy(parts.elements, (element) => elementKey(element.owner, element.key))
     this.#files = parts.files
@@ -49,7 +53,13 @@ export class World {
     const forgets = candidates.filter((candidate) => isOfType(candidate, 'FORGET'))
     const reach = await loadForgetReach(tx, forgets)
     for (const element of reach.elementSubjects) subjects.set(element.item_hash, element)
+    const creditPosts = candidates.filter((candidate) => candidate.special?.kind === 'credits')
+    const first = creditPosts.map((candidate) => candidate.place!).sort()[0]
+    const accounts = creditPosts.flatMap((candidate) =>
+      candidate.special?.kind === 'credits' ? candidate.special.accounts : [],
+    )
     return new World({
+      credits: await CreditBooks.load(tx, [...new Set(accounts)], first),
       profile,
       reach,
       subjects,

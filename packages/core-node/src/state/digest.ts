@@ -20,6 +20,14 @@ const tables = {
   stored_files: 'item_hash, owner, tag, is_revision, file_hash, size, created, place, until',
   vm_versions: 'item_hash, owner, replaces, allow_amend, created, place, until',
   file_uses: 'vm_hash, ref, place, until',
+  credit_history: `credit_ref, credit_index, address, amount, expiration_date, message_timestamp, place, price,
+    bonus_amount, tx_hash, token, chain, provider, origin, origin_ref, payment_method, expense_count, expense_size_mib`,
+  credit_lots: 'address, credit_ref, credit_index, amount_remaining, expiration_date, message_timestamp',
+  reported_balances: 'address, chain, dapp, balance, eth_height, item_hash',
+  crn_metrics: `item_hash, node_id, measured_at, base_latency, base_latency_ipv4, full_check_latency,
+    diagnostic_vm_latency`,
+  ccn_metrics: `item_hash, node_id, measured_at, base_latency, base_latency_ipv4, metrics_latency, aggregate_latency,
+    file_download_latency, pending_messages, eth_height_remaining`,
   charges: 'item_hash, account, payment_type, amount, place, until',
 }
 

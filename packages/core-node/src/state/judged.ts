@@ -19,6 +19,7 @@ interface Row extends Envelope {
   bill: CostRow[] | null
   targets: string[] | null
   file_size: bigint | null
+  credit_entries: unknown[] | null
 }
 
 const bill = `(select json_agg(json_build_object('type', c.type, 'name', c.name, 'ref', c.ref,
@@ -29,7 +30,7 @@ const columns = `m.item_hash, m.type, m.chain, m.sender, m.signature, m.item_typ
   m.reception_time, m.seq, m.content, m.place, m.first_confirmed_at`
 
 const load = `
-  select m.*, t.targets from (
+  select m.*, t.targets, e.entries as credit_entries from (
     select ${columns}, m.status, ${bill} as bill,
       (select size from stored_files s where s.item_hash = m.item_hash) as file_size from messages m where m.item_hash = any($1)
     union all
@@ -43,7 +44,12 @@ const load = `
   ) m
   left join lateral (
     select array_agg(target order by target) as targets from forget_targets where forget_hash = m.item_hash
-  ) t on m.type = 'FORGET'`
+  ) t  on m.type = 'FORGET'
+  left join lateral (
+    select json_agg(json_build_array(credit_index, address, amount::text, message_timestamp, expiration_date)
+      order by credit_index) as entries
+    from credit_history where credit_ref = m.item_hash
+  ) e on m.type = 'POST'`
 
 /** Messages that were judged before, ready to be judged again; those whose content is gone are left out. */
 export async function loadJudged(tx: pg.PoolClient, hashes: string[]): Promise<Candidate[]> {
@@ -76,6 +82,7 @@ function asCandidate(row: Row): Candidate {
       place: row.place,
       costs: row.bill ?? [],
       targets: row.targets ?? [],
+      creditEntries: JSON.stringify(row.credit_entries ?? []),
     },
   }
 }

@@ -2,12 +2,13 @@ import { devnetProfile, type Envelope, type NetworkProfile } from '@aleph-ts/pro
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { PipelineDatabases, PipelineNode } from './pipeline-node.ts'
-import { story, summary } from './stories.ts'
+import { publisher, story, summary } from './stories.ts'
 import { address } from './unsigned.ts'
 
 /** Files are never free here, so that money decides over every STORE. */
 const profile: NetworkProfile = {
   ...devnetProfile,
+  addresses: { ...devnetProfile.addresses, credits: [publisher], balances: [publisher] },
   limits: { ...devnetProfile.limits, freeFileBytes: 0 },
 }
 

@@ -76,6 +76,7 @@ export class PipelineNode {
       pool,
       events: new CoreEvents(),
       fileStore: fileStore as unknown as FileStore,
+      verifier: undefined as never,
       pendingLimit: 100_000,
       futureSeconds: null,
     })

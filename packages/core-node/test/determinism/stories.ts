@@ -5,6 +5,9 @@ import { address, allow, fileOf, forget, message, program, store } from './unsig
 const people = [1, 2, 3].map(address)
 const start = 1_700_000_000
 
+/** Who publishes credits and balances in these stories. */
+export const publisher = address(9)
+
 /** What somebody does next; `about` picks what it is about among the messages before. */
 interface Deed {
   kind:
@@ -19,6 +22,10 @@ interface Deed {
     | 'replace'
     | 'forget'
     | 'forget aggregate'
+    | 'grant'
+    | 'charge'
+    | 'transfer'
+    | 'report'
   sender: number
   owner: number
   time: number
@@ -42,6 +49,12 @@ const deed: fc.Arbitrary<Deed> = fc.record({
     'forget',
     'forget',
     'forget aggregate',
+    'grant',
+    'grant',
+    'charge',
+    'transfer',
+    'transfer',
+    'report',
   ),
   sender: fc.nat(2),
   owner: fc.nat(2),
@@ -119,12 +132,40 @@ function perform(deed: Deed, index: number, before: Envelope[]): Envelope {
       const another = before[deed.other % Math.max(1, before.length)]?.item_hash ?? fileOf(1)
       return forget(sender, deed.other % 3 === 0 ? [target, another] : [target], time, { address: owner })
     }
+    case 'grant': {
+      const credit = { address: owner, price: '1', tx_hash: '0x', provider: 'WALLET', ...credits(deed) }
+      return ledgerPost('aleph_credit_distribution', { distribution: { credits: [credit] } }, publisher, time)
+    }
+    case 'charge': {
+      const credit = { address: owner, amount: 20 + (deed.other % 7) * 30 }
+      return ledgerPost('aleph_credit_expense', { expense: { credits: [credit] } }, publisher, time)
+    }
+    case 'transfer': {
+      const credit = { address: owner, ...credits(deed) }
+      return ledgerPost('aleph_credit_transfer', { transfer: { credits: [credit] } }, sender, time)
+    }
+    case 'report': {
+      // What an account holds is what a node knows now, not what it knew then: it only grows in these stories.
+      const height = deed.about % 5
+      const content = { chain: 'SOL', main_height: height, balances: { [owner]: height / 100 } }
+      return message(publisher, 'POST', { type: 'balances-update', content, time })
+    }
     case 'forget aggregate':
       return forget(sender, [], time, {
         address: owner,
         aggregates: [deed.other % 3 === 0 ? 'security' : 'k'],
       })
   }
+}
+
+function ledgerPost(type: string, content: unknown, sender: string, time: number): Envelope {
+  return message(sender, 'POST', { type, content, time }, { channel: 'ALEPH_CREDIT' })
+}
+
+/** Some of these expire during the story. */
+function credits(deed: Deed): { amount: number; expiration?: number } {
+  const amount = 40 + (deed.other % 7) * 40
+  return deed.other % 2 === 0 ? { amount } : { amount, expiration: (start + 5 + (deed.about % 25)) * 1000 }
 }
 
 function payment(deed: Deed): Record<string, unknown> {

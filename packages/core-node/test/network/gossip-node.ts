@@ -74,7 +74,7 @@ export class GossipNode {
       maxRetries: 10,
     }
     const registry = new Registry({ profile: devnetProfile, pool, events, logger })
-    const verifier = createVerifier(config)
+    const verifier = createVerifier({ config, pool, logger })
     const context = { config, profile: devnetProfile, pool, logger, events, inbox, verifier }
     let gossip: Gossip
     try {

@@ -26,7 +26,7 @@ export function ownPlace(
  * name each other in a circle, so this always ends.
  */
 export function liftedPlace(own: Place, itemHash: string, dependencies: Place[]): Place {
-  const latest = dependencies.reduce((last, place) => Math.max(place, last), own)
+  const latest = [own, ...dependencies].sort().at(-1)
   return latest === own ? own : (`${latest}/${itemHash}` as Place)
 }
 

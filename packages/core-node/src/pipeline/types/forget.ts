@@ -41,7 +41,6 @@ export const forgetRules: TypeRules = {
 /** Messages named by hash: all must be known. What was refused or removed needs nothing more (protocol 02 §12.1). */
 function requireTargets(candidate: Candidate, world: World): Accepted[] {
   const { hashes } = contentOf(candidate, 'FORGET')
-  for (const hash of hashes) look(candidate, hash, 'ever')
   const missing = hashes.filter((hash) => world.subject(hash) === undefined)
   if (missing.length > 0) {
     const error = new ProtocolError('FORGET_TARGET_NOT_FOUND', { errors: [{ message: missing[0] }] })

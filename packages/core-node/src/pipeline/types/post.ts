@@ -1,31 +1,51 @@
 import { ProtocolError } from '@aleph-ts/protocol'
+import { removeCreditEntries } from '../../state/credits.ts'
+import { removeMetrics } from '../../state/metrics-rows.ts'
 import { amendedPost, insertPosts, removePosts } from '../../state/posts.ts'
-import { type Candidate, contentOf, hashOf, look, ownerOf } from '../candidate.ts'
+import { removeBalanceReports } from '../../state/reported-balances.ts'
+import { type Candidate, contentOf, hashOf, ownerOf } from '../candidate.ts'
 import { childrenOf } from '../names.ts'
 import { denied, mayAct, requireAuthor, subjectOf } from '../permissions.ts'
 import { standsBefore } from '../span.ts'
 import type { TypeRules } from '../type-rules.ts'
 import { Waiting } from '../waiting.ts'
 import type { World } from '../world.ts'
+import { accountsChangedBy, enterSpecialPosts, judgeSpecialPost } from './special-posts.ts'
 
 /** POST: a document, or an amend of one (protocol 02 §8). */
 export const postRules: TypeRules = {
   dependencies: (candidate) => amended(candidate) ?? [],
 
-  makes: (candidate) => (amended(candidate) ?? []).map(childrenOf),
+  makes: (candidate) => [
+    ...(amended(candidate) ?? []).map(childrenOf),
+    ...accountsChangedBy(candidate.special),
+  ],
 
-  looksAt: () => [],
+  looksAt: (candidate) => accountsChangedBy(candidate.special),
 
   judge(candidate, world) {
     if (amended(candidate)) requireAmendable(candidate, world)
     else requireAuthor(candidate, world)
+    judgeSpecialPost(candidate, world)
   },
 
   async enter(tx, candidates) {
     await insertPosts(tx, candidates)
+    const special = candidates.filter((candidate) => candidate.special !== undefined)
+    if (special.length > 0) await enterSpecialPosts(tx, special)
   },
 
-  leave: (tx, candidates) => removePosts(tx, candidates.map(hashOf)),
+  async leave(tx, candidates) {
+    const hashes = candidates.map(hashOf)
+    await removePosts(tx, hashes)
+    await removeMetrics(tx, hashes)
+  },
+
+  async takeBack(tx, candidates) {
+    const hashes = candidates.map(hashOf)
+    await removeCreditEntries(tx, hashes)
+    await removeBalanceReports(tx, hashes)
+  },
 }
 
 function amended(candidate: Candidate): [string] | undefined {
@@ -38,10 +58,8 @@ function requireAmendable(candidate: Candidate, world: World): void {
   const [ref] = amended(candidate)!
   const original = world.accepted(ref)
   if (original?.type !== 'POST' || !standsBefore(original, candidate)) {
-    look(candidate, ref, 'ever')
     throw new Waiting(new ProtocolError('POST_AMEND_TARGET_NOT_FOUND', { errors: [ref] }), [ref])
   }
-  look(candidate, ref)
   const owner = ownerOf(candidate)
   if (!mayAct(candidate, owner, subjectOf(original), world)) {
     throw denied(

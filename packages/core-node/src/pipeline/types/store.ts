@@ -1,7 +1,7 @@
 import { isItemHash, ProtocolError } from '@aleph-ts/protocol'
 import { insertFiles, insertStores, removeStores } from '../../state/files.ts'
 import { insertStoredFiles } from '../../state/stored-files.ts'
-import { type Candidate, contentOf, hashOf, look, ownerOf } from '../candidate.ts'
+import { type Candidate, contentOf, hashOf, ownerOf } from '../candidate.ts'
 import { revisionsOf } from '../names.ts'
 import { denied, requireAuthor } from '../permissions.ts'
 import { standsBefore } from '../span.ts'
@@ -47,10 +47,8 @@ function requireOriginal(candidate: Candidate, world: World): void {
   if (ref === undefined) return
   const target = world.accepted(ref)
   if (target?.type !== 'STORE' || !standsBefore(target, candidate)) {
-    look(candidate, ref, 'ever')
     throw new Waiting(new ProtocolError('STORE_REF_NOT_FOUND', { errors: [ref] }), [ref])
   }
-  look(candidate, ref)
   if (target.content_ref !== null) throw new ProtocolError('STORE_UPDATE_UPDATE', { errors: [ref] })
   if (target.owner !== ownerOf(candidate)) {
     throw denied(`Address ${ownerOf(candidate)} cannot change a file of ${target.owner}`)

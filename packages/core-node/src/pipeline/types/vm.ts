@@ -53,8 +53,7 @@ function requireFiles(candidate: Candidate, world: World): void {
   const missing = new Set<string>()
   for (const file of vmFiles(vmContent(candidate))) {
     const found = world.file(file, candidate) !== undefined
-    const name = file.use_latest ? revisionsOf(file.ref) : file.ref
-    look(candidate, name, found ? 'before' : 'ever')
+    if (file.use_latest) look(candidate, revisionsOf(file.ref), found ? 'before' : 'ever')
     if (!found) missing.add(file.ref)
   }
   if (missing.size === 0) return
@@ -89,7 +88,6 @@ function requireReplaceable(candidate: Candidate, world: World): void {
   const versions = world.versions(replaces, candidate).filter((vm) => vm.item_hash !== hashOf(candidate))
   const original = versions.find((vm) => vm.item_hash === replaces)
   look(candidate, childrenOf(replaces))
-  look(candidate, replaces, original ? 'before' : 'ever')
   if (!original) throw new Waiting(new ProtocolError('VM_REF_NOT_FOUND', { errors: [replaces] }), [replaces])
   if (original.owner !== ownerOf(candidate)) {
     throw denied(`Address ${ownerOf(candidate)} cannot replace a VM of ${original.owner}`)
