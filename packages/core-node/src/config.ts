@@ -17,7 +17,15 @@ export interface CoreNodeConfig {
   /** Folder of everything this node keeps: database, files, keys. */
   dataDir: string
   http: { host: string; port: number }
-  p2p: { host: string; port: number; peers: string[] }
+  p2p: {
+    host: string
+    port: number
+    peers: string[]
+    /** Seconds between two comparisons with peers. */
+    reconcileSeconds?: number
+    /** Only configured and registered peers may connect. */
+    membersOnly?: boolean
+  }
   profile: NetworkProfile
   /** JSON-RPC URL of the Ethereum chain balances are read from; without it every balance is zero. */
   ethereumRpc?: string
@@ -74,6 +82,8 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_HOST: z.string().min(1).default('127.0.0.1'),
   ALEPH_CORE_P2P_PORT: port.default(4025),
   ALEPH_CORE_P2P_PEERS: z.string().default(''),
+  ALEPH_CORE_P2P_MEMBERS_ONLY: z.stringbool().default(false),
+  ALEPH_CORE_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
   ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^https?$/ }).optional(),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
@@ -110,6 +120,8 @@ export function configFromEnvironment(environment: Record<string, string | undef
       peers: env.ALEPH_CORE_P2P_PEERS.split(',')
         .map((peer) => peer.trim())
         .filter(Boolean),
+      reconcileSeconds: env.ALEPH_CORE_RECONCILE_SECONDS,
+      membersOnly: env.ALEPH_CORE_P2P_MEMBERS_ONLY,
     },
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,

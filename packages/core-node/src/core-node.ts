@@ -309,7 +309,7 @@ async function createServices(
     }),
     registry,
     gossip,
-    catchUp: CatchUp.create(context, gossip.host),
+    catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
     placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
     outcomes: new Outcomes(events),
     fetcher,
