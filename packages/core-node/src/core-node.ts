@@ -294,6 +294,7 @@ async function createServices(
     maxFileBytes: profile.limits.fileBytes,
     onFetched: () => processWorker.wake(),
   })
+  inbox.onConfirmed(() => processWorker.reconsider())
   inbox.onStored((arrivals) => {
     processWorker.wake(arrivals)
     if (arrivals.some((arrival) => !arrival.fetched)) fetchWorker.wake()

@@ -12,7 +12,7 @@ export function prepare(candidates: Candidate[], profile: NetworkProfile): void 
     candidate.place = ownPlace(
       {
         contentTime: candidate.parsed!.content.time,
-        firstConfirmedAt: candidate.firstConfirmedAt ?? null,
+        firstConfirmedAt: candidate.confirmed?.time ?? null,
         itemHash: hashOf(candidate),
       },
       profile,

@@ -84,12 +84,22 @@ export class ProcessWorker {
     this.#signal.give()
   }
 
+  /** Confirmations changed, or verdicts are out of date for another reason. */
+  reconsider(): void {
+    this.#tools.stale.some = true
+    this.#signal.give()
+  }
+
   async #run(): Promise<void> {
     while (!this.#stopping) {
       try {
         const candidates = await this.#claim()
         if (candidates.length > 0 || this.#tools.stale.some) await this.#process(candidates)
-        else await this.#signal.wait(await this.#idleTime())
+        else {
+          await this.#signal.wait(await this.#idleTime())
+          // Chains may have confirmed something meanwhile, or taken it back.
+          this.#tools.stale.some = true
+        }
       } catch (error) {
         const away = isDatabaseAway(error)
         this.#tools.logger[away ? 'warn' : 'error']({ err: error }, 'processing is interrupted; trying again')
