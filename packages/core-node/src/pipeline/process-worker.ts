@@ -36,6 +36,7 @@ export class ProcessWorker {
   #unpaid = new Set<bigint>()
   #rememberedCharacters = 0
   #nextSeq = 1n
+  #errands: (() => Promise<void>)[] = []
   #loop: Promise<void> | undefined
   #stopping = false
 
@@ -71,6 +72,7 @@ export class ProcessWorker {
     this.#stopping = true
     this.#signal.give()
     await this.#loop
+    for (const errand of this.#errands.splice(0)) await errand()
   }
 
   /** New messages are in the inbox; `arrivals` saves reading and parsing them again. */
@@ -84,6 +86,14 @@ export class ProcessWorker {
     this.#signal.give()
   }
 
+  /** Runs something that changes the state between two batches; rejects when it fails. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#errands.push(() => work().then(resolve, reject))
+    this.#signal.give()
+    return promise
+  }
+
   /** Confirmations changed, or verdicts are out of date for another reason. */
   reconsider(): void {
     this.#tools.stale.some = true
@@ -93,6 +103,7 @@ export class ProcessWorker {
   async #run(): Promise<void> {
     while (!this.#stopping) {
       try {
+        for (const errand of this.#errands.splice(0)) await errand()
         const candidates = await this.#claim()
         if (candidates.length > 0 || this.#tools.stale.some) await this.#process(candidates)
         else {
@@ -207,7 +218,8 @@ export class ProcessWorker {
     const { rows } = await this.#tools.pool.query<{ next: bigint }>(
       `select 1 + greatest((select coalesce(max(seq), 0) from messages),
          (select coalesce(max(seq), 0) from forgotten_messages),
-         (select coalesce(max(seq), 0) from rejected_messages)) as next`,
+         (select coalesce(max(seq), 0) from rejected_messages),
+         (select coalesce(max(seq), 0) from removed_messages)) as next`,
     )
     this.#nextSeq = rows[0]!.next
   }

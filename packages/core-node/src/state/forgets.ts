@@ -111,9 +111,10 @@ export async function removeForgotten(tx: pg.PoolClient, hashes: string[]): Prom
 }
 
 /** Really erases the contents of messages that were forgotten long enough ago. */
-export async function eraseForgotten(pool: pg.Pool): Promise<void> {
-  await pool.query(
+export async function eraseForgotten(tx: pg.PoolClient, now: Date): Promise<void> {
+  await tx.query(
     `update forgotten_messages set item_content = null, content = null, bill = null, erase_after = null
-     where erase_after < now()`,
+     where erase_after < $1`,
+    [now],
   )
 }

@@ -7,7 +7,8 @@ export async function settledHashes(tx: pg.PoolClient, hashes: string[]): Promis
   const { rows } = await tx.query<{ item_hash: string }>({
     name: 'settled-hashes',
     text: `select item_hash from messages where item_hash = any($1)
-           union all select item_hash from forgotten_messages where item_hash = any($1)`,
+           union all select item_hash from forgotten_messages where item_hash = any($1)
+           union all select item_hash from removed_messages where item_hash = any($1)`,
     values: [hashes],
   })
   return new Set(rows.map((row) => row.item_hash))
