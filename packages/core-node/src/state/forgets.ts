@@ -78,11 +78,12 @@ export async function recordForgotten(
      )
      insert into forgotten_messages (item_hash, type, chain, sender, signature, item_type, item_content, content, time,
        channel, reception_time, owner, content_type, content_ref, content_key, content_item_hash, payment_type, size,
-       forgotten_by, forgotten_at, place, until, seq, bill, first_confirmed_at,
-       first_confirmed_height, erase_after)
+       forgotten_by, forgotten_at, place, until, seq, bill, first_confirmed_at, first_confirmed_height, sender_time,
+       erase_after)
      select g.item_hash, g.type, g.chain, g.sender, g.signature, g.item_type, g.item_content, g.content, g.time,
        g.channel, g.reception_time, g.owner, g.content_type, g.content_ref, g.content_key, g.content_item_hash,
-       coalesce(g.payment_type, 'hold'), f.size, '{}', 0, g.place, '~', g.seq, b.bill, g.first_confirmed_at, g.first_confirmed_height,
+       coalesce(g.payment_type, 'hold'), f.size, '{}', 0, g.place, '~', g.seq, b.bill, g.first_confirmed_at,
+       g.first_confirmed_height, g.sender_time,
        now() + make_interval(secs => $2)
      from gone g left join stored_files f on f.item_hash = g.item_hash left join bills b on b.item_hash = g.item_hash
      returning item_hash, type, owner`,
@@ -96,8 +97,8 @@ export async function updateForgotten(tx: pg.PoolClient, forgettings: Forgetting
   await tx.query(
     `update forgotten_messages f set until = v.until,
        forgotten_by = array(select t.forget_hash from forget_targets t where t.target = f.item_hash order by t.place),
-       forgotten_at = (select m.time from messages m join forget_targets t on t.forget_hash = m.item_hash
-                       where t.target = f.item_hash order by t.place limit 1)
+       forgotten_at = (select (select m.time from messages m where m.item_hash = t.forget_hash)
+                       from forget_targets t where t.target = f.item_hash order by t.place limit 1)
      from unnest($1::text[], $2::text[]) as v(item_hash, until) where f.item_hash = v.item_hash`,
     [
       forgettings.map((forgetting) => forgetting.item_hash),

@@ -122,9 +122,9 @@ export async function removeSuspended(tx: pg.PoolClient, until: Place): Promise<
        returning *
      )
      insert into removed_messages (item_hash, type, chain, sender, signature, item_type, time, channel, reception_time,
-       owner, payment_type, size, place, seq)
+       owner, payment_type, size, place, seq, sender_time)
      select g.item_hash, g.type, g.chain, g.sender, g.signature, g.item_type, g.time, g.channel, g.reception_time,
-       g.owner, coalesce(g.payment_type, 'hold'), f.size, g.place, g.seq
+       g.owner, coalesce(g.payment_type, 'hold'), f.size, g.place, g.seq, g.sender_time
      from gone g left join stored_files f on f.item_hash = g.item_hash
      returning item_hash, type, owner`,
     [],

@@ -14,9 +14,12 @@ create table removed_messages (
   size bigint,
   place text collate "C" not null,
   seq bigint not null,
+  -- content.time, whole microseconds
+  sender_time bigint not null,
   removed_at timestamptz not null default now()
 );
 
+create index removed_messages_at on removed_messages (removed_at, item_hash);
 create index messages_removing on messages (item_hash) where status = 'removing';
 
 create or replace view message_status as
