@@ -28,6 +28,7 @@ import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './placement/registry.ts'
+import { RemovalJobs } from './removal/removal-jobs.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
@@ -124,6 +125,8 @@ export class CoreNode {
     await services.fetchWorker.start()
     this.#run(services.garbageCollector)
     services.garbageCollector.start()
+    this.#run(services.removalJobs)
+    services.removalJobs.start()
     this.#run(services.placement)
     await services.placement.start(this.#stateIsCurrent())
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
@@ -296,6 +299,7 @@ async function createServices(
     maxFileBytes: profile.limits.fileBytes,
     onFetched: () => processWorker.wake(),
   })
+  inbox.onConfirmed(() => processWorker.reconsider())
   inbox.onStored((arrivals) => {
     processWorker.wake(arrivals)
     if (arrivals.some((arrival) => !arrival.fetched)) fetchWorker.wake()
@@ -315,6 +319,7 @@ async function createServices(
     fetcher,
     processWorker,
     fetchWorker,
-    garbageCollector: new GarbageCollector(context),
+    removalJobs: new RemovalJobs(context, processWorker),
+    garbageCollector: new GarbageCollector(context, processWorker),
   }
 }

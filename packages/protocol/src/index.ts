@@ -199,7 +199,7 @@ export {
   verifySignature,
 } from './identity/verify-signature.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
-export { endOfOrder, liftedPlace, ownPlace, type Place, timeOfPlace } from './judgement/place.ts'
+export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
 export {
   type Chain,
   chainCodes,

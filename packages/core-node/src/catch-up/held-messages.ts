@@ -57,7 +57,8 @@ export class PostgresHeldMessages implements HeldMessages {
       text: `select item_hash from unnest($1::text[]) as asked (item_hash)
              where not exists (select from messages where messages.item_hash = asked.item_hash)
                and not exists (select from pending_messages where pending_messages.item_hash = asked.item_hash)
-               and not exists (select from forgotten_messages where forgotten_messages.item_hash = asked.item_hash)`,
+               and not exists (select from forgotten_messages where forgotten_messages.item_hash = asked.item_hash)
+               and not exists (select from removed_messages where removed_messages.item_hash = asked.item_hash)`,
       values: [hashes],
     })
     return rows.map((row) => row.item_hash)
@@ -74,7 +75,8 @@ export class PostgresHeldMessages implements HeldMessages {
       text: `with taken as (delete from set_changes returning item_hash, sender_time)
              select c.item_hash, c.sender_time,
                exists (select from messages m where m.item_hash = c.item_hash)
-               or exists (select from forgotten_messages f where f.item_hash = c.item_hash) as held
+               or exists (select from forgotten_messages f where f.item_hash = c.item_hash)
+               or exists (select from removed_messages r where r.item_hash = c.item_hash) as held
              from (select distinct item_hash, sender_time from taken) c`,
     })
     for (const row of rows) {
@@ -93,7 +95,9 @@ export class PostgresHeldMessages implements HeldMessages {
       await client.query('delete from set_changes')
       await client.query(
         `declare held no scroll cursor for
-         select item_hash, sender_time from messages union all select item_hash, sender_time from forgotten_messages`,
+         select item_hash, sender_time from messages
+         union all select item_hash, sender_time from forgotten_messages
+         union all select item_hash, sender_time from removed_messages`,
       )
       for (;;) {
         const { rows } = await client.query<{ item_hash: string; sender_time: bigint }>(

@@ -8,10 +8,12 @@ import {
   type StoreContent,
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import { inTransaction } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
 import { fitsGossip } from '../gossip/payload.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import { valid } from '../identity/verdict.ts'
+import { type Confirmation, forgetConfirmations, recordConfirmations } from '../state/confirmations.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
 import { refusedCopy } from './refused-copy.ts'
@@ -60,6 +62,7 @@ export class Inbox {
   readonly #limit: number
   readonly #futureSeconds: number | null
   #onStored: (arrivals: Arrival[]) => void = () => {}
+  #onConfirmed: () => void = () => {}
   #pending = 0
   #checking = 0
 
@@ -85,6 +88,11 @@ export class Inbox {
   /** `listener` is called after each commit with the arrivals that are new; there is one, the pipeline. */
   onStored(listener: (arrivals: Arrival[]) => void): void {
     this.#onStored = listener
+  }
+
+  /** `listener` is called after confirmations changed. */
+  onConfirmed(listener: () => void): void {
+    this.#onConfirmed = listener
   }
 
   /** Counts what an earlier run left waiting. */
@@ -129,6 +137,21 @@ export class Inbox {
     if (arrival instanceof ProtocolError) return this.#refuse(raw, arrival)
     const status = await this.#writer.add({ arrival })
     return { itemHash: arrival.envelope.item_hash, status }
+  }
+
+  /**
+   * Attaches transactions to messages, whether they are known here, still pending, or yet to come (protocol 02 §4).
+   * Transactions that `recordTransactions` has not recorded confirm nothing.
+   */
+  async confirm(confirmations: Confirmation[]): Promise<void> {
+    await recordConfirmations(this.#pool, confirmations)
+    this.#onConfirmed()
+  }
+
+  /** Takes back what transactions confirmed that a chain has replaced. */
+  async unconfirm(txHashes: string[]): Promise<void> {
+    await inTransaction(this.#pool, (tx) => forgetConfirmations(tx, txHashes))
+    this.#onConfirmed()
   }
 
   /** Messages of our API door that gossip has not confirmed as spread, oldest first. */
@@ -191,8 +214,12 @@ export class Inbox {
   async #write(entries: Entry[]): Promise<MessageStatus[]> {
     const arrivals = entries.flatMap((entry) => ('arrival' in entry ? [entry.arrival] : []))
     const refusals = entries.flatMap((entry) => ('refusal' in entry ? [entry.refusal] : []))
+    const confirmed = arrivals.flatMap(({ envelope, origin }) =>
+      origin.txHash === undefined ? [] : { itemHash: envelope.item_hash, txHash: origin.txHash },
+    )
     let known: Map<string, MessageStatus>
     try {
+      if (confirmed.length > 0) await this.confirm(confirmed)
       known = await storeArrivals(this.#pool, arrivals, refusals)
     } catch (error) {
       throw new InboxUnavailableError('The message could not be stored; try again later', { cause: error })

@@ -10,6 +10,7 @@ import {
   type Place,
   type ProtocolError,
 } from '@aleph-ts/protocol'
+import type { FirstConfirmation } from '../state/confirmations.ts'
 import type { SpecialPost } from './types/special-posts.ts'
 
 /** A message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
@@ -23,8 +24,6 @@ export interface Candidate {
   retries: number
   /** Balances were read from the chain after this message had been found too expensive. */
   balancesAreFresh?: boolean
-  /** Transaction that carried it. */
-  txHash?: string | null
   /** Set by `check`, unless the inbox has parsed it already. */
   parsed?: ParsedContent
   /** Set by `check` for content that was fetched: its text and its length in bytes. */
@@ -33,8 +32,8 @@ export interface Candidate {
   fileSize?: number
   /** A fact of the first kind stops the message for this batch, and most of them for good. */
   outcome?: Outcome
-  /** First time a chain confirmed it, epoch seconds. */
-  firstConfirmedAt?: number | null
+  /** When a chain first confirmed it, if one did. */
+  confirmed?: FirstConfirmation
   /** Where it stands in the order of judgement; lifted after what it builds on while it is judged. */
   place?: Place
   /** What its verdict depends on, and whether at any place (`ever`) or only before its own (`before`). */

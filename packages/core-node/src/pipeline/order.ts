@@ -1,7 +1,7 @@
 import type { NetworkProfile } from '@aleph-ts/protocol'
 import { ownPlace } from '@aleph-ts/protocol'
 import { accountOf, type Candidate, contentOf, hashOf, isOfType, ownerOf } from './candidate.ts'
-import { chargesOf, prices, rightsOf } from './names.ts'
+import { chargesOf, creditsOf, holdingsOf, prices, rightsOf } from './names.ts'
 import { isPaid, paymentOf } from './price.ts'
 import { rulesOf } from './type-rules.ts'
 import { readSpecialPost } from './types/special-posts.ts'
@@ -12,7 +12,7 @@ export function prepare(candidates: Candidate[], profile: NetworkProfile): void 
     candidate.place = ownPlace(
       {
         contentTime: candidate.parsed!.content.time,
-        firstConfirmedAt: candidate.firstConfirmedAt ?? null,
+        firstConfirmedAt: candidate.confirmed?.time ?? null,
         itemHash: hashOf(candidate),
       },
       profile,
@@ -67,7 +67,10 @@ function namesLookedAt(candidate: Candidate): string[] {
   const rules = rulesOf(candidate)
   const names = [...rules.dependencies(candidate), ...rules.looksAt(candidate)]
   if (candidate.envelope.sender !== ownerOf(candidate)) names.push(rightsOf(ownerOf(candidate)))
-  if (isPaid(candidate)) names.push(prices)
+  if (isPaid(candidate)) {
+    const account = accountOf(candidate)
+    names.push(prices, paymentOf(candidate) === 'credit' ? creditsOf(account) : holdingsOf(account))
+  }
   if (isOfType(candidate, 'FORGET')) names.push(anyRights)
   // Whatever a FORGET removes must be gone for those who look after it.
   if (names.length > 0) names.push(anyForget)

@@ -26,7 +26,10 @@ import type { World } from './world.ts'
 
 /** What a message costs, and whether its owner can pay, by what stands before it (protocol 02 §13). */
 export async function price(tx: pg.PoolClient, candidates: Candidate[], world: World): Promise<void> {
-  const priced = alive(candidates).filter(isPaid)
+  // Who comes first is served first, also when clocks put a message behind what it builds on.
+  const priced = alive(candidates)
+    .filter(isPaid)
+    .sort((a, b) => (a.place! < b.place! ? -1 : 1))
   if (priced.length === 0) return
   const accounts = await loadAccounts(tx, priced, paymentOf)
   for (const candidate of priced) {

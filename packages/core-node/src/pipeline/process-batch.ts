@@ -2,6 +2,7 @@ import { errorCodes, type NetworkProfile } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { inTransaction, isDatabaseAway } from '../database/pool.ts'
+import { firstConfirmations, takeChangedConfirmations } from '../state/confirmations.ts'
 import type { ForgottenMessage } from '../state/forgets.ts'
 import { loadJudged } from '../state/judged.ts'
 import { settledHashes } from '../state/messages.ts'
@@ -12,7 +13,7 @@ import type { FileStore } from '../storage/file-store.ts'
 import { alive, type Candidate, hashOf } from './candidate.ts'
 import { check } from './check.ts'
 import { locateFiles } from './fetch.ts'
-import { namesMade } from './order.ts'
+import { namesMade, prepare } from './order.ts'
 import { asRejection, reachVerdicts } from './verdicts.ts'
 
 export interface ProcessingTools {
@@ -127,18 +128,20 @@ async function processInTransaction(
   tools: ProcessingTools,
 ): Promise<BatchResult> {
   await dropCopies(tx, candidates)
+  const confirmations = await firstConfirmations(tx, candidates.map(hashOf))
+  for (const candidate of candidates) candidate.confirmed = confirmations.get(hashOf(candidate))
   const unready = candidates.filter((candidate) => candidate.outcome?.kind === 'failed')
-  const again = tools.stale.some ? await loadJudged(tx, await takeStaleVerdicts(tx)) : []
+  const again = tools.stale.some ? await verdictsToReview(tx, tools) : { candidates: [], hasMore: false }
   let nextSeq = firstSeq
   const isFinal = (candidate: Candidate) => !mayBeTriedAgain(candidate, tools.maxRetries)
   const pending = new Set(candidates.map(hashOf))
   const verdicts = await reachVerdicts(
     tx,
-    [...alive(candidates), ...again.filter((candidate) => !pending.has(hashOf(candidate)))],
+    [...alive(candidates), ...again.candidates.filter((candidate) => !pending.has(hashOf(candidate)))],
     { profile: tools.profile, isFinal, nextSeq: () => nextSeq++ },
   )
   if (verdicts.stale.size > 0) await addStaleVerdicts(tx, verdicts.stale)
-  tools.stale.some = again.length > 0 || verdicts.stale.size > 0
+  tools.stale.some = again.hasMore || verdicts.stale.size > 0
   const malformed = unready.filter(isFinal).flatMap(asRejection)
   await insertRejections(tx, malformed)
   const { processed, forgotten } = verdicts
@@ -160,6 +163,23 @@ async function processInTransaction(
     nextSeq,
     settled: duplicates.length + refused.length + alive(candidates).length,
   }
+}
+
+/** Messages whose verdicts were left for later, and those that a confirmation moves in the order. */
+async function verdictsToReview(
+  tx: pg.PoolClient,
+  { profile }: ProcessingTools,
+): Promise<{ candidates: Candidate[]; hasMore: boolean }> {
+  const stale = await takeStaleVerdicts(tx)
+  const confirmed = await takeChangedConfirmations(tx)
+  const moved = (await loadJudged(tx, confirmed)).filter((candidate) => {
+    prepare([candidate], profile)
+    return candidate.place !== candidate.standing!.place
+  })
+  const candidates = new Map(
+    [...moved, ...(await loadJudged(tx, stale))].map((candidate) => [hashOf(candidate), candidate]),
+  )
+  return { candidates: [...candidates.values()], hasMore: stale.length + confirmed.length > 0 }
 }
 
 function isUnpaid({ outcome }: Candidate): boolean {

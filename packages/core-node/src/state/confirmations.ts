@@ -123,3 +123,34 @@ export async function firstConfirmations(
   })
   return new Map(rows.map((row) => [row.item_hash, { time: row.time, height: Number(row.height) }]))
 }
+
+/** Changed confirmations taken up in one transaction. */
+const mostAtOnce = 500
+
+/**
+ * Takes some of the messages whose confirmations changed, and writes beside those of the state when they were first
+ * confirmed. Empty when there are none.
+ */
+export async function takeChangedConfirmations(tx: pg.PoolClient): Promise<string[]> {
+  const { rows } = await tx.query<{ item_hash: string }>(
+    `delete from changed_confirmations where item_hash in (select item_hash from changed_confirmations limit $1)
+     returning item_hash`,
+    [mostAtOnce],
+  )
+  const hashes = rows.map((row) => row.item_hash)
+  if (hashes.length === 0) return hashes
+  const confirmations = await firstConfirmations(tx, hashes)
+  for (const table of ['messages', 'forgotten_messages']) {
+    await tx.query(
+      `update ${table} m set first_confirmed_at = to_timestamp(v.time), first_confirmed_height = v.height
+       from unnest($1::text[], $2::float8[], $3::bigint[]) as v(item_hash, time, height)
+       where m.item_hash = v.item_hash`,
+      [
+        hashes,
+        hashes.map((hash) => confirmations.get(hash)?.time ?? null),
+        hashes.map((hash) => confirmations.get(hash)?.height ?? null),
+      ],
+    )
+  }
+  return hashes
+}

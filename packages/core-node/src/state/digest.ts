@@ -5,9 +5,10 @@ import type pg from 'pg'
  * order messages came) and without proofs, of which a message may have several. */
 const tables = {
   messages: `item_hash, status, type, chain, sender, item_type, item_content, content, owner, content_type,
-    content_ref, content_key, content_item_hash, payment_type, tags, place, first_confirmed_at`,
+    content_ref, content_key, content_item_hash, payment_type, tags, place, first_confirmed_at, first_confirmed_height`,
   forgotten_messages: `item_hash, type, chain, sender, owner, payment_type, size, forgotten_at, forgotten_by, place,
-    until`,
+    until, first_confirmed_at`,
+  message_confirmations: 'item_hash, tx_hash',
   posts: 'item_hash, owner, type, ref, amends, channel, created, latest_amend, last_updated, tags',
   aggregate_elements: 'item_hash, owner, key, content, time',
   aggregates: 'owner, key, content, created, last_updated, first_hash, last_revision_hash',

@@ -78,11 +78,12 @@ export async function recordForgotten(
      )
      insert into forgotten_messages (item_hash, type, chain, sender, signature, item_type, item_content, content, time,
        channel, reception_time, owner, content_type, content_ref, content_key, content_item_hash, payment_type, size,
-       forgotten_by, forgotten_at, place, until, seq, bill, first_confirmed_at, sender_time, erase_after)
+       forgotten_by, forgotten_at, place, until, seq, bill, first_confirmed_at, first_confirmed_height, sender_time,
+       erase_after)
      select g.item_hash, g.type, g.chain, g.sender, g.signature, g.item_type, g.item_content, g.content, g.time,
        g.channel, g.reception_time, g.owner, g.content_type, g.content_ref, g.content_key, g.content_item_hash,
        coalesce(g.payment_type, 'hold'), f.size, '{}', 0, g.place, '~', g.seq, b.bill, g.first_confirmed_at,
-       g.sender_time,
+       g.first_confirmed_height, g.sender_time,
        now() + make_interval(secs => $2)
      from gone g left join stored_files f on f.item_hash = g.item_hash left join bills b on b.item_hash = g.item_hash
      returning item_hash, type, owner`,
@@ -111,9 +112,10 @@ export async function removeForgotten(tx: pg.PoolClient, hashes: string[]): Prom
 }
 
 /** Really erases the contents of messages that were forgotten long enough ago. */
-export async function eraseForgotten(pool: pg.Pool): Promise<void> {
-  await pool.query(
+export async function eraseForgotten(tx: pg.PoolClient, now: Date): Promise<void> {
+  await tx.query(
     `update forgotten_messages set item_content = null, content = null, bill = null, erase_after = null
-     where erase_after < now()`,
+     where erase_after < $1`,
+    [now],
   )
 }

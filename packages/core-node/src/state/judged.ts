@@ -8,6 +8,7 @@ import {
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { Candidate, Standing } from '../pipeline/candidate.ts'
+import { firstConfirmations } from './confirmations.ts'
 
 interface Row extends Envelope {
   status: Standing['status']
@@ -15,7 +16,6 @@ interface Row extends Envelope {
   seq: bigint | null
   content: string | null
   place: Place | null
-  first_confirmed_at: Date | null
   bill: CostRow[] | null
   targets: string[] | null
   file_size: bigint | null
@@ -27,7 +27,7 @@ const bill = `(select json_agg(json_build_object('type', c.type, 'name', c.name,
   'cost_credit', c.cost_credit::text)) from account_costs c where c.item_hash = m.item_hash)`
 
 const columns = `m.item_hash, m.type, m.chain, m.sender, m.signature, m.item_type, m.item_content, m.time, m.channel,
-  m.reception_time, m.seq, m.content, m.place, m.first_confirmed_at`
+  m.reception_time, m.seq, m.content, m.place`
 
 const load = `
   select m.*, t.targets, e.entries as credit_entries from (
@@ -37,7 +37,7 @@ const load = `
     select ${columns}, 'forgotten', m.bill, m.size from forgotten_messages m where m.item_hash = any($1)
     union all
     select m.item_hash, r.type, r.chain, r.sender, r.signature, r.item_type, r.item_content, r.time, r.channel,
-      m.reception_time, m.seq, m.content, m.place, null, 'rejected', null, m.file_size
+      m.reception_time, m.seq, m.content, m.place, 'rejected', null, m.file_size
     from rejected_messages m, json_to_record(m.message) as r(type text, chain text, sender text, signature text,
       item_type text, item_content text, time float8, channel text)
     where m.item_hash = any($1) and m.place is not null
@@ -55,9 +55,10 @@ const load = `
 export async function loadJudged(tx: pg.PoolClient, hashes: string[]): Promise<Candidate[]> {
   if (hashes.length === 0) return []
   const { rows } = await tx.query<Row>(load, [hashes])
+  const confirmations = await firstConfirmations(tx, hashes)
   return rows.flatMap((row) => {
     const parsed = parse(row)
-    return parsed ? [{ ...asCandidate(row), parsed }] : []
+    return parsed ? [{ ...asCandidate(row), parsed, confirmed: confirmations.get(row.item_hash) }] : []
   })
 }
 
@@ -76,7 +77,6 @@ function asCandidate(row: Row): Candidate {
     fileSize: row.file_size === null ? undefined : Number(row.file_size),
     fetchedContent:
       row.content === null ? undefined : { text: row.content, bytes: Buffer.byteLength(row.content) },
-    firstConfirmedAt: row.first_confirmed_at ? row.first_confirmed_at.getTime() / 1000 : null,
     standing: {
       status: row.status,
       place: row.place,

@@ -7,7 +7,8 @@ export async function settledHashes(tx: pg.PoolClient, hashes: string[]): Promis
   const { rows } = await tx.query<{ item_hash: string }>({
     name: 'settled-hashes',
     text: `select item_hash from messages where item_hash = any($1)
-           union all select item_hash from forgotten_messages where item_hash = any($1)`,
+           union all select item_hash from forgotten_messages where item_hash = any($1)
+           union all select item_hash from removed_messages where item_hash = any($1)`,
     values: [hashes],
   })
   return new Set(rows.map((row) => row.item_hash))
@@ -15,28 +16,28 @@ export async function settledHashes(tx: pg.PoolClient, hashes: string[]): Promis
 
 const columns = `item_hash, seq, status, type, chain, sender, signature, item_type, item_content, content, time,
   channel, size, reception_time, owner, content_type, content_ref, content_key, content_item_hash, payment_type, tags,
-  place, first_confirmed_at, sender_time`
+  place, first_confirmed_at, first_confirmed_height, sender_time`
 
 const values = `v.seq, 'processed', p.type, p.chain, p.sender, p.signature, p.item_type, p.item_content, v.content,
   p.time, p.channel, coalesce(v.size, char_length(p.item_content)), p.reception_time, v.owner, v.content_type,
   v.content_ref, v.content_key, v.content_item_hash, v.payment_type,
   case when v.tags is not null then array(select jsonb_array_elements_text(v.tags::jsonb)) end, v.place,
-  to_timestamp(v.first_confirmed_at), v.sender_time`
+  to_timestamp(v.first_confirmed_at), v.first_confirmed_height, v.sender_time`
 
 const input = `unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[],
-  $9::text[], $10::text[], $11::text[], $12::text[], $13::float8[], $14::bigint[]`
+  $9::text[], $10::text[], $11::text[], $12::text[], $13::float8[], $14::bigint[], $15::bigint[]`
 const inputColumns = `item_hash, seq, content, size, owner, content_type, content_ref, content_key, content_item_hash,
-  payment_type, tags, place, first_confirmed_at, sender_time`
+  payment_type, tags, place, first_confirmed_at, first_confirmed_height, sender_time`
 
 /** The text of a message is in the inbox already; it does not travel again. */
 const insertPending = `
   insert into messages (${columns})
-  select p.item_hash, ${values} from ${input}, $15::bigint[]) as v(${inputColumns}, id)
+  select p.item_hash, ${values} from ${input}, $16::bigint[]) as v(${inputColumns}, id)
   join pending_messages p on p.id = v.id`
 
 const insertWhole = `
   insert into messages (${columns})
-  select v.item_hash, ${values} from ${input}, $15::json[]) as v(${inputColumns}, envelope),
+  select v.item_hash, ${values} from ${input}, $16::json[]) as v(${inputColumns}, envelope),
     json_to_record(v.envelope) as p(type text, chain text, sender text, signature text, item_type text,
       item_content text, time float8, channel text, reception_time timestamptz)`
 
@@ -71,7 +72,8 @@ function inputs(candidates: Candidate[]): unknown[][] {
     contents.map((content) => textOrNull((content.payment as { type?: unknown } | null | undefined)?.type)),
     candidates.map(tagsAsJson),
     candidates.map((candidate) => candidate.place),
-    candidates.map((candidate) => candidate.firstConfirmedAt ?? null),
+    candidates.map((candidate) => candidate.confirmed?.time ?? null),
+    candidates.map((candidate) => candidate.confirmed?.height ?? null),
     candidates.map((candidate) => Math.round(candidate.parsed!.content.time * 1e6)),
   ]
 }

@@ -19,6 +19,13 @@ export async function insertMetrics(
   }
 }
 
+/** Measurements are kept for a year (protocol 02 §8.3). */
+export async function dropOldMetrics(tx: pg.PoolClient, now: Date): Promise<void> {
+  const oldest = now.getTime() / 1000 - 366 * 86_400
+  await tx.query('delete from crn_metrics where measured_at < $1', [oldest])
+  await tx.query('delete from ccn_metrics where measured_at < $1', [oldest])
+}
+
 export async function removeMetrics(tx: pg.PoolClient, hashes: string[]): Promise<void> {
   await tx.query('delete from crn_metrics where item_hash = any($1)', [hashes])
   await tx.query('delete from ccn_metrics where item_hash = any($1)', [hashes])

@@ -32,7 +32,10 @@ const loadByHash = `
   select item_hash, message ->> 'type', null, null, null, null, null, null, place, null, false
   from rejected_messages r where item_hash = any($1) and (place is not null or error_code <> 1)
     and not exists (select from pending_messages p where p.item_hash = r.item_hash)
-    and not exists (select from forgotten_messages p where p.item_hash = r.item_hash)`
+    and not exists (select from forgotten_messages p where p.item_hash = r.item_hash)
+  union all
+  select item_hash, type, null, null, null, null, null, null, place, null, false
+  from removed_messages where item_hash = any($1)`
 
 const loadElements = `
   select ${columns}, null as until, true as "isAccepted" from messages where item_hash in (

@@ -10,6 +10,7 @@ const profile: NetworkProfile = {
   ...devnetProfile,
   addresses: { ...devnetProfile.addresses, credits: [publisher], balances: [publisher] },
   limits: { ...devnetProfile.limits, freeFileBytes: 0 },
+  clocks: { backdatingSeconds: 10, unconfirmedNotBefore: 1_700_000_008 },
 }
 
 let databases: PipelineDatabases
@@ -46,6 +47,10 @@ interface Telling {
   shuffled: Envelope[]
   burst: number
   batch: number
+  /** Seconds from a message's own time to its confirmation, for some of the messages. */
+  confirmed: Map<Envelope, number>
+  /** How many of the shuffled messages have arrived when the confirmations come. */
+  confirmedAfter: number
 }
 
 const size = fc.integer({ min: 1, max: 30 })
@@ -57,7 +62,15 @@ const telling: fc.Arbitrary<Telling> = story.chain((messages) =>
       shuffled: fc.shuffledSubarray(messages, { minLength: messages.length, maxLength: messages.length }),
       burst: size,
       batch: size,
+      delays: fc.array(fc.option(fc.integer({ min: -10, max: 30 }), { freq: 1 }), { maxLength: 24 }),
+      confirmedAfter: fc.nat(30),
     })
+    .map(({ delays, ...telling }) => ({
+      ...telling,
+      confirmed: new Map(
+        messages.flatMap((each, index) => (delays[index] == null ? [] : [[each, delays[index]] as const])),
+      ),
+    }))
     .map((telling) => ({ ...telling, [fc.toStringMethod]: () => summary(telling) })),
 )
 
@@ -65,10 +78,17 @@ test('nodes that get the same messages in any order and in any batches have the 
   timeout: 240_000,
 }, async () => {
   await fc.assert(
-    fc.asyncProperty(telling, async ({ messages, shuffled, burst, batch }) => {
+    fc.asyncProperty(telling, async ({ messages, shuffled, burst, batch, confirmed, confirmedAfter }) => {
       await begin()
+      const confirmations = [...confirmed].map(([message, delay]) => ({
+        message,
+        time: Math.round(message.time) + delay,
+      }))
       await tell(nodes[0]!, messages, 1, 1)
-      await tell(nodes[1]!, shuffled, burst, batch)
+      await nodes[0]!.confirm(confirmations)
+      await tell(nodes[1]!, shuffled.slice(0, confirmedAfter), burst, batch)
+      await nodes[1]!.confirm(confirmations)
+      await tell(nodes[1]!, shuffled.slice(confirmedAfter), burst, batch)
       expect(await nodes[1]!.fates(messages)).toEqual(await nodes[0]!.fates(messages))
       expect(await nodes[1]!.digests()).toEqual(await nodes[0]!.digests())
     }),

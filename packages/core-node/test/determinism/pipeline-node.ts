@@ -11,6 +11,7 @@ import { CoreEvents } from '../../src/events.ts'
 import { Inbox, type Origin } from '../../src/inbox/inbox.ts'
 import type { Candidate } from '../../src/pipeline/candidate.ts'
 import { type BatchResult, type ProcessingTools, processBatch } from '../../src/pipeline/process-batch.ts'
+import { recordTransactions } from '../../src/state/confirmations.ts'
 import { stateDigests } from '../../src/state/digest.ts'
 import { claimDue, loadEnvelopes } from '../../src/state/pending.ts'
 import type { FileStore } from '../../src/storage/file-store.ts'
@@ -95,6 +96,36 @@ export class PipelineNode {
   async take(messages: Envelope[], options: { door?: Origin['door']; batch?: number } = {}): Promise<void> {
     const { door = 'gossip', batch = 200 } = options
     await Promise.all(messages.map((message) => this.#inbox.accept(message, { door, verified: true })))
+    await this.#judge(batch)
+  }
+
+  /** A chain confirms messages, each at a time. */
+  async confirm(confirmations: { message: Envelope; time: number }[]): Promise<void> {
+    const transactions = confirmations.map(({ time }) => ({
+      hash: `0x${time}`,
+      chain: 'ETH' as const,
+      height: Math.round(time),
+      time,
+      publisher: 'somebody',
+      protocol: 'aleph',
+      protocolVersion: 1,
+      content: '{}',
+    }))
+    await recordTransactions(this.pool, transactions)
+    await this.#inbox.confirm(
+      confirmations.map(({ message, time }) => ({ itemHash: message.item_hash, txHash: `0x${time}` })),
+    )
+    await this.#judge(200)
+  }
+
+  /** A chain takes the block of a time back. */
+  async unconfirm(time: number): Promise<void> {
+    await this.#inbox.unconfirm([`0x${time}`])
+    await this.#judge(200)
+  }
+
+  async #judge(batch: number): Promise<void> {
+    this.#tools.stale.some = true
     for (;;) {
       const candidates = await this.#claim(batch)
       if (candidates.length === 0 && !this.#tools.stale.some) return

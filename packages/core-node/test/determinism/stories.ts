@@ -178,8 +178,10 @@ export function summary(telling: {
   shuffled: Envelope[]
   burst: number
   batch: number
-}) {
-  const { messages, shuffled, burst, batch } = telling
+  confirmed: Map<Envelope, number>
+  confirmedAfter: number
+}): string {
+  const { messages, shuffled, burst, batch, confirmed, confirmedAfter } = telling
   const short = (value: string) => {
     const index = messages.findIndex((each) => each.item_hash === value)
     return index >= 0 ? `#${index}` : value.replace(/^0x0+/, '@').replace(/^f{8}0*/, 'file ')
@@ -189,5 +191,7 @@ export function summary(telling: {
     return `#${index} ${each.type} by ${short(each.sender)} ${each.item_hash.slice(0, 4)} ${text}`
   })
   const order = shuffled.map((each) => short(each.item_hash)).join(' ')
+  const chain = [...confirmed].map(([each, delay]) => `${short(each.item_hash)} ${delay}`).join(', ')
+  lines.push(`confirmed after ${confirmedAfter}: ${chain}`)
   return ['', ...lines, `order ${order}, bursts of ${burst}, batches of ${batch}`].join('\n')
 }

@@ -21,6 +21,11 @@ export function ownPlace(
   return `${effective}:${digits(message.contentTime)}:${message.itemHash}` as Place
 }
 
+/** The place of a moment (epoch seconds): before every message of that time. */
+export function placeAt(time: number): Place {
+  return digits(time) as Place
+}
+
 /**
  * Where a message is judged: after everything it names by hash, however wrong somebody's clock was. Hashes cannot
  * name each other in a circle, so this always ends.
