@@ -5,10 +5,12 @@ import type { CoreNodeContext } from '../context.ts'
 import type { Registry } from '../placement/registry.ts'
 import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
+import { Discipline } from './discipline.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
 import { MessageJudge } from './message-judge.ts'
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
+import { PeerConduct } from './peer-conduct.ts'
 import { PeerTable } from './peer-table.ts'
 import { Peering } from './peering.ts'
 import { Publisher } from './publisher.ts'
@@ -39,15 +41,24 @@ export class Gossip {
   readonly #publisher: Publisher
   readonly #peering: Peering
   readonly #alive: Alive
+  readonly #conduct: PeerConduct
+  readonly #discipline: Discipline
   readonly #configuredPeers: ReadonlySet<string>
   #httpUrl: string | undefined
   #inFlight = 0
 
-  private constructor(context: GossipContext, registry: Registry, host: P2pHost, version: string) {
+  private constructor(
+    context: GossipContext,
+    registry: Registry,
+    { host, conduct, version }: { host: P2pHost; conduct: PeerConduct; version: string },
+  ) {
     const { config, profile, pool, logger } = context
     this.#context = context
     this.#registry = registry
     this.host = host
+    this.#conduct = conduct
+    conduct.isMember = (peerId) => this.isMember(peerId)
+    this.#discipline = new Discipline(host, conduct, logger)
     this.#judge = new MessageJudge(context.verifier)
     this.peers = new PeerTable(pool)
     const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
@@ -81,13 +92,15 @@ export class Gossip {
    */
   static async create(context: GossipContext, registry: Registry, version: string): Promise<Gossip> {
     const { config, profile } = context
+    const conduct = new PeerConduct({ membersOnly: config.p2p.membersOnly ?? false })
     const host = await createHost({
       privateKey: await loadHostKey(join(config.dataDir, 'keys')),
       listenHost: config.p2p.host,
       listenPort: config.p2p.port,
       topics: [profile.topics.messages, profile.topics.alive],
+      conduct,
     })
-    return new Gossip(context, registry, host, version)
+    return new Gossip(context, registry, { host, conduct, version })
   }
 
   /** Listens, subscribes and dials. `httpUrl`: where this node's own API answers, as others should call it. */
@@ -108,6 +121,7 @@ export class Gossip {
     })
     this.#alive.start()
     this.#peering.start()
+    this.#discipline.start()
     await this.#publisher.resume()
   }
 
@@ -115,6 +129,7 @@ export class Gossip {
     this.#context.events.off('accepted', this.#onAccepted)
     this.host.services.pubsub.removeEventListener('subscription-change', this.#onSubscription)
     this.#alive.stop()
+    this.#discipline.stop()
     await this.#peering.stop()
     await this.#publisher.stop()
     await this.host.stop()
@@ -149,7 +164,7 @@ export class Gossip {
 
   /** Runs before a message is forwarded: what fails here is spread no further. */
   async #onMessage(peer: string, data: Uint8Array): Promise<TopicValidatorResult> {
-    if (this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
+    if (!this.#conduct.admit(peer) || this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
     this.#inFlight += 1
     const judgement = await this.#judge.judge(data).finally(() => {
       this.#inFlight -= 1

@@ -6,6 +6,7 @@ import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import type { HeldMessages } from '../../src/catch-up/held-messages.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
 import { createHost, type P2pHost } from '../../src/gossip/host.ts'
+import { PeerConduct } from '../../src/gossip/peer-conduct.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 
 const wallet = newWallet()
@@ -56,6 +57,7 @@ async function startNode(): Promise<Node> {
     listenHost: '127.0.0.1',
     listenPort: 0,
     topics: [],
+    conduct: new PeerConduct({ membersOnly: false }),
   })
   await host.start()
   started.push(host)
