@@ -171,6 +171,7 @@ export class Gossip {
     })
     if (judgement.verdict !== 'accept') {
       this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
+      if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)
       return judgement.verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore
     }
     // Not awaited: forwarding does not wait for our disk.

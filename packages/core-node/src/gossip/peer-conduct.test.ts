@@ -18,6 +18,15 @@ it('trusts members more than strangers', () => {
   expect(conduct.score('member', 0)).toBeGreaterThan(conduct.score('stranger', 0))
 })
 
+it('minds doubtful messages of strangers, not of members', () => {
+  const conduct = new PeerConduct({ membersOnly: false })
+  conduct.isMember = (peerId) => peerId === 'member'
+  for (let count = 0; count < 500; count++)
+    for (const peerId of ['member', 'stranger']) conduct.doubt(peerId, 0)
+  expect(conduct.score('stranger', 0)).toBeLessThan(-1_000)
+  expect(conduct.score('member', 0)).toBeGreaterThan(0)
+})
+
 it('shuts a banned peer out for a while', () => {
   const conduct = new PeerConduct({ membersOnly: false })
   conduct.ban('rude', 0)

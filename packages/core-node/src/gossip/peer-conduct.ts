@@ -12,6 +12,8 @@ const strangerRate = { capacity: 2_000, perSecond: 400 }
 const memberScore = 200
 /** A stranger that hands us more than it may loses so much for each message; it is made good in time. */
 const excessCost = 0.5
+/** … and for each message that looks wrong to us alone, such as a smart wallet's on a chain we cannot ask. */
+const doubtCost = 3
 const costHalvesMs = 30_000
 const banMs = 5 * 60_000
 const mostRemembered = 2_000
@@ -34,9 +36,13 @@ export class PeerConduct {
   admit(peerId: string, nowMs = performance.now()): boolean {
     if (this.isMember(peerId)) return this.#members.of(peerId).take(1, nowMs)
     if (this.#strangers.of(peerId).take(1, nowMs)) return true
-    const cost = this.#costOf(peerId, nowMs) + excessCost
-    remember(this.#costs, peerId, { cost, atMs: nowMs })
+    this.#charge(peerId, excessCost, nowMs)
     return false
+  }
+
+  /** A peer handed us what looks wrong, but others may know better. Members may pass on as much of that as there is. */
+  doubt(peerId: string, nowMs = performance.now()): void {
+    if (!this.isMember(peerId)) this.#charge(peerId, doubtCost, nowMs)
   }
 
   /** What this node adds to a peer's gossip score. */
@@ -52,6 +58,10 @@ export class PeerConduct {
   mayConnect(peerId: string, nowMs = performance.now()): boolean {
     if (this.#membersOnly && !this.isMember(peerId)) return false
     return (this.#bannedUntilMs.get(peerId) ?? 0) <= nowMs
+  }
+
+  #charge(peerId: string, extra: number, nowMs: number): void {
+    remember(this.#costs, peerId, { cost: this.#costOf(peerId, nowMs) + extra, atMs: nowMs })
   }
 
   #costOf(peerId: string, nowMs: number): number {

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { devnetProfile, type Envelope } from '@aleph-ts/protocol'
+import { devnetProfile, type Envelope, MessageSet } from '@aleph-ts/protocol'
 import { generateKeyPair } from '@libp2p/crypto/keys'
+import { pino } from 'pino'
 import { afterEach, expect, test, vi } from 'vitest'
 import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
@@ -171,12 +172,12 @@ test('an announcement that is played again does not bring an old address back', 
 test('nonsense, endless lists and oversized frames on the reconciliation protocol end that stream only', async () => {
   const target = await startNode()
   const held = {
-    set: async () => new (await import('@aleph-ts/protocol')).MessageSet(),
+    set: async () => new MessageSet(),
     envelopes: async () => [],
     unknown: async () => [],
   }
-  const { inbox } = { inbox: { accept: async () => {}, pendingCount: 0 } }
-  const { logger } = { logger: (await import('pino')).pino({ level: 'silent' }) }
+  const inbox = { accept: async () => {}, pendingCount: 0 }
+  const logger = pino({ level: 'silent' })
   const context = { inbox, logger } as unknown as CatchUpContext
   const catchUp = new CatchUp({ context, host: target.gossip.host, held, periodMs: 60_000 })
   await catchUp.start()
