@@ -37,6 +37,8 @@ export interface CoreNodeConfig {
   privateKeyFile: string
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
   databaseUrl?: string
+  /** A replica of it that the API reads from. */
+  databaseReadUrl?: string
   logLevel: string
   limits: {
     /** Body of any JSON route, bytes. */
@@ -45,6 +47,12 @@ export interface CoreNodeConfig {
     fileBytes: number
     /** One file uploaded without a signed message, bytes. */
     unsignedFileBytes: number
+    /**
+     * Requests of one address; 0: as many as it likes. Undefined: a generous number for all but this machine.
+     */
+    requestsPerMinute?: number | undefined
+    /** Queries of the API that run longer are cancelled, ms. */
+    queryMs: number
     /** Messages waiting in the inbox above which the API door answers 503. */
     pendingMessages: number
   }
@@ -61,6 +69,7 @@ export const defaultLimits: CoreNodeConfig['limits'] = {
   bodyBytes: 1024 * 1024,
   fileBytes: 100 * 1024 * 1024,
   unsignedFileBytes: 25 * 1024 * 1024,
+  queryMs: 15_000,
   pendingMessages: 500_000,
 }
 
@@ -80,6 +89,8 @@ const environmentSchema = z.object({
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
+  DATABASE_READ_URL: z.string().min(1).optional(),
+  ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
   ALEPH_CORE_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info'),
@@ -118,8 +129,13 @@ export function configFromEnvironment(environment: Record<string, string | undef
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     databaseUrl: env.DATABASE_URL,
+    databaseReadUrl: env.DATABASE_READ_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
-    limits: { ...defaultLimits, fileBytes: profile.limits.fileBytes },
+    limits: {
+      ...defaultLimits,
+      fileBytes: profile.limits.fileBytes,
+      requestsPerMinute: env.ALEPH_CORE_REQUESTS_PER_MINUTE,
+    },
     maxRetries: 10,
   }
 }

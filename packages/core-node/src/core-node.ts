@@ -99,6 +99,7 @@ export class CoreNode {
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
+    this.#started.adopt(services.reads, (connections) => connections.end())
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
     this.#started.use(context.verifier)
@@ -108,10 +109,11 @@ export class CoreNode {
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    this.#server = await createServer(context, {
-      ...services,
-      nodeMultiaddrs: () => services.gossip.multiaddrs,
-    })
+    const reading = { db: createKysely(services.reads), pool: services.reads, writes: pool }
+    this.#server = await createServer(
+      { ...context, ...reading },
+      { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs },
+    )
     this.#started.adopt(this.#server, (server) => server.close())
     await this.#server.listen({ host: config.http.host, port: config.http.port })
     this.#run(services.gossip)
@@ -300,6 +302,11 @@ async function createServices(
   })
   return {
     owner: new SingleOwner(connectionString),
+    reads: createPool({
+      connectionString: config.databaseReadUrl ?? connectionString,
+      logger,
+      statementMs: config.limits.queryMs,
+    }),
     registry,
     gossip,
     catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),

@@ -44,6 +44,20 @@ export {
 } from './allocation/allocation-auth.ts'
 export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
 export { type VmIpv6, type VmKind, vmIpv6 } from './allocation/vm-ipv6.ts'
+export { type ApiFailure, apiFailureSchema } from './api/api-failure.ts'
+export { apiRoutes } from './api/api-routes.ts'
+export { apiMessageSchema, messageFilterFields, messageFilterSchema } from './api/message-routes.ts'
+export { eventTopics } from './api/node-routes.ts'
+export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './api/openapi-document.ts'
+export { postFilterSchema } from './api/post-routes.ts'
+export {
+  type AnswerOf,
+  type ApiRoute,
+  type BodyOf,
+  type PathParameters,
+  type QueryOf,
+  snakeCase,
+} from './api/route.ts'
 export type { AggregateContent } from './content/aggregate.ts'
 export { type ContentOf, contentSchemas } from './content/content-of.ts'
 export { parseContentText } from './content/content-text.ts'

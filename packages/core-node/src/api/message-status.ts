@@ -27,9 +27,13 @@ const envelopeFields = `'sender', p.sender, 'chain', p.chain, 'signature', p.sig
 /** For each status the JSON text of what is to say about a message, by its hash (protocol 03 §4.4). */
 const bodies: Record<string, string> = {
   processed: `select json_build_object('message', json_build_object(${envelopeFields}, 'item_content', p.item_content,
-      'time', p.time, 'content', coalesce(p.content, p.item_content)::json, 'confirmations', '[]'::json,
-      'confirmed', false))::text as body
-    from messages p where p.item_hash = $1`,
+      'time', p.time, 'content', coalesce(p.content, p.item_content)::json,
+      'confirmations', coalesce(t.confirmations, '[]'::json), 'confirmed', t.confirmations is not null))::text as body
+    from messages p, lateral (
+      select json_agg(json_build_object('chain', x.chain, 'height', x.height, 'hash', x.hash)
+        order by x.datetime, x.hash) as confirmations
+      from message_confirmations c join chain_txs x on x.hash = c.tx_hash where c.item_hash = p.item_hash) t
+    where p.item_hash = $1`,
   pending: `select json_build_object('messages', json_agg(json_build_object(${envelopeFields},
       'item_content', p.item_content, 'time', to_timestamp(p.time),
       'content', case when p.item_type = 'inline' then p.item_content::json end, 'reception_time', p.reception_time,

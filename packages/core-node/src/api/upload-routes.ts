@@ -1,4 +1,5 @@
 import {
+  apiRoutes,
   type Envelope,
   ProtocolError,
   parseEnvelope,
@@ -8,7 +9,6 @@ import {
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { CoreNodeContext } from '../context.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import { InboxUnavailableError } from '../inbox/inbox.ts'
 import { storeShortfall } from '../pipeline/store-shortfall.ts'
@@ -16,7 +16,8 @@ import { recordUpload } from '../state/files.ts'
 import { FileStoreError, type StoredFile } from '../storage/file-store.ts'
 import { ApiError } from './api-error.ts'
 import { publish } from './publish-routes.ts'
-import type { ApiServices } from './server.ts'
+import { pathPattern, serve } from './serve.ts'
+import type { ApiContext, ApiServices } from './server.ts'
 import { sortedJson } from './sorted-json.ts'
 
 const metadataSchema = z.object({ message: z.record(z.string(), z.unknown()), sync: z.boolean() })
@@ -29,8 +30,8 @@ interface Upload {
 }
 
 /** Uploads to the node's own store (protocol 03 §9.3 and §9.4). */
-export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
-  const { config, pool, fileStore, verifier } = context
+export function uploadRoutes(context: ApiContext, services: ApiServices) {
+  const { config, writes: pool, fileStore, verifier } = context
   const { fileBytes, unsignedFileBytes } = config.limits
 
   async function receive(request: FastifyRequest): Promise<Upload> {
@@ -103,20 +104,28 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
         throwFileSizeLimit: false,
       })
       raw.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
-      raw.post('/api/v0/storage/add_file', { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)
+      raw.post(pathPattern(apiRoutes.uploadFile.path), { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)
     })
 
-    server.post('/api/v0/storage/add_json', { bodyLimit: unsignedFileBytes }, async (request) => {
-      const text = sortedJson(request.body)
-      const file = await keepText(text)
-      return { status: 'success', hash: file.hash }
-    })
+    serve(
+      server,
+      apiRoutes.uploadJson,
+      async ({ body }) => {
+        const file = await keepText(sortedJson(body))
+        return { status: 'success', hash: file.hash }
+      },
+      { bodyLimit: unsignedFileBytes },
+    )
 
-    for (const path of ['/api/v0/ipfs/add_file', '/api/v0/ipfs/add_json', '/api/v0/ipfs/add_car']) {
-      server.post(path, async () => {
-        throw new ApiError(403, 'ipfs_disabled', '403: IPFS is disabled on this node')
-      })
-    }
+    await server.register(async (ipfs) => {
+      ipfs.removeAllContentTypeParsers()
+      ipfs.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
+      for (const route of [apiRoutes.uploadIpfsFile, apiRoutes.uploadIpfsJson, apiRoutes.uploadCar]) {
+        ipfs.post(pathPattern(route.path), () => {
+          throw new ApiError(403, 'ipfs_disabled', '403: IPFS is disabled on this node')
+        })
+      }
+    })
   }
 
   async function keepText(text: string): Promise<StoredFile> {

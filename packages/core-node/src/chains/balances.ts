@@ -1,7 +1,7 @@
 import type { Queryable } from './queryable.ts'
 
 /** What this node reads from chains itself; for all other chains, what posts report. */
-const allBalances = `
+export const allBalances = `
   select address, chain, dapp, balance from balances
   union all
   select address, chain, dapp, balance from reported_balances r

@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeBootDisk } from './boot-disk.ts'
@@ -50,7 +61,7 @@ const accountFiles = {
   'etc/nsswitch.conf': 'passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n',
   'etc/hosts': '127.0.0.1 localhost\n::1 localhost\n',
   'etc/profile': 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin\nexport LANG=C.UTF-8\n',
-  'etc/acpi/PWRF/00000080': '#!/bin/sh\nexec /sbin/poweroff\n',
+  'etc/acpi/PWRF/00000080': '#!/bin/sh\nexec poweroff\n',
 }
 
 /**
@@ -115,7 +126,20 @@ async function furnish(root: string): Promise<void> {
   for (const path of pruned.filter((path) => path !== 'usr/sbin')) {
     await rm(join(root, path), { recursive: true, force: true })
   }
-  for (const folder of ['dev', 'proc', 'sys', 'run', 'tmp', 'mnt', 'root', 'boot', 'usr/lib/aleph', 'etc/acpi/PWRF', 'var/log', 'var/empty']) {
+  for (const folder of [
+    'dev',
+    'proc',
+    'sys',
+    'run',
+    'tmp',
+    'mnt',
+    'root',
+    'boot',
+    'usr/lib/aleph',
+    'etc/acpi/PWRF',
+    'var/log',
+    'var/empty',
+  ]) {
     await mkdir(join(root, folder), { recursive: true })
   }
   for (const [path, text] of Object.entries(accountFiles)) await writeFile(join(root, path), text)
@@ -125,7 +149,10 @@ async function furnish(root: string): Promise<void> {
   const busybox = join(root, 'usr/bin/busybox')
   const applets = (await runCommand(busybox, ['--list'])).split('\n').filter(Boolean)
   for (const applet of applets) {
-    const taken = await Promise.all([isThere(join(root, 'usr/bin', applet)), isThere(join(root, 'usr/sbin', applet))])
+    const taken = await Promise.all([
+      isThere(join(root, 'usr/bin', applet)),
+      isThere(join(root, 'usr/sbin', applet)),
+    ])
     if (!taken.includes(true)) await symlink('busybox', join(root, 'usr/bin', applet))
   }
   await rm(join(root, 'usr/sbin/init'), { force: true })

@@ -11,6 +11,11 @@ export interface CreditPost {
   address: string
   /** Effective time, epoch seconds; see {@link effectiveTime}. */
   time: number
+  /**
+   * What the sender wrote, `content.time`: it orders posts of one effective time, as {@link ownPlace} does, so that the
+   * transfers of one block follow each other as they were meant. Default: `time`.
+   */
+  contentTime?: number
   operation: CreditOperation
 }
 

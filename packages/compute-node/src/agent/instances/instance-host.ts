@@ -26,12 +26,23 @@ export interface InstanceHostOptions {
 /** Full virtual machines that run or should run. */
 export class InstanceHost implements WorkloadHost {
   readonly #options: InstanceHostOptions
+  readonly #starting = new Map<string, Promise<void>>()
 
   constructor(options: InstanceHostOptions) {
     this.#options = options
   }
 
+  /** Simultaneous calls share one start. */
   async ensureRunning(hash: string): Promise<void> {
+    let starting = this.#starting.get(hash)
+    if (!starting) {
+      starting = this.#start(hash).finally(() => this.#starting.delete(hash))
+      this.#starting.set(hash, starting)
+    }
+    return starting
+  }
+
+  async #start(hash: string): Promise<void> {
     const { vms, loader, ports, logger } = this.#options
     if (vms.get(hash)?.state === 'running') return
     try {
