@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import type { CoreNodeContext } from '../context.ts'
 import { PeerBuckets } from '../rate-limit/peer-buckets.ts'
+import { CatchUpMetrics } from './catch-up-metrics.ts'
 import { type HeldMessages, PostgresHeldMessages } from './held-messages.ts'
 import { pullMessages } from './pull.ts'
 import { RecentlyAsked } from './recently-asked.ts'
 import { serveMessages } from './serve.ts'
 import { catchUpProtocol, FrameStream, maxFrameBytes, maxRequestBytes } from './wire.ts'
 
-export type CatchUpContext = Pick<CoreNodeContext, 'logger' | 'inbox'>
+export type CatchUpContext = Pick<CoreNodeContext, 'logger' | 'inbox' | 'metrics'>
 
 export interface CatchUpOptions {
   context: CatchUpContext
@@ -43,12 +44,14 @@ export class CatchUp {
   readonly #serving = new Set<Promise<void>>()
   readonly #firstRound = Promise.withResolvers<void>()
   readonly #asked = new RecentlyAsked({ pauseMs, size: rememberedQuestions })
+  readonly #metrics: CatchUpMetrics
   readonly #served = new PeerBuckets(servedBytes)
   #timer: NodeJS.Timeout | undefined
   #topology: string | undefined
 
   constructor(options: CatchUpOptions) {
     this.#options = options
+    this.#metrics = new CatchUpMetrics(options.context.metrics.registry)
   }
 
   /** @param periodMs time between two rounds */
@@ -144,12 +147,14 @@ export class CatchUp {
       }
       const room = () => this.#room()
       const result = await pullMessages({ peerId, frames, held, asked: this.#asked, accept, room })
+      this.#metrics.completed(result)
       if (result.taken > 0) context.logger.info({ peer: peerId, ...result }, 'caught up')
       await frames.close()
       if (result.busy === 0) this.#firstRound.resolve()
       return true
     } catch (error) {
       frames?.abort(error as Error)
+      this.#metrics.interrupted()
       if (!this.#stopped.signal.aborted) {
         context.logger.info({ peer: peerId, reason: (error as Error).message }, 'catching up was interrupted')
       }

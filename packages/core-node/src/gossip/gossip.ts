@@ -6,6 +6,7 @@ import type { Registry } from '../placement/registry.ts'
 import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
 import { Discipline } from './discipline.ts'
+import { GossipMetrics } from './gossip-metrics.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
 import { MessageJudge } from './message-judge.ts'
@@ -17,7 +18,7 @@ import { Publisher } from './publisher.ts'
 
 export type GossipContext = Pick<
   CoreNodeContext,
-  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox' | 'verifier'
+  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox' | 'verifier' | 'metrics'
 >
 
 /** A setting of the peer-to-peer network that cannot be used; the message names it. */
@@ -43,6 +44,7 @@ export class Gossip {
   readonly #alive: Alive
   readonly #conduct: PeerConduct
   readonly #discipline: Discipline
+  readonly #metrics: GossipMetrics
   readonly #configuredPeers: ReadonlySet<string>
   #httpUrl: string | undefined
   #inFlight = 0
@@ -58,6 +60,7 @@ export class Gossip {
     this.host = host
     this.#conduct = conduct
     conduct.isMember = (peerId) => this.isMember(peerId)
+    this.#metrics = new GossipMetrics(context.metrics.registry, host)
     this.#discipline = new Discipline(host, conduct, logger)
     this.#judge = new MessageJudge(context.verifier)
     this.peers = new PeerTable(pool)
@@ -164,11 +167,15 @@ export class Gossip {
 
   /** Runs before a message is forwarded: what fails here is spread no further. */
   async #onMessage(peer: string, data: Uint8Array): Promise<TopicValidatorResult> {
-    if (!this.#conduct.admit(peer) || this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
+    if (!this.#conduct.admit(peer) || this.#inFlight >= maxInFlight) {
+      this.#metrics.count('excess')
+      return TopicValidatorResult.Ignore
+    }
     this.#inFlight += 1
     const judgement = await this.#judge.judge(data).finally(() => {
       this.#inFlight -= 1
     })
+    this.#metrics.count(judgement.verdict)
     if (judgement.verdict !== 'accept') {
       this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
       if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)

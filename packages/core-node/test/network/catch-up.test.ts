@@ -1,6 +1,7 @@
 import { type Envelope, MessageSet } from '@aleph-ts/protocol'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import type { HeldMessages } from '../../src/catch-up/held-messages.ts'
@@ -70,7 +71,8 @@ async function startNode(): Promise<Node> {
     },
     pendingCount: 0,
   }
-  const context = { inbox, logger: pino({ level: 'silent' }) } as unknown as CatchUpContext
+  const metrics = { registry: new Registry() }
+  const context = { inbox, metrics, logger: pino({ level: 'silent' }) } as unknown as CatchUpContext
   const catchUp = new CatchUp({ context, host, held, periodMs: 100 })
   await catchUp.start()
   started.push(catchUp)

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { devnetProfile, type Envelope, MessageSet } from '@aleph-ts/protocol'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
@@ -178,7 +179,7 @@ test('nonsense, endless lists and oversized frames on the reconciliation protoco
   }
   const inbox = { accept: async () => {}, pendingCount: 0 }
   const logger = pino({ level: 'silent' })
-  const context = { inbox, logger } as unknown as CatchUpContext
+  const context = { inbox, logger, metrics: { registry: new Registry() } } as unknown as CatchUpContext
   const catchUp = new CatchUp({ context, host: target.gossip.host, held, periodMs: 60_000 })
   await catchUp.start()
   started.push(catchUp)
