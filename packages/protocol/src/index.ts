@@ -245,7 +245,13 @@ export {
   metricsPostTypes,
   readNetworkMetrics,
 } from './posts/network-metrics.ts'
-export { affordable } from './pricing/account-plan.ts'
+export {
+  type AccountPlan,
+  accountPlan,
+  affordable,
+  creditsOfADay,
+  type PaidResource,
+} from './pricing/account-plan.ts'
 export { type BalanceQuestion, balanceShortfall } from './pricing/balance-check.ts'
 export {
   type CostContext,
