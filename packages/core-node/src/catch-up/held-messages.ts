@@ -79,8 +79,7 @@ export class PostgresHeldMessages implements HeldMessages {
       text: `with taken as (delete from set_changes returning item_hash, sender_time)
              select c.item_hash, c.sender_time,
                exists (select from messages m where m.item_hash = c.item_hash)
-               or exists (select from forgotten_messages f where f.item_hash = c.item_hash and ${isWhole})
-               or exists (select from removed_messages r where r.item_hash = c.item_hash) as held
+               or exists (select from forgotten_messages f where f.item_hash = c.item_hash and ${isWhole}) as held
              from (select distinct item_hash, sender_time from taken) c`,
     })
     for (const row of rows) {
@@ -100,8 +99,7 @@ export class PostgresHeldMessages implements HeldMessages {
       await client.query(
         `declare held no scroll cursor for
          select item_hash, sender_time from messages
-         union all select item_hash, sender_time from forgotten_messages where ${isWhole}
-         union all select item_hash, sender_time from removed_messages`,
+         union all select item_hash, sender_time from forgotten_messages where ${isWhole}`,
       )
       for (;;) {
         const { rows } = await client.query<{ item_hash: string; sender_time: bigint }>(
