@@ -13,11 +13,12 @@ const dials = 2
 /** Time for a mesh to form before anything is measured, ms. */
 const settleMs = 5_000
 
-/** A trickle between two nodes, then 200 messages a second into one of seven. */
+/** A trickle between two nodes, then into one of seven, then 200 messages a second into one of seven. */
 export async function benchGossip() {
   return {
-    'two nodes': await measure({ nodes: 2, perSecond: 50, count: 500 }),
-    'seven nodes': await measure({ nodes: 7, perSecond: 200, count: 4_000 }),
+    'two nodes': await measureGossip({ nodes: 2, perSecond: 50, count: 500 }),
+    'seven nodes, calm': await measureGossip({ nodes: 7, perSecond: 50, count: 1_000 }),
+    'seven nodes, busy': await measureGossip({ nodes: 7, perSecond: 200, count: 4_000 }),
   }
 }
 
@@ -25,7 +26,7 @@ export async function benchGossip() {
  * From the moment one core node is handed a message to the moment each other one tells its websocket listeners that it
  * has processed it, at a steady rate, in milliseconds. All nodes, their databases and the clock share one machine.
  */
-async function measure(options: { nodes: number; perSecond: number; count: number }) {
+export async function measureGossip(options: { nodes: number; perSecond: number; count: number }) {
   const { nodes: size, perSecond, count } = options
   const folder = mkdtempSync(join(tmpdir(), 'aleph-bench-'))
   const nodes: CoreNode[] = []
