@@ -35,6 +35,8 @@ export interface CoreNodeConfig {
   verifyWorkers: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
   privateKeyFile: string
+  /** Puts unconfirmed messages on chain in batches; without it this node only reads batches. */
+  packer?: PackerSettings
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
   databaseUrl?: string
   /** A replica of it that the API reads from. */
@@ -58,6 +60,15 @@ export interface CoreNodeConfig {
   }
   /** Retries of a message before it is refused (protocol 02 §5.1). */
   maxRetries: number
+}
+
+export interface PackerSettings {
+  /** EVM key that pays and signs, hex text; it must be one of the profile's authorised emitters. */
+  privateKeyFile: string
+  /** Pause between batches. */
+  seconds: number
+  /** Highest price of gas at which a batch is sent, gwei. */
+  mostGweiPerGas: number
 }
 
 /** A setting that cannot be used; the message names it and says how to mend it. */
@@ -87,6 +98,9 @@ const environmentSchema = z.object({
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
   ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^https?$/ }).optional(),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
+  ALEPH_CORE_PACKER_KEY_FILE: z.string().min(1).optional(),
+  ALEPH_CORE_PACKER_SECONDS: z.coerce.number().min(1).max(86_400).default(35),
+  ALEPH_CORE_PACKER_MAX_GWEI: z.coerce.number().positive().max(1_000_000).default(150),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
@@ -128,6 +142,13 @@ export function configFromEnvironment(environment: Record<string, string | undef
     evmRpc: evmRpcUrls(given),
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
+    packer: env.ALEPH_CORE_PACKER_KEY_FILE
+      ? {
+          privateKeyFile: env.ALEPH_CORE_PACKER_KEY_FILE,
+          seconds: env.ALEPH_CORE_PACKER_SECONDS,
+          mostGweiPerGas: env.ALEPH_CORE_PACKER_MAX_GWEI,
+        }
+      : undefined,
     databaseUrl: env.DATABASE_URL,
     databaseReadUrl: env.DATABASE_READ_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
