@@ -2,8 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { alephSyncAbi } from '@aleph-ts/contracts'
 import { offChainPayload } from '@aleph-ts/protocol'
 import {
+  BaseError,
   bytesToHex,
   createPublicClient,
+  ExecutionRevertedError,
   encodeFunctionData,
   getAddress,
   http,
@@ -136,11 +138,7 @@ export class Packer {
   async #sign(batch: PackedBatch, nonce: number, isReplacement: boolean) {
     const { contract, settings } = this.#config
     const to = getAddress(contract.contract)
-    const data = encodeFunctionData({
-      abi: alephSyncAbi,
-      functionName: 'doEmit',
-      args: [offChainPayload(batch.file_hash)],
-    })
+    const { data, gas } = await this.#callData(to, batch)
     const { maxFeePerGas, maxPriorityFeePerGas } = await this.#client.estimateFeesPerGas()
     // Nodes take a replacement only when it pays clearly more.
     const raise = isReplacement ? 2n : 1n
@@ -148,7 +146,6 @@ export class Packer {
     if (maxFeePerGas * raise > most) {
       throw new Error(`Gas costs more than ${settings.mostGweiPerGas} gwei now; raise mostGweiPerGas or wait`)
     }
-    const gas = await this.#client.estimateGas({ account: this.#account, to, data })
     const raw = await this.#account.signTransaction({
       type: 'eip1559',
       chainId: contract.evmChainId,
@@ -160,6 +157,23 @@ export class Packer {
       maxPriorityFeePerGas: maxPriorityFeePerGas * raise,
     })
     return { nonce, raw, hash: keccak256(raw) }
+  }
+
+  /** Older contracts cannot keep the root: there the batch goes without. */
+  async #callData(to: `0x${string}`, { file_hash, root }: PackedBatch) {
+    const payload = offChainPayload(file_hash)
+    const abi = alephSyncAbi
+    const estimate = (data: `0x${string}`) => this.#client.estimateGas({ account: this.#account, to, data })
+    const withRoot = encodeFunctionData({ abi, functionName: 'doEmitBatch', args: [payload, root] })
+    try {
+      return { data: withRoot, gas: await estimate(withRoot) }
+    } catch (error) {
+      const isRefused =
+        error instanceof BaseError && error.walk((cause) => cause instanceof ExecutionRevertedError)
+      if (!isRefused) throw error
+    }
+    const plain = encodeFunctionData({ abi, functionName: 'doEmit', args: [payload] })
+    return { data: plain, gas: await estimate(plain) }
   }
 
   /** Refusals need no action here: the next round sees whether a block took it. */
