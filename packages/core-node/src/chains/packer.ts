@@ -7,6 +7,7 @@ import {
   createPublicClient,
   ExecutionRevertedError,
   encodeFunctionData,
+  fallback,
   getAddress,
   http,
   keccak256,
@@ -18,6 +19,7 @@ import { ConfigError, type PackerSettings } from '../config.ts'
 import type { CoreNodeContext } from '../context.ts'
 import type { ChainReader } from './chain-reader.ts'
 import type { ContractEvent, EvmContract } from './contract-events.ts'
+import { rpcUrls } from './evm-rpc.ts'
 import {
   allEventsSettled,
   markDone,
@@ -58,7 +60,10 @@ export class Packer {
   constructor(config: PackerConfig) {
     this.#config = config
     this.#account = privateKeyToAccount(bytesToHex(config.privateKey))
-    this.#client = createPublicClient({ transport: http(config.rpcUrl), cacheTime: 0 })
+    this.#client = createPublicClient({
+      transport: fallback(rpcUrls(config.rpcUrl).map((url) => http(url))),
+      cacheTime: 0,
+    })
     if (!config.contract.authorizedEmitters.includes(this.#account.address)) {
       throw new ConfigError(
         `The packer's key is that of ${this.#account.address}, which is none of the profile's syncContract.authorizedEmitters`,
