@@ -11,6 +11,7 @@ import {
   signatureScheme,
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
+import { rpcUrls } from './chains/evm-rpc.ts'
 
 /** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
 export interface CoreNodeConfig {
@@ -27,7 +28,7 @@ export interface CoreNodeConfig {
     membersOnly?: boolean
   }
   profile: NetworkProfile
-  /** JSON-RPC URL of the Ethereum chain balances are read from; without it every balance is zero. */
+  /** JSON-RPC URL (or several, with commas) of the Ethereum chain balances are read from; without it every balance is zero. */
   ethereumRpc?: string
   /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
   evmRpc: Partial<Record<Chain, string>>
@@ -96,7 +97,13 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_MEMBERS_ONLY: z.stringbool().default(false),
   ALEPH_CORE_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
-  ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^https?$/ }).optional(),
+  ALEPH_CORE_ETHEREUM_RPC: z
+    .string()
+    .refine(
+      (text) => rpcUrls(text).length > 0,
+      'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
+    )
+    .optional(),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   ALEPH_CORE_PACKER_KEY_FILE: z.string().min(1).optional(),
   ALEPH_CORE_PACKER_SECONDS: z.coerce.number().min(1).max(86_400).default(35),
@@ -173,7 +180,9 @@ function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<C
     if (!isChain(chain) || signatureScheme(chain) !== 'evm') {
       throw new ConfigError(`${name}: "${chain}" is no chain with wallet contracts`)
     }
-    if (!/^https?:\/\//.test(url!)) throw new ConfigError(`${name}: give an http:// or https:// address`)
+    if (rpcUrls(url!).length === 0) {
+      throw new ConfigError(`${name}: give http:// or https:// addresses, with commas between them`)
+    }
     urls[chain] = url!
   }
   return urls

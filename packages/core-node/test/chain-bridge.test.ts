@@ -1,10 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { alephSyncAbi, deployContracts } from '@aleph-ts/contracts'
+import { alephSyncAbi, deployContracts, guestbookAbi, guestbookBytecode } from '@aleph-ts/contracts'
 import { LocalChain } from '@aleph-ts/contracts/local-chain'
 import { devnetProfile, type NetworkProfile } from '@aleph-ts/protocol'
-import { createTestClient, http, publicActions, walletActions } from 'viem'
+import { createTestClient, getAddress, http, publicActions, walletActions } from 'viem'
 import { foundry } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestNode } from './testing/test-node.ts'
@@ -71,6 +71,16 @@ function testClient() {
     .extend(walletActions)
 }
 
+async function deployGuestbook(emitter: `0x${string}`): Promise<`0x${string}`> {
+  const hash = await client.deployContract({
+    account: chain.accounts[0]!.address,
+    abi: guestbookAbi,
+    bytecode: guestbookBytecode,
+    args: [profile.syncContract!.contract as `0x${string}`, emitter],
+  })
+  return getAddress((await client.waitForTransactionReceipt({ hash })).contractAddress!)
+}
+
 async function confirmations(node: TestNode, hash: string): Promise<{ hash: string }[]> {
   const { body } = await node.get(`/api/v0/messages/${hash}`)
   return body.message?.confirmations ?? []
@@ -126,6 +136,53 @@ describe('the bridge to the chain', () => {
         patience,
       )
       .toMatchObject([{ content: 'from the chain' }])
+  })
+
+  test('lets a contract write messages of its own, and prove on chain what the network confirmed', async () => {
+    const [, emitter, , guest] = chain.accounts
+    const guestbook = await deployGuestbook(emitter!.address)
+    await client.writeContract({
+      account: guest!.address,
+      address: guestbook,
+      abi: guestbookAbi,
+      functionName: 'sign',
+      args: ['Say "hello"\n'],
+    })
+    await expect
+      .poll(async () => (await reading.get(`/api/v0/posts.json?addresses=${guestbook}`)).body.posts, patience)
+      .toMatchObject([{ address: guestbook, content: { guest: guest!.address, text: 'Say "hello"\n' } }])
+    await expect
+      .poll(async () => (await reading.get(`/api/v0/aggregates/${guestbook}.json`)).body.data, patience)
+      .toEqual({ guests: { [guest!.address]: true } })
+
+    const messages = Array.from({ length: 5 }, (_, index) => post(newWallet(), `proven ${index}`))
+    await Promise.all(messages.map((message) => packing.publish(message)))
+    for (const message of messages) {
+      const path = `/api/v1/messages/${message.item_hash}/proof`
+      await expect.poll(async () => (await reading.get(path)).status, patience).toBe(200)
+      const { body } = await reading.get(path)
+      const { root, proof, time } = body.proofs[0]
+      const { item_hash: itemHash, chain: code, sender, type: messageType } = body.message
+      const claim = { itemHash, chain: code, sender, messageType }
+      const ask = (args: typeof claim) =>
+        client.readContract({
+          address: guestbook,
+          abi: guestbookAbi,
+          functionName: 'confirmedAt',
+          args: [root, args, proof],
+        })
+      expect(await ask(claim)).toBe(BigInt(time))
+      expect(await ask({ ...claim, sender: guest!.address })).toBe(0n)
+      expect(
+        await client.readContract({
+          address: guestbook,
+          abi: guestbookAbi,
+          functionName: 'isContentOf',
+          args: [message.item_content!, itemHash],
+        }),
+      ).toBe(true)
+    }
+    expect((await reading.get(`/api/v1/messages/${'0'.repeat(64)}/proof`)).status).toBe(404)
   })
 
   test('does not believe the batch of a stranger', async () => {

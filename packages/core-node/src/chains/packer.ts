@@ -2,9 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { alephSyncAbi } from '@aleph-ts/contracts'
 import { offChainPayload } from '@aleph-ts/protocol'
 import {
+  BaseError,
   bytesToHex,
   createPublicClient,
+  ExecutionRevertedError,
   encodeFunctionData,
+  fallback,
   getAddress,
   http,
   keccak256,
@@ -16,6 +19,7 @@ import { ConfigError, type PackerSettings } from '../config.ts'
 import type { CoreNodeContext } from '../context.ts'
 import type { ChainReader } from './chain-reader.ts'
 import type { ContractEvent, EvmContract } from './contract-events.ts'
+import { rpcUrls } from './evm-rpc.ts'
 import {
   allEventsSettled,
   markDone,
@@ -56,7 +60,10 @@ export class Packer {
   constructor(config: PackerConfig) {
     this.#config = config
     this.#account = privateKeyToAccount(bytesToHex(config.privateKey))
-    this.#client = createPublicClient({ transport: http(config.rpcUrl), cacheTime: 0 })
+    this.#client = createPublicClient({
+      transport: fallback(rpcUrls(config.rpcUrl).map((url) => http(url))),
+      cacheTime: 0,
+    })
     if (!config.contract.authorizedEmitters.includes(this.#account.address)) {
       throw new ConfigError(
         `The packer's key is that of ${this.#account.address}, which is none of the profile's syncContract.authorizedEmitters`,
@@ -136,11 +143,7 @@ export class Packer {
   async #sign(batch: PackedBatch, nonce: number, isReplacement: boolean) {
     const { contract, settings } = this.#config
     const to = getAddress(contract.contract)
-    const data = encodeFunctionData({
-      abi: alephSyncAbi,
-      functionName: 'doEmit',
-      args: [offChainPayload(batch.file_hash)],
-    })
+    const { data, gas } = await this.#callData(to, batch)
     const { maxFeePerGas, maxPriorityFeePerGas } = await this.#client.estimateFeesPerGas()
     // Nodes take a replacement only when it pays clearly more.
     const raise = isReplacement ? 2n : 1n
@@ -148,7 +151,6 @@ export class Packer {
     if (maxFeePerGas * raise > most) {
       throw new Error(`Gas costs more than ${settings.mostGweiPerGas} gwei now; raise mostGweiPerGas or wait`)
     }
-    const gas = await this.#client.estimateGas({ account: this.#account, to, data })
     const raw = await this.#account.signTransaction({
       type: 'eip1559',
       chainId: contract.evmChainId,
@@ -160,6 +162,23 @@ export class Packer {
       maxPriorityFeePerGas: maxPriorityFeePerGas * raise,
     })
     return { nonce, raw, hash: keccak256(raw) }
+  }
+
+  /** Older contracts cannot keep the root: there the batch goes without. */
+  async #callData(to: `0x${string}`, { file_hash, root }: PackedBatch) {
+    const payload = offChainPayload(file_hash)
+    const abi = alephSyncAbi
+    const estimate = (data: `0x${string}`) => this.#client.estimateGas({ account: this.#account, to, data })
+    const withRoot = encodeFunctionData({ abi, functionName: 'doEmitBatch', args: [payload, root] })
+    try {
+      return { data: withRoot, gas: await estimate(withRoot) }
+    } catch (error) {
+      const isRefused =
+        error instanceof BaseError && error.walk((cause) => cause instanceof ExecutionRevertedError)
+      if (!isRefused) throw error
+    }
+    const plain = encodeFunctionData({ abi, functionName: 'doEmit', args: [payload] })
+    return { data: plain, gas: await estimate(plain) }
   }
 
   /** Refusals need no action here: the next round sees whether a block took it. */
