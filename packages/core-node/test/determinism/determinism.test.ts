@@ -1,6 +1,7 @@
 import { devnetProfile, type Envelope, type NetworkProfile } from '@aleph-ts/protocol'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Origin } from '../../src/inbox/inbox.ts'
 import { PipelineDatabases, PipelineNode } from './pipeline-node.ts'
 import { publisher, story, summary } from './stories.ts'
 import { address } from './unsigned.ts'
@@ -35,10 +36,17 @@ async function begin(): Promise<void> {
   }
 }
 
-/** Hands messages to a node in bursts of a size, each burst in batches of another. */
-async function tell(node: PipelineNode, messages: Envelope[], burst: number, batch: number): Promise<void> {
+type Door = Origin['door']
+
+/** Hands messages to a node in bursts of a size, each burst through the next of some doors and in batches of a size. */
+async function tell(
+  node: PipelineNode,
+  messages: Envelope[],
+  { burst = 1, batch = 1, doors = ['gossip'] as Door[] } = {},
+): Promise<void> {
   for (let start = 0; start < messages.length; start += burst) {
-    await node.take(messages.slice(start, start + burst), { batch })
+    const door = doors[(start / burst) % doors.length]!
+    await node.take(messages.slice(start, start + burst), { batch, door })
   }
 }
 
@@ -47,6 +55,7 @@ interface Telling {
   shuffled: Envelope[]
   burst: number
   batch: number
+  doors: Door[]
   /** Seconds from a message's own time to its confirmation, for some of the messages. */
   confirmed: Map<Envelope, number>
   /** How many of the shuffled messages have arrived when the confirmations come. */
@@ -62,6 +71,7 @@ const telling: fc.Arbitrary<Telling> = story.chain((messages) =>
       shuffled: fc.shuffledSubarray(messages, { minLength: messages.length, maxLength: messages.length }),
       burst: size,
       batch: size,
+      doors: fc.array(fc.constantFrom<Door>('api', 'gossip', 'catch-up'), { minLength: 1, maxLength: 4 }),
       delays: fc.array(fc.option(fc.integer({ min: -10, max: 30 }), { freq: 1 }), { maxLength: 24 }),
       confirmedAfter: fc.nat(30),
     })
@@ -74,21 +84,21 @@ const telling: fc.Arbitrary<Telling> = story.chain((messages) =>
     .map((telling) => ({ ...telling, [fc.toStringMethod]: () => summary(telling) })),
 )
 
-test('nodes that get the same messages in any order and in any batches have the same state', {
+test('nodes that get the same messages in any order, by any door and in any batches have the same state', {
   timeout: 240_000,
 }, async () => {
   await fc.assert(
-    fc.asyncProperty(telling, async ({ messages, shuffled, burst, batch, confirmed, confirmedAfter }) => {
+    fc.asyncProperty(telling, async ({ messages, shuffled, confirmed, confirmedAfter, ...manner }) => {
       await begin()
       const confirmations = [...confirmed].map(([message, delay]) => ({
         message,
         time: Math.round(message.time) + delay,
       }))
-      await tell(nodes[0]!, messages, 1, 1)
+      await tell(nodes[0]!, messages)
       await nodes[0]!.confirm(confirmations)
-      await tell(nodes[1]!, shuffled.slice(0, confirmedAfter), burst, batch)
+      await tell(nodes[1]!, shuffled.slice(0, confirmedAfter), manner)
       await nodes[1]!.confirm(confirmations)
-      await tell(nodes[1]!, shuffled.slice(confirmedAfter), burst, batch)
+      await tell(nodes[1]!, shuffled.slice(confirmedAfter), manner)
       expect(await nodes[1]!.fates(messages)).toEqual(await nodes[0]!.fates(messages))
       expect(await nodes[1]!.digests()).toEqual(await nodes[0]!.digests())
     }),
