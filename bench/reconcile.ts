@@ -46,7 +46,8 @@ function disagree(options: { ours: MessageSet; theirs: MessageSet; different: nu
     added.push([index % 2 === 0 ? ours : theirs, time, hashOf(`different ${index} ${Math.random()}`)])
   }
   for (const [set, time, hash] of added) set.add(time, hash)
-  const result = session(ours, theirs)
+  // Each asks the other: a session tells only the asker what it lacks.
+  const result = { ours: session(ours, theirs), theirs: session(theirs, ours) }
   for (const [set, time, hash] of added) set.delete(time, hash)
   return result
 }
@@ -63,8 +64,6 @@ function session(ours: MessageSet, theirs: MessageSet) {
     missing += found.missing.length
     surplus += found.surplus.length
   }
-  // The other side is told in one list what it lacks.
-  bytes += surplus * 32
   return {
     bytes,
     rounds,

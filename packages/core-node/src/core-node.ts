@@ -9,6 +9,7 @@ import { createServer } from './api/server.ts'
 import { CatchUp } from './catch-up/catch-up.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
+import { ChainBridge } from './chains/chain-bridge.ts'
 import type { CoreNodeConfig } from './config.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
@@ -123,6 +124,8 @@ export class CoreNode {
     await services.catchUp.start()
     this.#run(services.fetchWorker)
     await services.fetchWorker.start()
+    this.#run(services.chainBridge)
+    await services.chainBridge.start()
     this.#run(services.garbageCollector)
     services.garbageCollector.start()
     this.#run(services.removalJobs)
@@ -317,6 +320,10 @@ async function createServices(
     placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
     outcomes: new Outcomes(events),
     fetcher,
+    chainBridge: await ChainBridge.create(context, {
+      fetcher,
+      onConfirmed: () => processWorker.reconsider(),
+    }),
     processWorker,
     fetchWorker,
     removalJobs: new RemovalJobs(context, processWorker),

@@ -58,6 +58,23 @@ export {
   type QueryOf,
   snakeCase,
 } from './api/route.ts'
+export {
+  BatchArchiveError,
+  batchArchive,
+  batchMessages,
+  mostBatchMessages,
+  readBatchArchive,
+} from './chain-bridge/batch-archive.ts'
+export { type ContractMessage, contractEnvelope } from './chain-bridge/contract-message.ts'
+export {
+  type CommittedMessage,
+  messageLeaf,
+  messageProof,
+  messageTree,
+  type TreeNode,
+  verifyMessageProof,
+} from './chain-bridge/message-tree.ts'
+export { offChainPayload, parseSyncPayload, type SyncPayload } from './chain-bridge/sync-payload.ts'
 export type { AggregateContent } from './content/aggregate.ts'
 export { type ContentOf, contentSchemas } from './content/content-of.ts'
 export { parseContentText } from './content/content-text.ts'
@@ -245,7 +262,13 @@ export {
   metricsPostTypes,
   readNetworkMetrics,
 } from './posts/network-metrics.ts'
-export { affordable } from './pricing/account-plan.ts'
+export {
+  type AccountPlan,
+  accountPlan,
+  affordable,
+  creditsOfADay,
+  type PaidResource,
+} from './pricing/account-plan.ts'
 export { type BalanceQuestion, balanceShortfall } from './pricing/balance-check.ts'
 export {
   type CostContext,

@@ -1,8 +1,10 @@
-import { apiRoutes } from '@aleph-ts/protocol'
+import { apiRoutes, sha256Hex } from '@aleph-ts/protocol'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
 import { type SqlBool, sql } from 'kysely'
+import { stateDigests } from '../state/digest.ts'
 import { version } from '../version.ts'
+import { ApiError } from './api-error.ts'
 import { CountCache } from './count-cache.ts'
 import { distinctValues } from './distinct-values.ts'
 import { nodeMetrics } from './node-metrics.ts'
@@ -57,6 +59,14 @@ export function nodeRoutes(
     serve(server, apiRoutes.getNodeInfo, () => ({ node_multi_addresses: nodeMultiaddrs() }))
     serve(server, apiRoutes.getVersion, () => ({ version, name: 'aleph-ts core node' }))
     serve(server, apiRoutes.getMetrics, statistics)
+    serve(server, apiRoutes.getStateDigest, async ({ request }) => {
+      // It reads everything there is: no stranger may ask for that.
+      if (!isLoopback(request.ip)) {
+        throw new ApiError(403, 'loopback_only', 'The digest is computed for callers on this machine only')
+      }
+      const tables = await stateDigests(pool)
+      return { digest: sha256Hex(JSON.stringify(tables)), tables }
+    })
 
     serve(server, apiRoutes.getMetricsText, async ({ reply }) => {
       reply.type('text/plain; charset=utf-8')
@@ -131,4 +141,8 @@ export function nodeRoutes(
       }
     })
   }
+}
+
+function isLoopback(ip: string): boolean {
+  return ip === '::1' || /^(::ffff:)?127\./.test(ip)
 }

@@ -27,6 +27,7 @@ import { messageRoutes } from './message-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { postRoutes } from './post-routes.ts'
 import { priceRoutes } from './price-routes.ts'
+import { proofRoutes } from './proof-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
@@ -114,6 +115,7 @@ export async function createServer(
     statsRoutes,
     creditRoutes,
     priceRoutes,
+    proofRoutes,
     costRoutes,
     didRoutes,
     nodeRoutes,

@@ -102,6 +102,9 @@ export function uploadRoutes(context: ApiContext, services: ApiServices) {
           fileSize: Number.MAX_SAFE_INTEGER,
         },
         throwFileSizeLimit: false,
+        // Some clients send the file without a name.
+        isPartAFile: (field, type, name) =>
+          field === 'file' || name !== undefined || type === 'application/octet-stream',
       })
       raw.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
       raw.post(pathPattern(apiRoutes.uploadFile.path), { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)

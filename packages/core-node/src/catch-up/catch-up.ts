@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import type { CoreNodeContext } from '../context.ts'
 import { PeerBuckets } from '../rate-limit/peer-buckets.ts'
+import { CatchUpMetrics } from './catch-up-metrics.ts'
 import { type HeldMessages, PostgresHeldMessages } from './held-messages.ts'
 import { pullMessages } from './pull.ts'
 import { RecentlyAsked } from './recently-asked.ts'
 import { serveMessages } from './serve.ts'
 import { catchUpProtocol, FrameStream, maxFrameBytes, maxRequestBytes } from './wire.ts'
 
-export type CatchUpContext = Pick<CoreNodeContext, 'logger' | 'inbox'>
+export type CatchUpContext = Pick<CoreNodeContext, 'logger' | 'inbox' | 'metrics'>
 
 export interface CatchUpOptions {
   context: CatchUpContext
@@ -31,6 +32,9 @@ const rememberedQuestions = 100_000
 /** Messages waiting to be processed above which no more are fetched. */
 const enoughPending = 20_000
 const lookMs = 100
+const openMs = 15_000
+/** A session that takes longer is begun anew, with sets that differ less, ms. */
+const sessionMs = 10 * 60_000
 
 /**
  * Brings in what gossip did not: at every connection and every half minute this node compares its messages with those
@@ -43,12 +47,15 @@ export class CatchUp {
   readonly #serving = new Set<Promise<void>>()
   readonly #firstRound = Promise.withResolvers<void>()
   readonly #asked = new RecentlyAsked({ pauseMs, size: rememberedQuestions })
+  readonly #metrics: CatchUpMetrics
   readonly #served = new PeerBuckets(servedBytes)
   #timer: NodeJS.Timeout | undefined
   #topology: string | undefined
+  #rounding: Promise<void> | undefined
 
   constructor(options: CatchUpOptions) {
     this.#options = options
+    this.#metrics = new CatchUpMetrics(options.context.metrics.registry)
   }
 
   /** @param periodMs time between two rounds */
@@ -62,16 +69,15 @@ export class CatchUp {
 
   /** Answers others and asks them. The host must be started. */
   async start(): Promise<void> {
-    const { host, held, periodMs = defaultPeriodMs } = this.#options
-    await held.set()
+    const { host, periodMs = defaultPeriodMs } = this.#options
     await host.handle(catchUpProtocol, (stream, connection) => this.#serve(stream, connection), {
       maxInboundStreams,
     })
     this.#topology = await host.register(catchUpProtocol, {
       onConnect: (peer) => void this.pull(peer),
     })
-    this.#timer = setInterval(() => void this.#round(), periodMs)
-    await this.#round()
+    this.#timer = setInterval(() => this.#startRound(), periodMs)
+    this.#startRound()
   }
 
   async stop(): Promise<void> {
@@ -80,7 +86,7 @@ export class CatchUp {
     this.#firstRound.resolve()
     if (this.#topology) this.#options.host.unregister(this.#topology)
     await this.#options.host.unhandle(catchUpProtocol)
-    await Promise.all([...this.#pulling.values(), ...this.#serving])
+    await Promise.all([this.#rounding, ...this.#pulling.values(), ...this.#serving])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -106,7 +112,19 @@ export class CatchUp {
     return started
   }
 
+  #startRound(): void {
+    this.#rounding ??= this.#round()
+      .catch((error: unknown) => {
+        this.#options.context.logger.warn({ err: error }, 'could not compare messages with peers')
+      })
+      .finally(() => {
+        this.#rounding = undefined
+      })
+  }
+
   async #round(): Promise<void> {
+    // Also without peers, so that noted changes do not pile up.
+    await this.#options.held.set()
     const able = await this.#ablePeers()
     for (let left = Math.min(peersPerRound, able.length); left > 0; left--) {
       const [peer] = able.splice(Math.floor(Math.random() * able.length), 1)
@@ -136,20 +154,23 @@ export class CatchUp {
     const peerId = peer.toString()
     let frames: FrameStream | undefined
     try {
-      const { signal } = this.#stopped
-      const stream = await host.dialProtocol(peer, catchUpProtocol, { signal })
+      const opening = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(openMs)])
+      const stream = await host.dialProtocol(peer, catchUpProtocol, { signal: opening })
+      const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(sessionMs)])
       frames = new FrameStream(stream, { signal, maxBytes: maxFrameBytes })
       const accept = async (message: unknown) => {
         await context.inbox.accept(message, { door: 'catch-up', peer: peerId })
       }
       const room = () => this.#room()
       const result = await pullMessages({ peerId, frames, held, asked: this.#asked, accept, room })
+      this.#metrics.completed(result)
       if (result.taken > 0) context.logger.info({ peer: peerId, ...result }, 'caught up')
       await frames.close()
       if (result.busy === 0) this.#firstRound.resolve()
       return true
     } catch (error) {
       frames?.abort(error as Error)
+      this.#metrics.interrupted()
       if (!this.#stopped.signal.aborted) {
         context.logger.info({ peer: peerId, reason: (error as Error).message }, 'catching up was interrupted')
       }

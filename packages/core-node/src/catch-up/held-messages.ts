@@ -19,9 +19,13 @@ const rowsPerRead = 10_000
 
 const columns = 'sender, chain, signature, type, item_type, item_hash, item_content, time, channel'
 
+/** Of forgotten messages: the content is still here. */
+const isWhole = '(item_content is not null or content is not null)'
+
 /**
- * The set of messages that a node accepted: processed ones, and forgotten ones, so that nobody sends those again. It is
- * read once from the database, and then kept up by what the database's triggers note.
+ * The set of messages that a node can give to others: processed ones, and forgotten ones as long as their content is
+ * kept, without which nobody else can accept a FORGET. It is read once from the database, and then kept up by what the
+ * database's triggers note.
  */
 export class PostgresHeldMessages implements HeldMessages {
   readonly #pool: pg.Pool
@@ -45,7 +49,7 @@ export class PostgresHeldMessages implements HeldMessages {
       text: `select ${columns} from messages where item_hash = any($1)
              union all
              select ${columns} from forgotten_messages
-             where item_hash = any($1) and (item_content is not null or content is not null)`,
+             where item_hash = any($1) and ${isWhole}`,
       values: [hashes],
     })
     return rows
@@ -75,8 +79,7 @@ export class PostgresHeldMessages implements HeldMessages {
       text: `with taken as (delete from set_changes returning item_hash, sender_time)
              select c.item_hash, c.sender_time,
                exists (select from messages m where m.item_hash = c.item_hash)
-               or exists (select from forgotten_messages f where f.item_hash = c.item_hash)
-               or exists (select from removed_messages r where r.item_hash = c.item_hash) as held
+               or exists (select from forgotten_messages f where f.item_hash = c.item_hash and ${isWhole}) as held
              from (select distinct item_hash, sender_time from taken) c`,
     })
     for (const row of rows) {
@@ -96,8 +99,7 @@ export class PostgresHeldMessages implements HeldMessages {
       await client.query(
         `declare held no scroll cursor for
          select item_hash, sender_time from messages
-         union all select item_hash, sender_time from forgotten_messages
-         union all select item_hash, sender_time from removed_messages`,
+         union all select item_hash, sender_time from forgotten_messages where ${isWhole}`,
       )
       for (;;) {
         const { rows } = await client.query<{ item_hash: string; sender_time: bigint }>(

@@ -36,6 +36,9 @@ export interface PullResult {
   rounds: number
 }
 
+/** A batch is claimed from other peers for so long at most, ms. */
+const batchMs = 60_000
+
 /**
  * Compares this node's messages with a peer's, and takes in every message we lack. An interruption loses nothing but the
  * rest of the comparison: what was taken in is in the set the next time.
@@ -76,8 +79,10 @@ async function takeMissing(options: PullOptions, hashes: string[], result: PullR
 
 async function fetchMessages({ frames, accept }: PullOptions, hashes: string[]): Promise<number> {
   const missing = new Set(hashes)
+  const deadline = performance.now() + batchMs
   let taken = 0
   while (missing.size > 0) {
+    if (performance.now() > deadline) throw new CatchUpProtocolError('messages come too slowly')
     const asked = [...missing]
     const body = await frames.ask(getOperation, toJsonBytes({ hashes: asked }))
     const { messages } = fromJsonBytes(body, messagesSchema)

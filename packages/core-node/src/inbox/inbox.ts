@@ -24,8 +24,10 @@ export interface Origin {
   door: 'api' | 'gossip' | 'catch-up' | 'chain'
   /** Peer that handed it over. */
   peer?: string
-  /** Transaction that carried it; a chain's word replaces the signature. */
+  /** Transaction that carried it. */
   txHash?: string
+  /** A contract wrote it: the chain's word for its sender replaces the signature. */
+  writtenByContract?: boolean
   /** The door has checked format and signature already. */
   verified?: boolean
 }
@@ -249,14 +251,14 @@ function parseText(text: string): unknown {
 }
 
 /** A chain's word, or a door that has looked already, replaces the check of the signature. */
-function isVouched({ door, verified }: Origin): boolean {
-  return door === 'chain' || verified === true
+function isVouched({ writtenByContract, verified }: Origin): boolean {
+  return writtenByContract === true || verified === true
 }
 
 /** Format and content (protocol 02 §2); throws the protocol's error. */
 function readArrival(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
   const envelope = parseEnvelope(raw)
-  if (origin.door !== 'chain' && envelope.signature === null) throw signatureError('Missing signature')
+  if (!origin.writtenByContract && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
     const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`

@@ -90,12 +90,24 @@ async function loadCharges(
 ): Promise<void> {
   const { rows } = await tx.query<Span & { account: string; amount: string }>({
     name: 'load-charges',
-    text: `select account, null as place, null as until, sum(amount)::text as amount from charges
-           where account = any($1) and payment_type = $2 and place < $3 and until is null and item_hash <> all($4)
-           group by account
+    text: `with apart as (
+             select account, amount from charges
+             where account = any($1) and payment_type = $2 and place >= $3 and until is null
+             union all
+             select account, amount from charges
+             where item_hash = any($4) and account = any($1) and payment_type = $2 and place < $3 and until is null
+           )
+           select account, null as place, null as until,
+             (amount - coalesce((select sum(apart.amount) from apart where apart.account = charge_totals.account), 0))::text
+               as amount
+           from charge_totals where account = any($1) and payment_type = $2
            union all
            select account, place, until, amount::text from charges
-           where account = any($1) and payment_type = $2 and (place >= $3 or until >= $3) and item_hash <> all($4)`,
+           where account = any($1) and payment_type = $2 and place >= $3 and item_hash <> all($4)
+           union all
+           select account, place, until, amount::text from charges
+           where account = any($1) and payment_type = $2 and until is not null and until >= $3 and place < $3
+             and item_hash <> all($4)`,
     values: [wanted.names, wanted.paymentType, wanted.first, wanted.except],
   })
   for (const { account, place, until, amount } of rows) {

@@ -150,7 +150,7 @@ export class FetchWorker {
    * reach. Only chains vouch for messages without a signature.
    */
   async #checkSignature({ envelope, origin }: Candidate): Promise<void> {
-    if (origin === 'chain') return
+    if (origin === 'chain' && envelope.signature === null) return
     const verdict = await this.#options.verifier.verify(envelope)
     if (verdict.outcome !== 'valid') throw verdict.error
   }

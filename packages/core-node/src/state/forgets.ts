@@ -97,7 +97,7 @@ export async function updateForgotten(tx: pg.PoolClient, forgettings: Forgetting
   await tx.query(
     `update forgotten_messages f set until = v.until,
        forgotten_by = array(select t.forget_hash from forget_targets t where t.target = f.item_hash order by t.place),
-       forgotten_at = (select (select m.time from messages m where m.item_hash = t.forget_hash)
+       forgotten_at = (select (select m.sender_time / 1e6::float8 from messages m where m.item_hash = t.forget_hash)
                        from forget_targets t where t.target = f.item_hash order by t.place limit 1)
      from unnest($1::text[], $2::text[]) as v(item_hash, until) where f.item_hash = v.item_hash`,
     [

@@ -74,7 +74,9 @@ const telling: fc.Arbitrary<Telling> = story.chain((messages) =>
     .map((telling) => ({ ...telling, [fc.toStringMethod]: () => summary(telling) })),
 )
 
-test('nodes that get the same messages in any order and in any batches have the same state', async () => {
+test('nodes that get the same messages in any order and in any batches have the same state', {
+  timeout: 240_000,
+}, async () => {
   await fc.assert(
     fc.asyncProperty(telling, async ({ messages, shuffled, burst, batch, confirmed, confirmedAfter }) => {
       await begin()

@@ -7,8 +7,8 @@ import { newWallet, post, sign } from '../testing/wallet.ts'
 import { CoreCluster, type Member } from './core-cluster.ts'
 
 /** ALEPH_NETWORK_MESSAGES=10000 for the long way. */
-const messageCount = Number(process.env.ALEPH_NETWORK_MESSAGES ?? 1500)
-const patience = { timeout: 30_000 + messageCount * 40, interval: 500 }
+const messageCount = Number(process.env.ALEPH_NETWORK_MESSAGES ?? 1000)
+const patience = { timeout: 180_000 + messageCount * 40, interval: 500 }
 const wallets = Array.from({ length: 5 }, newWallet)
 const links: CuttableLink[] = []
 let cluster: CoreCluster
@@ -126,5 +126,5 @@ test(
     const [first, ...others] = await cluster.digests()
     for (const digests of others) expect(digests).toEqual(first)
   },
-  patience.timeout + 60_000,
+  patience.timeout + 180_000,
 )

@@ -1,11 +1,13 @@
 import { type Envelope, MessageSet } from '@aleph-ts/protocol'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import type { HeldMessages } from '../../src/catch-up/held-messages.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
 import { createHost, type P2pHost } from '../../src/gossip/host.ts'
+import { PeerConduct } from '../../src/gossip/peer-conduct.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 
 const wallet = newWallet()
@@ -56,6 +58,7 @@ async function startNode(): Promise<Node> {
     listenHost: '127.0.0.1',
     listenPort: 0,
     topics: [],
+    conduct: new PeerConduct({ membersOnly: false }),
   })
   await host.start()
   started.push(host)
@@ -68,7 +71,8 @@ async function startNode(): Promise<Node> {
     },
     pendingCount: 0,
   }
-  const context = { inbox, logger: pino({ level: 'silent' }) } as unknown as CatchUpContext
+  const metrics = { registry: new Registry() }
+  const context = { inbox, metrics, logger: pino({ level: 'silent' }) } as unknown as CatchUpContext
   const catchUp = new CatchUp({ context, host, held, periodMs: 100 })
   await catchUp.start()
   started.push(catchUp)

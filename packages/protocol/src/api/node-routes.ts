@@ -39,6 +39,15 @@ export const nodeApiRoutes = {
     answer: z.looseObject({ node_multi_addresses: z.array(z.string()) }),
     example: { node_multi_addresses: ['/ip4/203.0.113.7/tcp/4025/p2p/Qm…'] },
   }),
+  getStateDigest: defineRoute({
+    method: 'GET',
+    path: '/api/v1/state/digest',
+    tag,
+    summary:
+      'sha256 over the whole state and over each of its tables, to compare nodes; for callers on its own machine',
+    answer: z.object({ digest: z.string(), tables: z.record(z.string(), z.string()) }),
+    example: { digest: '9f86…', tables: { messages: '60303ae2…' } },
+  }),
   listChannels: defineRoute({
     method: 'GET',
     path: '/api/v0/channels/list.json',

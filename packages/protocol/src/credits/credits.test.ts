@@ -106,6 +106,24 @@ describe('a transfer', () => {
     expect(ledger.balance('alice', now)).toBe(10_000n)
   })
 
+  it('gives each recipient the next of what the sender has, with its expiration', () => {
+    const soon = (now + 100) * 1000
+    const lots = post('distribution', 'g', now, [
+      { address: 'alice', amount: 70, expiration: soon },
+      { address: 'alice', amount: 50 },
+    ])
+    const credits = ['bob', 'carol', 'dave'].map((address) => ({ address, amount: 40 }))
+    const split = post('transfer', 'x', now + 1, credits, 'alice')
+    const { ledger } = replayCredits([lots, split], mainnetProfile)
+    expect(creditParts(ledger.lots('bob'), now + 1)).toEqual([{ expiration: soon, amount: 40n }])
+    expect(creditParts(ledger.lots('carol'), now + 1)).toEqual([
+      { expiration: null, amount: 10n },
+      { expiration: soon, amount: 30n },
+    ])
+    expect(creditParts(ledger.lots('dave'), now + 1)).toEqual([{ expiration: null, amount: 40n }])
+    expect(ledger.balance('alice', now + 1)).toBe(0n)
+  })
+
   it('is refused to oneself, and twice to one recipient', () => {
     const twice = post(
       'transfer',
@@ -277,6 +295,20 @@ describe('whatever happens', () => {
         const first = replayCredits(sorted.slice(0, cut), devnetProfile)
         const second = replayCredits(sorted.slice(cut), devnetProfile, first.ledger)
         expect(stateOf(second).lots).toEqual(stateOf(whole).lots)
+      }),
+    )
+  })
+
+  it('the history of an account alone makes its lots again', () => {
+    fc.assert(
+      fc.property(history, (posts) => {
+        const { entries, ledger } = replayCredits(posts, devnetProfile)
+        const again = new CreditLedger()
+        for (const entry of entries) {
+          if (entry.amount > 0n) again.grant(entry)
+          else again.drain(entry.address, -entry.amount, entry.time)
+        }
+        for (const address of ledger.addresses()) expect(again.lots(address)).toEqual(ledger.lots(address))
       }),
     )
   })

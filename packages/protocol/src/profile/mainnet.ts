@@ -54,7 +54,7 @@ export const mainnetProfile: NetworkProfile = {
   },
   limits: { fileBytes: 100 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: null },
   // The last cut-off after which long-running machines pay in credits: older privileges need a chain's word.
-  clocks: { backdatingSeconds: 86_400, unconfirmedNotBefore: 1_773_187_200 },
+  clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: 1_773_187_200 },
   policy: { securitySelfOnly: true },
   registry: {
     tags: ['mainnet'],

@@ -89,7 +89,7 @@ export const networkProfileSchema = z.strictObject({
       /** A message that no chain confirms is not older than this, whatever it says; null: no bound. */
       unconfirmedNotBefore: cutoffSchema,
     })
-    .default({ backdatingSeconds: 86_400, unconfirmedNotBefore: null }),
+    .default({ backdatingSeconds: 3_600, unconfirmedNotBefore: null }),
   policy: z.strictObject({
     /** Only the owner may write its own `security` aggregate (protocol 01 §13 T1). */
     securitySelfOnly: z.boolean(),
