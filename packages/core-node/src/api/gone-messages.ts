@@ -34,6 +34,12 @@ export function goneStatusOf(query: FilterQuery & { cursor?: string }): GoneStat
   return gone
 }
 
+/** Both kinds in one shape. When a message was forgotten its FORGET says; when it was removed only this node knows. */
+const sources = {
+  forgotten: sql`(select *, forgotten_at as gone_at from forgotten_messages) m`,
+  removed: sql`(select *, extract(epoch from removed_at) as gone_at from removed_messages) m`,
+}
+
 /** What is left of forgotten or removed messages, in the order they went. */
 export async function listGoneMessages(
   db: Kysely<Database>,
@@ -45,20 +51,19 @@ export async function listGoneMessages(
   const page = pageOf(query)
   const { columns, from, until } = messageFilter(query)
   const { status: _, payment_type: payments, ...others } = columns
-  // Removed messages come with the network's suspension of what is not paid for.
-  const conditions = [status === 'removed' ? sql<SqlBool>`false` : sql<SqlBool>`true`]
+  const conditions = [sql<SqlBool>`true`]
   for (const [column, values] of Object.entries(others)) conditions.push(isOneOf(`m.${column}`, values))
   if (payments) conditions.push(sql<SqlBool>`coalesce(m.payment_type, 'hold') = any(${payments})`)
-  if (from !== undefined) conditions.push(sql<SqlBool>`m.forgotten_at >= ${from}`)
-  if (until !== undefined) conditions.push(sql<SqlBool>`m.forgotten_at < ${until}`)
-  const matching = sql`from forgotten_messages m where ${sql.join(conditions, sql` and `)}`
+  if (from !== undefined) conditions.push(sql<SqlBool>`m.gone_at >= ${from}`)
+  if (until !== undefined) conditions.push(sql<SqlBool>`m.gone_at < ${until}`)
+  const matching = sql`from ${sources[status]} where ${sql.join(conditions, sql` and `)}`
   const direction = query.sortOrder === 'desc' ? sql`desc` : sql`asc`
   const { rows } = await sql<{ body: string }>`
     select json_build_object('item_hash', m.item_hash, 'type', m.type, 'chain', m.chain, 'sender', m.sender,
       'signature', m.signature, 'item_type', m.item_type, 'time', m.time, 'channel', m.channel, 'owner', m.owner,
-      'payment_type', m.payment_type, 'size', m.size, 'forgotten_at', m.forgotten_at, 'status', ${status}::text,
-      'forgotten_by', m.forgotten_by)::text as body
-    ${matching} order by m.forgotten_at ${direction}, m.item_hash asc
+      'payment_type', m.payment_type, 'size', m.size, ${sql.lit(`${status}_at`)}, m.gone_at,
+      'status', ${sql.lit(status)} ${status === 'forgotten' ? sql`, 'forgotten_by', m.forgotten_by` : sql``})::text as body
+    ${matching} order by m.gone_at ${direction}, m.item_hash asc
     limit ${page.limit} offset ${page.offset}`.execute(db)
   return sendJsonList(reply, {
     name: 'messages',

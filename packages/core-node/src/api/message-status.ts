@@ -45,7 +45,9 @@ const bodies: Record<string, string> = {
       'forgotten_by', p.forgotten_by)::text as body
     from forgotten_messages p where p.item_hash = $1`,
   removed: `select json_build_object('message', json_build_object(${envelopeFields}, 'time', p.time, 'owner', p.owner,
-      'payment_type', p.payment_type, 'size', p.size), 'removed_at', p.removed_at)::text as body
+      'payment_type', p.payment_type, 'size', p.size, 'removed_at', extract(epoch from p.removed_at)),
+      'reason', case p.payment_type when 'credit' then 'credit_insufficient' else 'balance_insufficient' end,
+      'removed_at', extract(epoch from p.removed_at), 'size', p.size)::text as body
     from removed_messages p where p.item_hash = $1`,
   rejected: `select json_build_object('message', p.message, 'error_code', p.error_code, 'details', p.details)::text as body
     from rejected_messages p where p.item_hash = $1`,

@@ -12,6 +12,7 @@ import {
 import { loadBalances } from '../chains/balances.ts'
 import type { CoreNodeContext } from '../context.ts'
 import { loadCostTotals } from '../state/costs.ts'
+import { loadCreditBalances } from '../state/credits.ts'
 import { loadTariff } from './price.ts'
 
 /** Why the owner of a STORE message could not pay for a file of this size now; null when nothing stands against it. */
@@ -33,7 +34,10 @@ export async function storeShortfall(
   })
   const key = addressKey(envelope.chain, content.address)
   const totals = await loadCostTotals(pool, [key], paymentType)
-  const balances = paymentType === 'hold' ? await loadBalances(pool, [key]) : new Map<string, string>()
+  const balances =
+    paymentType === 'hold'
+      ? await loadBalances(pool, [key])
+      : await loadCreditBalances(pool, [key], Date.now() / 1000)
   return balanceShortfall({
     paymentType,
     existingCost: totals.get(key) ?? '0',

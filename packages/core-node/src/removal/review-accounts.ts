@@ -1,15 +1,8 @@
-import {
-  affordable,
-  creditBalance,
-  endOfOrder,
-  type NetworkProfile,
-  type PaymentType,
-  timeOfPlace,
-} from '@aleph-ts/protocol'
+import { affordable, type NetworkProfile, type PaymentType, timeOfPlace } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { loadBalances } from '../chains/balances.ts'
 import { fromUnits, toUnits } from '../pipeline/fixed-point.ts'
-import { CreditBooks } from '../state/credits.ts'
+import { loadCreditBalances } from '../state/credits.ts'
 import {
   loadDues,
   loadResources,
@@ -78,13 +71,7 @@ async function loadFunds(
   now: Date,
 ): Promise<Map<string, string>> {
   if (paymentType === 'hold') return loadBalances(tx, accounts)
-  const books = await CreditBooks.load(tx, accounts, endOfOrder)
-  return new Map(
-    accounts.map((account) => {
-      const lots = books.ledgerBefore([account], endOfOrder).lots(account)
-      return [account, String(creditBalance(lots, now.getTime() / 1000))]
-    }),
-  )
+  return loadCreditBalances(tx, accounts, now.getTime() / 1000)
 }
 
 /** Small files are kept, and what was free when it was published stays free. */

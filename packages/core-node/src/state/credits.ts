@@ -18,7 +18,11 @@ export class CreditBooks {
   }
 
   /** @param from no answer will be asked for an earlier place */
-  static async load(tx: pg.PoolClient, addresses: string[], from: Place | undefined): Promise<CreditBooks> {
+  static async load(
+    tx: pg.PoolClient | pg.Pool,
+    addresses: string[],
+    from: Place | undefined,
+  ): Promise<CreditBooks> {
     if (addresses.length === 0 || from === undefined) return new CreditBooks(new Map(), new Map())
     const later = await tx.query<{ address: string }>({
       name: 'credit-accounts-with-later-entries',
@@ -47,6 +51,16 @@ export class CreditBooks {
   }
 }
 
+/** What each account can spend at a time, epoch seconds; decimal text by account. */
+export async function loadCreditBalances(
+  tx: pg.PoolClient | pg.Pool,
+  addresses: string[],
+  time: number,
+): Promise<Map<string, string>> {
+  const lots = await loadLots(tx, addresses)
+  return new Map(addresses.map((address) => [address, String(creditBalance(lots.get(address) ?? [], time))]))
+}
+
 /** The lots that entries, in the order of their places, leave. */
 function replayEntries(entries: PlacedEntry[]): CreditLedger {
   const ledger = new CreditLedger()
@@ -57,7 +71,7 @@ function replayEntries(entries: PlacedEntry[]): CreditLedger {
   return ledger
 }
 
-async function loadLots(tx: pg.PoolClient, addresses: string[]): Promise<Map<string, CreditLot[]>> {
+async function loadLots(tx: pg.PoolClient | pg.Pool, addresses: string[]): Promise<Map<string, CreditLot[]>> {
   const { rows } = await tx.query<CreditLot & { remaining: string; expiration: bigint | null }>({
     name: 'load-credit-lots',
     text: `select address, credit_ref as ref, credit_index as index, amount_remaining::text as remaining,
@@ -73,7 +87,10 @@ async function loadLots(tx: pg.PoolClient, addresses: string[]): Promise<Map<str
   return Map.groupBy(lots, (lot) => lot.address)
 }
 
-async function loadHistories(tx: pg.PoolClient, addresses: string[]): Promise<Map<string, PlacedEntry[]>> {
+async function loadHistories(
+  tx: pg.PoolClient | pg.Pool,
+  addresses: string[],
+): Promise<Map<string, PlacedEntry[]>> {
   if (addresses.length === 0) return new Map()
   const { rows } = await tx.query<PlacedEntry & { amount: string; expiration: bigint | null }>(
     `select credit_ref as ref, credit_index as index, address, amount::text as amount, expiration_date as expiration,
