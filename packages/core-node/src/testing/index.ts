@@ -1,2 +1,3 @@
+export { DatabaseServer } from './database-server.ts'
 export { MessageMill, type MillOptions, ordinaryMix, sizeOfMilledFile } from './message-mill.ts'
-export { DatabaseServer, MilledDatabase } from './milled-database.ts'
+export { MilledDatabase } from './milled-database.ts'

@@ -1,55 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { devnetProfile, type Envelope } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { pino } from 'pino'
-import { EmbeddedDatabase } from '../database/embedded-postgres.ts'
-import { migrate } from '../database/migrate.ts'
-import { createPool } from '../database/pool.ts'
 import { type ProcessingTools, processBatch } from '../pipeline/process-batch.ts'
 import { MessageMill, type MillOptions, sizeOfMilledFile } from './message-mill.ts'
 
 const logger = pino({ level: 'error' }, pino.destination(2))
-
-/** PostgreSQL of its own for as many databases as one likes, gone when it is disposed of. */
-export class DatabaseServer implements AsyncDisposable {
-  readonly #server: EmbeddedDatabase
-  readonly #folder: string
-  readonly #address: string
-  readonly #pools: pg.Pool[] = []
-
-  private constructor(server: EmbeddedDatabase, folder: string, address: string) {
-    this.#server = server
-    this.#folder = folder
-    this.#address = address
-  }
-
-  static async start(): Promise<DatabaseServer> {
-    const folder = await mkdtemp(join(tmpdir(), 'aleph-milled-'))
-    const server = await EmbeddedDatabase.create({ dataDir: folder })
-    return new DatabaseServer(server, folder, await server.start())
-  }
-
-  /** A new, empty database of a core node. */
-  async create(name: string): Promise<pg.Pool> {
-    const admin = createPool({ connectionString: this.#address, logger, maxConnections: 1 })
-    await admin.query(`create database ${name}`)
-    await admin.end()
-    const address = new URL(this.#address)
-    address.pathname = `/${name}`
-    const pool = createPool({ connectionString: address.href, logger, maxConnections: 4 })
-    this.#pools.push(pool)
-    await migrate(pool)
-    return pool
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const pool of this.#pools) await pool.end()
-    await this.#server.stop()
-    await rm(this.#folder, { recursive: true, force: true })
-  }
-}
 
 /** Puts generated messages into a core node's database by the very code that processes messages. */
 export class MilledDatabase {

@@ -2,7 +2,8 @@ import { devnetProfile, type Envelope, type NetworkProfile } from '@aleph-ts/pro
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Origin } from '../../src/inbox/inbox.ts'
-import { PipelineDatabases, PipelineNode } from './pipeline-node.ts'
+import { DatabaseServer } from '../../src/testing/index.ts'
+import { PipelineNode } from './pipeline-node.ts'
 import { publisher, story, summary } from './stories.ts'
 import { address } from './unsigned.ts'
 
@@ -14,18 +15,18 @@ const profile: NetworkProfile = {
   clocks: { backdatingSeconds: 10, unconfirmedNotBefore: 1_700_000_008 },
 }
 
-let databases: PipelineDatabases
+let databases: DatabaseServer
 let nodes: PipelineNode[]
 
 beforeAll(async () => {
-  databases = await PipelineDatabases.start()
+  databases = await DatabaseServer.start()
   nodes = [
-    new PipelineNode(await databases.create('first'), profile),
-    new PipelineNode(await databases.create('second'), profile),
+    new PipelineNode(await databases.create('first', { durable: false }), profile),
+    new PipelineNode(await databases.create('second', { durable: false }), profile),
   ]
 })
 afterAll(async () => {
-  await databases.stop()
+  await databases[Symbol.asyncDispose]()
 })
 
 async function begin(): Promise<void> {

@@ -1,12 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { devnetProfile, type Envelope, type NetworkProfile } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { pino } from 'pino'
-import { EmbeddedDatabase } from '../../src/database/embedded-postgres.ts'
-import { migrate } from '../../src/database/migrate.ts'
-import { createPool } from '../../src/database/pool.ts'
 import { CoreEvents } from '../../src/events.ts'
 import { Inbox, type Origin } from '../../src/inbox/inbox.ts'
 import type { Candidate } from '../../src/pipeline/candidate.ts'
@@ -17,45 +11,6 @@ import { claimDue, loadEnvelopes } from '../../src/state/pending.ts'
 import type { FileStore } from '../../src/storage/file-store.ts'
 
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
-
-/** Databases for several pipelines on one real PostgreSQL. */
-export class PipelineDatabases {
-  readonly #server: EmbeddedDatabase
-  readonly #folder: string
-  readonly #address: string
-  readonly #pools: pg.Pool[] = []
-
-  private constructor(server: EmbeddedDatabase, folder: string, address: string) {
-    this.#server = server
-    this.#folder = folder
-    this.#address = address
-  }
-
-  static async start(): Promise<PipelineDatabases> {
-    const folder = await mkdtemp(join(tmpdir(), 'aleph-pipelines-'))
-    const server = await EmbeddedDatabase.create({ dataDir: folder })
-    return new PipelineDatabases(server, folder, await server.start())
-  }
-
-  async create(name: string): Promise<pg.Pool> {
-    const admin = createPool({ connectionString: this.#address, logger, maxConnections: 1 })
-    await admin.query(`create database ${name}`)
-    await admin.query(`alter database ${name} set synchronous_commit to off`)
-    await admin.end()
-    const address = new URL(this.#address)
-    address.pathname = `/${name}`
-    const pool = createPool({ connectionString: address.href, logger, maxConnections: 4 })
-    this.#pools.push(pool)
-    await migrate(pool)
-    return pool
-  }
-
-  async stop(): Promise<void> {
-    for (const pool of this.#pools) await pool.end()
-    await this.#server.stop()
-    await rm(this.#folder, { recursive: true, force: true })
-  }
-}
 
 /** What test files weigh: their hash ends in their size in kibibytes, three decimal digits. */
 const fileStore = {

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { inTransaction } from '../../src/database/pool.ts'
 import { reviewAccounts } from '../../src/removal/review-accounts.ts'
 import { GarbageCollector } from '../../src/storage/garbage-collector.ts'
-import { PipelineDatabases, PipelineNode } from './pipeline-node.ts'
+import { DatabaseServer } from '../../src/testing/index.ts'
+import { PipelineNode } from './pipeline-node.ts'
 import { publisher } from './stories.ts'
 import { address, allow, fileOf, forget, message, program, store } from './unsigned.ts'
 
@@ -15,17 +16,17 @@ const profile: NetworkProfile = {
 const [owner, friend, other] = [1, 2, 3].map(address) as [string, string, string]
 const start = 1_700_000_000
 
-let databases: PipelineDatabases
+let databases: DatabaseServer
 let node: PipelineNode
 let copy: PipelineNode
 
 beforeAll(async () => {
-  databases = await PipelineDatabases.start()
-  node = new PipelineNode(await databases.create('node'), profile)
-  copy = new PipelineNode(await databases.create('copy'), profile)
+  databases = await DatabaseServer.start()
+  node = new PipelineNode(await databases.create('node', { durable: false }), profile)
+  copy = new PipelineNode(await databases.create('copy', { durable: false }), profile)
 })
 afterAll(async () => {
-  await databases.stop()
+  await databases[Symbol.asyncDispose]()
 })
 beforeEach(async () => {
   await node.wipe()
