@@ -1,25 +1,13 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { loadGuestImages } from '@aleph-ts/guest'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
-import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
-import { PlanFile } from './agent/allocations/plan.ts'
-import { Reconciler } from './agent/allocations/reconciler.ts'
-import { ReplayGuard } from './agent/allocations/replay-guard.ts'
-import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
-import { FileStore } from './agent/core-nodes/file-store.ts'
-import { MessageSource } from './agent/core-nodes/message-source.ts'
-import { EgressProxy } from './agent/egress/egress-proxy.ts'
-import { HttpServer } from './agent/http-server.ts'
-import { AgentMetrics } from './agent/metrics.ts'
-import { CodeImages } from './agent/programs/code-image.ts'
-import { ProgramHost } from './agent/programs/program-host.ts'
-import { ProgramLoader } from './agent/programs/program-loader.ts'
-import { CustomDomains } from './agent/proxy/custom-domains.ts'
-import { ProgramProxy } from './agent/proxy/program-proxy.ts'
+import type { CustomDomains } from './agent/proxy/custom-domains.ts'
 import type { ComputeNodeConfig } from './config.ts'
-import { createHypervisor, type Hypervisor, Supervisor } from './supervisor/index.ts'
+import { assembleServices, type Services } from './services.ts'
+import { createHypervisor, type GuestService, type Hypervisor, Supervisor } from './supervisor/index.ts'
 
 /** Parts that tests and embedders may bring themselves. */
 export interface ComputeNodeParts {
@@ -37,15 +25,8 @@ export interface ComputeNodeStatus {
   version: string
 }
 
-interface Services {
-  supervisor: Supervisor
-  programs: ProgramHost
-  reconciler: Reconciler
-  files: FileStore
-  codeImages: CodeImages
-  egress: EgressProxy
-  http: HttpServer
-}
+/** Who takes the streams guests open; there is nobody before the node starts. */
+type GuestServices = Partial<Record<GuestService, { handle(vmId: string, stream: Duplex): void }>>
 
 /**
  * One compute node: the agent (HTTP, messages, downloads, allocations) over a supervisor that keeps VMs.
@@ -60,7 +41,7 @@ export class ComputeNode implements AsyncDisposable {
   readonly #config: ComputeNodeConfig
   readonly #logger: Logger
   readonly #supervisor: Supervisor
-  readonly #egress: { proxy: EgressProxy | null }
+  readonly #guests: GuestServices
   readonly #parts: ComputeNodeParts
   #services: Services | null = null
 
@@ -68,13 +49,13 @@ export class ComputeNode implements AsyncDisposable {
     config: ComputeNodeConfig,
     logger: Logger,
     supervisor: Supervisor,
-    egress: { proxy: EgressProxy | null },
+    guests: GuestServices,
     parts: ComputeNodeParts,
   ) {
     this.#config = config
     this.#logger = logger
     this.#supervisor = supervisor
-    this.#egress = egress
+    this.#guests = guests
     this.#parts = parts
   }
 
@@ -90,29 +71,44 @@ export class ComputeNode implements AsyncDisposable {
         images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
         log: logger,
       }))
-    const egress: { proxy: EgressProxy | null } = { proxy: null }
-    const { memoryMiB, vcpus, templateBytes } = config.limits
+    const guests: GuestServices = {}
+    const { memoryMiB, vcpus, templateBytes, standbys, programStartMs } = config.limits
     const supervisor = await Supervisor.create({
       dataDir,
       hypervisor,
       log: logger,
       templateBudgetBytes: templateBytes,
+      ...(standbys !== null && { standbys }),
+      limits: { programMs: programStartMs },
       capacity: { ...(memoryMiB && { memoryMiB }), ...(vcpus && { vcpus }) },
-      onEgress: (vmId, stream) => (egress.proxy ? egress.proxy.handle(vmId, stream) : stream.destroy()),
+      onGuestStream: (vmId, service, stream) => {
+        const handler = guests[service]
+        if (handler) handler.handle(vmId, stream)
+        else stream.destroy()
+      },
     })
-    return new ComputeNode(config, logger, supervisor, egress, parts)
+    return new ComputeNode(config, logger, supervisor, guests, parts)
   }
 
   /** Takes over VMs of an earlier run, goes on with the stored plan, and listens. */
   async start(): Promise<ComputeNodeStatus> {
     if (this.#services) throw new Error('This node was started before; create another one')
     await this.#supervisor.start()
-    const services = await this.#assemble()
+    const { customDomains } = this.#parts
+    const services = await assembleServices({
+      config: this.#config,
+      supervisor: this.#supervisor,
+      logger: this.#logger,
+      ...(customDomains && { customDomains }),
+    })
     this.#services = services
-    await services.files.start()
-    await services.codeImages.start()
+    this.#guests.egress = services.egress
+    this.#guests.api = services.guestApi
+    for (const store of services.stores) await store.start()
     await services.reconciler.start()
     services.programs.start()
+    await services.expiries.start()
+    services.payments.start()
     const url = await services.http.start()
     const status = { url, ...this.#identity() }
     this.#logger.info(status, 'compute node is ready')
@@ -127,8 +123,10 @@ export class ComputeNode implements AsyncDisposable {
     const services = this.#services
     if (!services) return
     this.#services = null
-    const { http, reconciler, programs, egress, supervisor } = services
+    const { http, reconciler, programs, egress, guestApi, supervisor } = services
     await http.stop(this.#config.drainTimeoutMs)
+    services.expiries.stop()
+    await services.payments.stop()
     const reconciled = reconciler.stop()
     programs.close()
     if (stopVms) await supervisor.stopAll()
@@ -141,106 +139,12 @@ export class ComputeNode implements AsyncDisposable {
     }
     await reconciled
     egress.close()
+    guestApi.close()
     this.#logger.info('compute node has stopped')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
-  }
-
-  async #assemble(): Promise<Services> {
-    const config = this.#config
-    const logger = this.#logger
-    const supervisor = this.#supervisor
-    const metrics = new AgentMetrics(supervisor)
-    const egress = new EgressProxy({ logger, metrics })
-    this.#egress.proxy = egress
-    const cache = join(config.dataDir, 'cache')
-    const state = join(config.dataDir, 'state')
-    await mkdir(state, { recursive: true, mode: 0o700 })
-
-    const coreNodes = new CoreNodes({ servers: config.apiServers, logger })
-    const messages = new MessageSource({
-      coreNodes,
-      cacheDir: join(cache, 'messages'),
-      logger,
-      onGone: (hash) => programs.onGone(hash),
-    })
-    const files = new FileStore({
-      coreNodes,
-      dir: join(cache, 'files'),
-      budgetBytes: config.limits.cacheBytes,
-      logger,
-      inUse: () => programs.filesInUse(),
-      onDownloaded: (bytes) => metrics.downloadedBytes.inc(bytes),
-    })
-    const codeImages = new CodeImages({
-      dir: join(cache, 'code'),
-      budgetBytes: config.limits.cacheBytes,
-      archiveLimits: config.limits.archive,
-      inUse: () => programs.imagesInUse(),
-    })
-    const loader = new ProgramLoader({
-      messages,
-      files,
-      codeImages,
-      limits: {
-        maxArchiveBytes: config.limits.archiveBytes,
-        maxCodeImageBytes: config.limits.codeImageBytes,
-        maxRuntimeBytes: config.limits.runtimeBytes,
-        maxSeconds: config.limits.programSeconds,
-      },
-    })
-    const programs: ProgramHost = new ProgramHost({
-      loader,
-      vms: supervisor,
-      isPlanned: (hash) => reconciler.isPlanned(hash),
-      reuseTimeoutMs: config.reuseTimeoutMs,
-      metrics,
-      logger,
-    })
-    const planFile = new PlanFile(join(state, 'plan.json'))
-    const reconciler: Reconciler = new Reconciler({ programs, vms: supervisor, planFile, logger })
-    const serverHeader = `aleph-vm/${packageJson.version}`
-    const http = await HttpServer.create({
-      host: config.host,
-      port: config.port,
-      domainName: config.domainName,
-      serverHeader,
-      proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
-      customDomains: this.#parts.customDomains ?? new CustomDomains(),
-      about: { facts: this.#facts(), vms: supervisor, reconciler, metrics, dataDir: config.dataDir },
-      allocations: {
-        signers: new AllocationSigners({
-          messages,
-          profile: config.profile,
-          override: config.allocationSigners,
-          nodeHash: config.nodeHash,
-          logger,
-        }),
-        replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
-        reconciler,
-        waitMs: config.allocationWaitMs,
-      },
-      machines: { vms: supervisor, programs, reconciler, messages, domainName: config.domainName },
-      logger,
-    })
-    return { supervisor, programs, reconciler, files, codeImages, egress, http }
-  }
-
-  #facts() {
-    const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = this.#config
-    const { version } = packageJson
-    const reuseTimeoutSeconds = reuseTimeoutMs / 1000
-    return {
-      version,
-      nodeHash,
-      ownerAddress,
-      domainName,
-      apiServers,
-      network: profile.name,
-      reuseTimeoutSeconds,
-    }
   }
 
   #identity() {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import {
   devnetProfile,
@@ -31,15 +32,31 @@ export interface ComputeNodeConfig {
   profile: NetworkProfile
   stopVmsOnExit: boolean
   logLevel: string
+  /** Diagnostic programs of the network, by item hash. */
+  checkProgram: string
+  legacyCheckProgram: string
+  /** Whether instances may open connections to the outside. */
+  instanceOutbound: boolean
+  /** Address of this host that forwarded ports of instances are on. */
+  forwardHost: string
+  /** IPv6 prefix that VMs' addresses are computed in. */
+  ipv6Pool: string
+  /** 0: nobody's payment is looked at again after the start. */
+  paymentIntervalMs: number
   limits: {
     archiveBytes: number
     codeImageBytes: number
     runtimeBytes: number
+    instanceImageBytes: number
     cacheBytes: number
     templateBytes: number
     memoryMiB: number | null
     vcpus: number | null
     programSeconds: number
+    /** Paused clones kept for the next start of stopped functions. */
+    standbys: number | null
+    /** Milliseconds a program gets until it listens; software emulation gets five times as much. */
+    programStartMs: number
     archive: ArchiveLimits
   }
 }
@@ -68,6 +85,7 @@ const megabytes = z.coerce
 const flag = z.stringbool({ truthy: ['1', 'true', 'yes'], falsy: ['0', 'false', 'no'] })
 const level = z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
 const webAddress = z.url({ protocol: /^https?$/ })
+const itemHash = z.string().regex(/^[0-9a-f]{64}$/, 'is no item hash')
 const signer = z.string().refine(isEvmAddress, 'is no EVM address')
 
 /** Every environment variable of a compute node (names of protocol 05 §1 where the network has one). */
@@ -92,11 +110,7 @@ export const environmentTable = {
     .pipe(z.array(webAddress).max(64))
     .describe('Core nodes to ask, preferred first, comma-separated'),
   ALEPH_VM_API_SERVER: webAddress.optional().describe('One core node; older name of the above'),
-  ALEPH_VM_NODE_HASH: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, 'is no item hash')
-    .optional()
-    .describe("Hash of the node's registration"),
+  ALEPH_VM_NODE_HASH: itemHash.optional().describe("Hash of the node's registration"),
   ALEPH_VM_OWNER_ADDRESS: z.string().max(128).default('').describe('Address of the operator'),
   ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: list
     .pipe(z.array(signer).max(64))
@@ -142,6 +156,41 @@ export const environmentTable = {
     .optional()
     .describe('Virtual processors of all VMs; default four per real one'),
   ALEPH_VM_MAX_PROGRAM_SECONDS: seconds.min(1).default(3600).describe("Cap on a message's resources.seconds"),
+  ALEPH_VM_MAX_INSTANCE_IMAGE_MB: megabytes
+    .default(20_480)
+    .describe('MiB of the image an instance starts from'),
+  ALEPH_VM_INSTANCE_OUTBOUND: flag
+    .default(false)
+    .describe('Let instances open connections; they then reach whatever this host reaches, itself included'),
+  ALEPH_VM_FORWARD_HOST: z
+    .string()
+    .refine((text) => isIP(text) === 4, 'is no IPv4 address')
+    .default('127.0.0.1')
+    .describe('Address of this host that forwarded ports of instances are on'),
+  ALEPH_VM_IPV6_ADDRESS_POOL: z
+    .string()
+    .default('fc00:1:2:3::/64')
+    .describe("Prefix that VMs' IPv6 addresses are computed in"),
+  ALEPH_VM_STANDBYS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(256)
+    .optional()
+    .describe('Paused clones ready for the next start of stopped functions; default 4'),
+  ALEPH_VM_PROGRAM_START_TIMEOUT: seconds
+    .min(1)
+    .default(10)
+    .describe('Seconds a program gets until it listens; five times as much under software emulation'),
+  ALEPH_VM_PAYMENT_MONITOR_INTERVAL: seconds
+    .default(60)
+    .describe('Seconds between two looks at who still pays; 0: never, the scheduler does'),
+  ALEPH_VM_CHECK_FASTAPI_VM_ID: itemHash
+    .default('d2b74aa29898457bde0560e47f7cdd4e77287e9f1f7a1456161d2fd7d5c855d7')
+    .describe('Diagnostic program of the network'),
+  ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID: itemHash
+    .default('ad67c6857d6319486794ec2a3d14b584ac7e6c27593f3172148e486dbd1e0e21')
+    .describe('Diagnostic program for old runtimes'),
 }
 
 const environmentSchema = z.object(environmentTable)
@@ -185,18 +234,33 @@ export function configFromEnvironment(environment: Record<string, string | undef
     profile: loadProfile(env.ALEPH_VM_PROFILE),
     stopVmsOnExit: env.ALEPH_VM_STOP_VMS_ON_EXIT,
     logLevel: env.ALEPH_VM_LOG_LEVEL,
+    checkProgram: env.ALEPH_VM_CHECK_FASTAPI_VM_ID,
+    legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
+    instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
+    forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,
+    paymentIntervalMs: env.ALEPH_VM_PAYMENT_MONITOR_INTERVAL * 1000,
     limits: {
       archiveBytes: env.ALEPH_VM_MAX_PROGRAM_ARCHIVE_SIZE,
       codeImageBytes: env.ALEPH_VM_MAX_CODE_IMAGE_MB * MIB,
       runtimeBytes: env.ALEPH_VM_MAX_RUNTIME_MB * MIB,
+      instanceImageBytes: env.ALEPH_VM_MAX_INSTANCE_IMAGE_MB * MIB,
       cacheBytes: env.ALEPH_VM_CACHE_MB * MIB,
       templateBytes: env.ALEPH_VM_TEMPLATES_MB * MIB,
       memoryMiB: env.ALEPH_VM_MEMORY_MB ?? null,
       vcpus: env.ALEPH_VM_VCPUS ?? null,
+      standbys: env.ALEPH_VM_STANDBYS ?? null,
+      programStartMs: env.ALEPH_VM_PROGRAM_START_TIMEOUT * 1000,
       programSeconds: env.ALEPH_VM_MAX_PROGRAM_SECONDS,
       archive: defaultArchiveLimits,
     },
   }
+}
+
+/** The settings as the operator may see them on a page: nothing secret is among them. */
+export function publicSettings(config: ComputeNodeConfig): Record<string, unknown> {
+  const { profile, ...settings } = config
+  return { ...settings, network: profile.name }
 }
 
 function loadProfile(nameOrPath: string): NetworkProfile {

@@ -11,10 +11,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define AGENT_VERSION "3.0"
+#define AGENT_VERSION "3.1"
 #define PROGRAM_UID 1000
 #define PROGRAM_PORT 8080
 #define EGRESS_PORT 3128
+#define API_SOCKET "/tmp/socat-socket"
 
 /* ---- loop.c: one epoll loop ---- */
 
@@ -53,8 +54,17 @@ void system_power_off(void) __attribute__((noreturn));
 
 /* Makes the disk `runtime` the root and mounts `code`. NULL when all went well, else the reason. */
 const char *disks_prepare(void);
-/* "device:path:fstype:ro|rw", device being a disk serial. NULL when mounted, else the reason. */
-const char *disks_mount(const char *specification);
+/* The host names each disk by its virtio-blk serial; letters depend on probing order. */
+bool disks_find(const char *serial, char *device, size_t size);
+void disks_make_directories(const char *path);
+
+/* ---- mounts.c: volumes ---- */
+
+/*
+ * "device:path:fstype:mode": device is a disk serial and mode ro, rw, or cow (writes go to memory), or
+ * "tmpfs:path:tmpfs:<MiB>". NULL when mounted, else the reason.
+ */
+const char *mounts_add(const char *specification);
 
 /* ---- channel.c: frames over the virtio-serial port ---- */
 
@@ -90,6 +100,8 @@ void streams_reset_all(void);
 /* Takes up reading again after congestion, frees what ended. Called once per turn of the loop. */
 void streams_settle(void);
 bool streams_listen_for_egress(void);
+/* Offers the node's own API to programs, by HTTP over a unix socket. */
+bool streams_listen_for_api(void);
 
 /* ---- control.c: verbs of the host, events of the guest ---- */
 

@@ -58,7 +58,7 @@ static void hello(const char *session) {
   channel_begin_session();
   int length = snprintf(text, sizeof text,
                         "{\"session\":\"%s\",\"version\":\"" AGENT_VERSION
-                        "\",\"state\":\"%s\",\"features\":[\"egress\",\"renew\"]}",
+                        "\",\"state\":\"%s\",\"features\":[\"egress\",\"renew\",\"api\",\"volumes\"]}",
                         plain ? session : "", program_state_name());
   channel_send(FRAME_HELLO, 0, text, (size_t)length);
 }
@@ -79,9 +79,11 @@ static const char *configure(const struct field *fields, size_t count) {
     else if (strcmp(key, "cwd") == 0)
       reason = program_set_directory(value);
     else if (strncmp(key, "mount.", 6) == 0)
-      reason = disks_mount(value);
+      reason = mounts_add(value);
     else if (strcmp(key, "internet") == 0)
       reason = strcmp(value, "1") != 0 || streams_listen_for_egress() ? NULL : "configure: egress listener failed";
+    else if (strcmp(key, "api") == 0)
+      reason = strcmp(value, "1") != 0 || streams_listen_for_api() ? NULL : "configure: API listener failed";
     else if (strcmp(key, "id") != 0)
       reason = "configure: unknown field";
     if (reason != NULL) return reason;

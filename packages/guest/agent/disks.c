@@ -18,7 +18,7 @@ static const char *failed(const char *what) {
 }
 
 /* The host names each disk by its virtio-blk serial; letters depend on probing order. */
-static bool find_disk(const char *serial, char *device, size_t size) {
+bool disks_find(const char *serial, char *device, size_t size) {
   DIR *blocks = opendir("/sys/block");
   if (blocks == NULL) return false;
   bool found = false;
@@ -40,7 +40,7 @@ static bool find_disk(const char *serial, char *device, size_t size) {
   return found;
 }
 
-static void make_directories(const char *path) {
+void disks_make_directories(const char *path) {
   char partial[256];
   snprintf(partial, sizeof partial, "%s", path);
   for (char *slash = strchr(partial + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
@@ -79,39 +79,21 @@ static const char *overlay_root(const char *device) {
 
 const char *disks_prepare(void) {
   char device[32];
-  if (find_disk("runtime", device, sizeof device)) {
+  if (disks_find("runtime", device, sizeof device)) {
     const char *reason = overlay_root(device);
     if (reason != NULL) return reason;
   }
   mkdir("/tmp", 01777);
   chmod("/tmp", 01777);
   mkdir("/run", 0755);
-  make_directories("/home/app");
+  disks_make_directories("/home/app");
   if (chown("/home/app", PROGRAM_UID, PROGRAM_UID) < 0) return failed("chown /home/app");
   mkdir("/code", 0755);
-  if (find_disk("code", device, sizeof device) &&
+  /* Where programs of the first runtimes look for themselves. */
+  disks_make_directories("/opt");
+  symlink("/code", "/opt/code");
+  if (disks_find("code", device, sizeof device) &&
       mount(device, "/code", "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, NULL) < 0)
     return failed("mount disk code (is it a squashfs image?)");
-  return NULL;
-}
-
-const char *disks_mount(const char *specification) {
-  char copy[256];
-  if (snprintf(copy, sizeof copy, "%s", specification) >= (int)sizeof copy) return "mount: specification too long";
-  char *rest = copy;
-  const char *serial = strsep(&rest, ":"), *path = strsep(&rest, ":");
-  const char *type = strsep(&rest, ":"), *mode = strsep(&rest, ":");
-  if (mode == NULL || rest != NULL || path[0] != '/' || strstr(path, "/..") != NULL)
-    return "mount: expected device:path:fstype:ro|rw";
-  char device[32];
-  if (!find_disk(serial, device, sizeof device)) {
-    snprintf(failure, sizeof failure, "mount: no disk with serial %s", serial);
-    return failure;
-  }
-  bool writable = strcmp(mode, "rw") == 0;
-  make_directories(path);
-  if (mount(device, path, type, (writable ? 0 : MS_RDONLY) | MS_NODEV | MS_NOSUID, NULL) < 0)
-    return failed(specification);
-  if (writable && chown(path, PROGRAM_UID, PROGRAM_UID) < 0) return failed(path);
   return NULL;
 }

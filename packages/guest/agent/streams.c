@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define WINDOW (256 * 1024)
@@ -32,7 +34,13 @@ static struct stream *streams;
 static unsigned stream_count;
 static bool anything_closed, waiting_for_channel;
 static uint32_t next_guest_id = 2;
-static struct watcher egress_listener = {.fd = -1};
+/* Where programs connect to, and what the host calls it. */
+struct listener {
+  struct watcher watcher;
+  const char *destination;
+};
+
+static struct listener egress_listener, api_listener;
 
 static void on_socket(struct watcher *watcher, uint32_t events);
 
@@ -279,8 +287,9 @@ void streams_settle(void) {
   }
 }
 
-static void on_egress(struct watcher *watcher, uint32_t events) {
+static void on_outgoing(struct watcher *watcher, uint32_t events) {
   (void)events;
+  const char *destination = ((struct listener *)watcher)->destination;
   int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return;
   struct stream *stream = stream_count < MAX_STREAMS ? add(next_guest_id, fd) : NULL;
@@ -289,8 +298,13 @@ static void on_egress(struct watcher *watcher, uint32_t events) {
     return;
   }
   next_guest_id = next_guest_id >= UINT32_MAX - 2 ? 2 : next_guest_id + 2;
-  channel_send(FRAME_OPEN, stream->id, "egress", 6);
+  channel_send(FRAME_OPEN, stream->id, destination, strlen(destination));
   update(stream);
+}
+
+static void listen_to(struct listener *listener, int fd, const char *destination) {
+  *listener = (struct listener){.watcher = {.fd = fd, .on_event = on_outgoing}, .destination = destination};
+  loop_watch(&listener->watcher, EPOLLIN);
 }
 
 bool streams_listen_for_egress(void) {
@@ -304,7 +318,20 @@ bool streams_listen_for_egress(void) {
     close(fd);
     return false;
   }
-  egress_listener = (struct watcher){.fd = fd, .on_event = on_egress};
-  loop_watch(&egress_listener, EPOLLIN);
+  listen_to(&egress_listener, fd, "egress");
+  return true;
+}
+
+bool streams_listen_for_api(void) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = API_SOCKET};
+  if (fd < 0) return false;
+  unlink(API_SOCKET);
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(API_SOCKET, 0666) < 0 ||
+      listen(fd, 128) < 0) {
+    close(fd);
+    return false;
+  }
+  listen_to(&api_listener, fd, "api");
   return true;
 }

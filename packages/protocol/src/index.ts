@@ -44,6 +44,37 @@ export {
 } from './allocation/allocation-auth.ts'
 export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
 export { type VmIpv6, type VmKind, vmIpv6 } from './allocation/vm-ipv6.ts'
+export { type ApiFailure, apiFailureSchema } from './api/api-failure.ts'
+export { apiRoutes } from './api/api-routes.ts'
+export { apiMessageSchema, messageFilterFields, messageFilterSchema } from './api/message-routes.ts'
+export { eventTopics } from './api/node-routes.ts'
+export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './api/openapi-document.ts'
+export { postFilterSchema } from './api/post-routes.ts'
+export {
+  type AnswerOf,
+  type ApiRoute,
+  type BodyOf,
+  type PathParameters,
+  type QueryOf,
+  snakeCase,
+} from './api/route.ts'
+export {
+  BatchArchiveError,
+  batchArchive,
+  batchMessages,
+  mostBatchMessages,
+  readBatchArchive,
+} from './chain-bridge/batch-archive.ts'
+export { type ContractMessage, contractEnvelope } from './chain-bridge/contract-message.ts'
+export {
+  type CommittedMessage,
+  messageLeaf,
+  messageProof,
+  messageTree,
+  type TreeNode,
+  verifyMessageProof,
+} from './chain-bridge/message-tree.ts'
+export { offChainPayload, parseSyncPayload, type SyncPayload } from './chain-bridge/sync-payload.ts'
 export type { AggregateContent } from './content/aggregate.ts'
 export { type ContentOf, contentSchemas } from './content/content-of.ts'
 export { parseContentText } from './content/content-text.ts'
@@ -184,6 +215,8 @@ export {
   type SignedMessage,
   verifySignature,
 } from './identity/verify-signature.ts'
+export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
+export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
 export {
   type Chain,
   chainCodes,
@@ -229,7 +262,13 @@ export {
   metricsPostTypes,
   readNetworkMetrics,
 } from './posts/network-metrics.ts'
-export { affordable } from './pricing/account-plan.ts'
+export {
+  type AccountPlan,
+  accountPlan,
+  affordable,
+  creditsOfADay,
+  type PaidResource,
+} from './pricing/account-plan.ts'
 export { type BalanceQuestion, balanceShortfall } from './pricing/balance-check.ts'
 export {
   type CostContext,
@@ -249,6 +288,11 @@ export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
 export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
+export { answerReconciliation } from './reconciliation/answer-request.ts'
+export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'
+export { MessageSet } from './reconciliation/message-set.ts'
+export { type Differences, Reconciler } from './reconciliation/reconciler.ts'
+export { ReconciliationError } from './reconciliation/reconciliation-error.ts'
 export type { IgnoredReason } from './registry/operations/operation.ts'
 export { publishedRegistry } from './registry/published-registry.ts'
 export {

@@ -19,11 +19,13 @@ export { type ClientContext, type ClientOptions, createClientContext } from './c
 export {
   ComputeNodeClient,
   type Executions,
+  type GetLogsOptions,
   type MachineOperation,
   type SystemUsage,
   type VmLogLine,
 } from './compute/compute-node-client.ts'
 export { type OperatorHeaders, OperatorSession } from './compute/operator-session.ts'
+export type { StreamLogsOptions, VmLogFrame } from './compute/stream-logs.ts'
 export { createDidResolver, resolveDid } from './did/resolve-did.ts'
 export { AlephApiError, AlephError, type AlephErrorCode, MessageRejectedError } from './errors.ts'
 export { downloadFile } from './file/download-file.ts'

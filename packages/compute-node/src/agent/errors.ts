@@ -31,6 +31,10 @@ const agentErrors = {
   overloaded: { status: 503, retryable: true },
   not_found: { status: 404, retryable: false },
   unauthenticated: { status: 401, retryable: false },
+  payment_required: { status: 402, retryable: true },
+  conflict: { status: 409, retryable: false },
+  body_too_large: { status: 413, retryable: false },
+  not_enough_disk: { status: 507, retryable: true },
   internal: { status: 500, retryable: true },
 } as const
 

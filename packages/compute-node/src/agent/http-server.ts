@@ -10,8 +10,13 @@ import {
 } from 'fastify'
 import type { Logger } from 'pino'
 import { type AboutRoutesOptions, aboutRoutes } from './about/about-routes.ts'
+import { type DebugRoutesOptions, debugRoutes } from './about/debug-routes.ts'
+import { type StatusRoutesOptions, statusRoutes } from './about/status-routes.ts'
 import { type AllocationRoutesOptions, allocationRoutes } from './allocations/allocation-routes.ts'
+import type { LogStreams } from './control/log-streams.ts'
 import { type MachineRoutesOptions, machineRoutes } from './control/machine-routes.ts'
+import { type NotifyRoutesOptions, notifyRoutes } from './control/notify-routes.ts'
+import { ForbiddenError } from './control/owner-access.ts'
 import { OwnerAuthError } from './control/owner-auth.ts'
 import { AgentError, toAgentError } from './errors.ts'
 import type { CustomDomains } from './proxy/custom-domains.ts'
@@ -32,7 +37,11 @@ export interface HttpServerOptions {
   customDomains: CustomDomains
   about: AboutRoutesOptions
   allocations: AllocationRoutesOptions
+  debug: DebugRoutesOptions
+  status: StatusRoutesOptions
+  notify: NotifyRoutesOptions
   machines: MachineRoutesOptions
+  logStreams: LogStreams
   logger: Logger
 }
 
@@ -46,6 +55,7 @@ export class HttpServer {
   readonly #app: FastifyInstance
   readonly #calls = new Set<Promise<void>>()
   #draining = false
+  #url = ''
 
   private constructor(options: HttpServerOptions, server: Server, app: FastifyInstance) {
     this.#options = options
@@ -85,7 +95,13 @@ export class HttpServer {
     await this.#app.listen({ host, port })
     const address = this.#server.address() as AddressInfo
     const name = address.family === 'IPv6' ? `[${address.address}]` : address.address
-    return `http://${name}:${address.port}`
+    this.#url = `http://${name}:${address.port}`
+    return this.#url
+  }
+
+  /** Where it listens; empty before `start`. */
+  get url(): string {
+    return this.#url
   }
 
   /** Takes no new calls, gives those under way `graceMs`, then closes every connection. */
@@ -97,6 +113,7 @@ export class HttpServer {
     })
     await Promise.race([Promise.allSettled(this.#calls), grace])
     clearTimeout(timer)
+    this.#options.logStreams.close()
     this.#server.closeAllConnections()
     await this.#app.close()
   }
@@ -120,6 +137,8 @@ export class HttpServer {
   }
 
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const isOurs = this.#routeOf(request).kind === 'node'
+    if (isOurs && !this.#draining && this.#options.logStreams.takes(request, socket, head)) return
     this.#track(this.#callUpgrade(request, socket, head))
   }
 
@@ -162,13 +181,16 @@ export class HttpServer {
   }
 
   async #routes(): Promise<void> {
-    const { serverHeader, about, machines, allocations } = this.#options
+    const { serverHeader, about, debug, status, notify, machines, allocations } = this.#options
     this.#app.addHook('onRequest', async (_request, reply) => {
       reply.header('Server', serverHeader)
     })
     this.#app.setErrorHandler((error, request, reply) => {
       if (error instanceof OwnerAuthError) {
         return reply.code(error.status).send({ error: error.message, code: error.code, retryable: false })
+      }
+      if (error instanceof ForbiddenError) {
+        return reply.code(403).type('text/plain; charset=utf-8').send(error.message)
       }
       const refusal = toAgentError(asRefusal(error as FastifyError))
       if (refusal.code === 'internal') request.log.error({ err: error }, 'request failed')
@@ -188,11 +210,27 @@ export class HttpServer {
         methods: ['GET', 'POST', 'DELETE'],
       })
       await app.register(aboutRoutes, about)
+      takeLaxJson(app)
+      await app.register(debugRoutes, debug)
+      await app.register(statusRoutes, status)
+      await app.register(notifyRoutes, notify)
       await app.register(machineRoutes, machines)
     })
     await this.#app.register(allocationRoutes, allocations)
     await this.#app.ready()
   }
+}
+
+/** Clients announce JSON and send nothing, or send JSON and announce something else: both are taken. */
+function takeLaxJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: BODY_LIMIT }, (_request, body, done) => {
+    try {
+      done(null, body === '' ? null : JSON.parse(String(body)))
+    } catch {
+      done(new AgentError('invalid_request', 'Body is not valid JSON'))
+    }
+  })
 }
 
 /** Fastify's own refusals of a request (too large, malformed) keep their text; its status is used as it is. */

@@ -2,6 +2,7 @@ import type {
   HypervisorCapabilities,
   LogLine,
   LogOptions,
+  PortForward,
   RunningVm,
   VmInfo,
   VmSpec,
@@ -12,7 +13,16 @@ export interface VmHost {
   readonly capabilities: HypervisorCapabilities
   /** Starts the VM or finds it running; concurrent calls share one start. Throws VmStartError. */
   ensureRunning(spec: VmSpec): Promise<RunningVm>
+  /** The budget of all VMs together, and what of it is in use. */
+  readonly capacity: {
+    budget: { memoryMiB: number; vcpus: number }
+    used: { memoryMiB: number; vcpus: number }
+  }
   stop(id: string, graceMs?: number): Promise<void>
+  /** Stops the VM at once and deletes its record and log. */
+  destroy(id: string): Promise<void>
+  /** Replaces the ports that lead into a running instance. */
+  setForwards(id: string, forwards: PortForward[]): Promise<void>
   list(): VmInfo[]
   get(id: string): VmInfo | undefined
   logs(id: string, options?: LogOptions): AsyncIterable<LogLine>

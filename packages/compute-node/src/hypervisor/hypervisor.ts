@@ -33,12 +33,45 @@ export interface GuestLink {
   close(): Promise<void>
 }
 
+/** A disk as the guest sees it. */
+export interface DiskShape {
+  serial: string
+  path: string
+  /** Default: read-only. */
+  writable?: boolean
+  /** Default: raw. */
+  format?: 'raw' | 'qcow2'
+  /** Where a qcow2 disk reads what was never written to it. */
+  backing?: { path: string; format: 'raw' | 'qcow2' }
+}
+
+/** A port of the host that leads into the guest. */
+export interface Forward {
+  host: number
+  guest: number
+  tcp: boolean
+  udp: boolean
+}
+
+/** User-mode network of a machine that boots from its disk. */
+export interface NetworkShape {
+  /** Whether the guest may open connections to the outside, and so to whatever the host reaches. */
+  outbound: boolean
+  /** Address of the host that forwarded ports are on. */
+  forwardHost: string
+  forwards: Forward[]
+}
+
 /** What must be equal between a snapshot and the machine it is restored into. */
 export interface MachineShape {
+  /** From our kernel and the channel's agent, or from its first disk by itself. Default: the kernel. */
+  boots?: 'kernel' | 'disk'
   vcpus: number
   memoryMiB: number
-  /** Read-only disks in slot order; the guest finds them by serial. */
-  disks: { serial: string; path: string }[]
+  /** Raw disks in slot order, read-only unless told otherwise; the guest finds them by serial. */
+  disks: DiskShape[]
+  /** Only of machines that boot from their disk. */
+  network?: NetworkShape
 }
 
 /** The two files of a snapshot. Neither may change while a machine restored from it lives. */
@@ -94,6 +127,10 @@ export interface Machine {
   pause(): Promise<void>
   /** Continues a machine paused by `pause` or `snapshot`. */
   resume(): Promise<void>
+  /** Presses the power button, as it were; the guest decides what follows. */
+  powerDown(): Promise<void>
+  /** Replaces the ports that lead into the guest. */
+  setForwards(host: string, former: Forward[], next: Forward[]): Promise<void>
   /** Ends the machine at once; resolves when it is gone. */
   kill(): Promise<void>
   /** Lets go of the machine, which runs on; `exited` never resolves afterwards. */

@@ -2,6 +2,8 @@ export { createHypervisor, type HypervisorChoice } from './create-hypervisor.ts'
 export { FakeHypervisor, type FakeMachine, type FakeProgram } from './fake/fake-hypervisor.ts'
 export {
   type Accelerator,
+  type DiskShape,
+  type Forward,
   type GuestLink,
   type Hypervisor,
   type HypervisorCapabilities,

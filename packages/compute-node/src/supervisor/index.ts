@@ -7,15 +7,21 @@ export {
   HypervisorError,
   QemuHypervisor,
 } from '../hypervisor/index.ts'
+export type { GuestService, OnGuestStream } from './guest-setup.ts'
 export { Supervisor, type SupervisorOptions } from './supervisor.ts'
 export { VmNotRunningError, VmStartError, type VmStartErrorCode } from './vm-errors.ts'
 export type {
   DiskImage,
+  InstanceDisk,
+  InstanceSpec,
   LogLine,
   LogOptions,
+  PortForward,
+  ProgramSpec,
   RunningVm,
   VmInfo,
   VmKind,
   VmSpec,
   VmState,
+  VolumeMount,
 } from './vm-spec.ts'

@@ -2,16 +2,18 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HypervisorError } from '../hypervisor/index.ts'
 import type { ConsoleLog } from './console-log.ts'
+import { maySnapshot, programDestination } from './guest-setup.ts'
+import { startInstance } from './instance-start.ts'
 import { StandbyPool } from './standby-pool.ts'
 import {
-  programDestination,
   StartAttempt,
   type StartedMachine,
+  type StartedProgram,
   type StarterContext,
   setClock,
 } from './start-attempt.ts'
 import { VmStartError } from './vm-errors.ts'
-import type { VmSpec } from './vm-spec.ts'
+import { isInstance, type ProgramSpec, type VmSpec } from './vm-spec.ts'
 
 /** How long a program may take to notice the end of a connection. */
 const warmConnectionMs = 1000
@@ -33,6 +35,7 @@ export class MachineStarter {
   /** @throws VmStartError; no machine is left then. */
   async start(spec: VmSpec, console: ConsoleLog, signal: AbortSignal): Promise<StartedMachine> {
     try {
+      if (isInstance(spec)) return await startInstance(spec, this.#context, console, signal)
       const standby = await this.#takeStandby(spec)
       return standby ?? (await new StartAttempt(this.#context, spec, console, signal).run())
     } catch (error) {
@@ -45,8 +48,9 @@ export class MachineStarter {
    * start is translating guest code for the first time: the standby has been through that.
    */
   prepare(spec: VmSpec, console: ConsoleLog): void {
+    if (isInstance(spec)) return
     const key = this.#context.templates.keyOf(spec)
-    if (spec.kind === 'persistent' || !this.#context.templates.has(key)) return
+    if (!maySnapshot(spec) || !this.#context.templates.has(key)) return
     this.#standbys.offer(spec.id, key, async (signal) => {
       const started = await this.#context.slots.run(signal, () =>
         new StartAttempt(this.#context, spec, console, signal).restore(key),
@@ -73,7 +77,7 @@ export class MachineStarter {
     await this.#standbys.close()
   }
 
-  async #takeStandby(spec: VmSpec): Promise<StartedMachine | null> {
+  async #takeStandby(spec: ProgramSpec): Promise<StartedProgram | null> {
     const standby = await this.#standbys.take(spec.id, this.#context.templates.keyOf(spec))
     if (!standby) return null
     try {
@@ -91,12 +95,12 @@ export class MachineStarter {
   async #abandon({ machine, link, template }: StartedMachine): Promise<void> {
     if (template) this.#context.templates.release(template)
     await machine.kill()
-    await link.close()
+    await link?.close()
   }
 }
 
 /** A connection without a request: the way to the program is warm, and the program was asked nothing. */
-async function warmUp({ link }: StartedMachine): Promise<void> {
+async function warmUp({ link }: StartedProgram): Promise<void> {
   const connection = link.openStream(programDestination)
   connection.on('error', () => {})
   connection.resume()

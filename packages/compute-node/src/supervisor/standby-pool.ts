@@ -1,15 +1,15 @@
 import type { Logger } from 'pino'
-import type { StartedMachine } from './start-attempt.ts'
+import type { StartedProgram } from './start-attempt.ts'
 
 interface Standby {
   key: string
-  machine: StartedMachine
+  machine: StartedProgram
 }
 
 /** Paused machines that wait for the next start of their VM, at most `limit`: the oldest give way. */
 export class StandbyPool {
   readonly #limit: number
-  readonly #end: (machine: StartedMachine) => Promise<void>
+  readonly #end: (machine: StartedProgram) => Promise<void>
   readonly #log: Logger
   /** By VM; the oldest first. */
   readonly #standbys = new Map<string, Standby>()
@@ -17,7 +17,7 @@ export class StandbyPool {
   #closed = false
 
   /** `end` disposes of a standby that is not wanted any more. */
-  constructor(limit: number, end: (machine: StartedMachine) => Promise<void>, log: Logger) {
+  constructor(limit: number, end: (machine: StartedProgram) => Promise<void>, log: Logger) {
     this.#limit = limit
     this.#end = end
     this.#log = log
@@ -28,7 +28,7 @@ export class StandbyPool {
   }
 
   /** Prepares a standby in the background, unless the VM has one or one is on its way. */
-  offer(id: string, key: string, prepare: (signal: AbortSignal) => Promise<StartedMachine | null>): void {
+  offer(id: string, key: string, prepare: (signal: AbortSignal) => Promise<StartedProgram | null>): void {
     if (this.#closed || this.#limit === 0 || this.#preparing.has(id)) return
     if (this.#standbys.get(id)?.key === key) return
     const abort = new AbortController()
@@ -42,7 +42,7 @@ export class StandbyPool {
   }
 
   /** The VM's standby, now the caller's; null if there is none of this key. */
-  async take(id: string, key: string): Promise<StartedMachine | null> {
+  async take(id: string, key: string): Promise<StartedProgram | null> {
     const standby = this.#standbys.get(id)
     if (!standby) return null
     if (standby.key !== key) {
@@ -69,7 +69,7 @@ export class StandbyPool {
     await Promise.all([...ids].map((id) => this.discard(id)))
   }
 
-  async #admit(id: string, key: string, machine: StartedMachine | null, signal: AbortSignal): Promise<void> {
+  async #admit(id: string, key: string, machine: StartedProgram | null, signal: AbortSignal): Promise<void> {
     if (!machine) return
     if (signal.aborted) return this.#end(machine)
     const former = this.#standbys.get(id)

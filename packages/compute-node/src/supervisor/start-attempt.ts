@@ -1,15 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
-import type { GuestLink, Hypervisor, Machine, MachineShape, MachineStart } from '../hypervisor/index.ts'
+import type { GuestLink, Hypervisor, Machine, MachineStart } from '../hypervisor/index.ts'
 import type { BootSlots } from './boot-slots.ts'
 import type { ConsoleLog } from './console-log.ts'
+import {
+  configuration,
+  machineShape,
+  maySnapshot,
+  type OnGuestStream,
+  serveGuestStreams,
+} from './guest-setup.ts'
 import type { TemplateDraft, TemplateStore } from './template-store.ts'
 import { VmStartError, type VmStartErrorCode } from './vm-errors.ts'
-import type { VmSpec } from './vm-spec.ts'
-
-/** Where the program listens, as the guest's channel names it. */
-export const programDestination = 'tcp:8080'
+import type { ProgramSpec } from './vm-spec.ts'
 
 const reseedBytes = 64
 const channelLossMs = 1000
@@ -32,28 +35,34 @@ export interface StarterContext {
   slots: BootSlots
   limits: StartLimits
   log: Logger
-  onEgress: (vmId: string, stream: Duplex) => void
+  onGuestStream: OnGuestStream
 }
 
 /** A machine whose program listens. */
 export interface StartedMachine {
   machine: Machine
-  link: GuestLink
+  /** The channel to our agent in the guest; an instance has none. */
+  link: GuestLink | null
   startKind: 'cold' | 'restored'
   /** Template whose memory it shares; give it back with `templates.release`. */
   template?: string
 }
 
-/** One start of one VM: restored from a template, or cold leaving a template behind. */
+/** A machine with our agent in it. */
+export interface StartedProgram extends StartedMachine {
+  link: GuestLink
+}
+
+/** One start of one program: restored from a template, or cold leaving a template behind. */
 export class StartAttempt {
   readonly #context: StarterContext
-  readonly #spec: VmSpec
+  readonly #spec: ProgramSpec
   readonly #console: ConsoleLog
   readonly #signal: AbortSignal
   readonly #log: Logger
   readonly #startedAt = performance.now()
 
-  constructor(context: StarterContext, spec: VmSpec, console: ConsoleLog, signal: AbortSignal) {
+  constructor(context: StarterContext, spec: ProgramSpec, console: ConsoleLog, signal: AbortSignal) {
     this.#context = context
     this.#spec = spec
     this.#console = console
@@ -61,15 +70,14 @@ export class StartAttempt {
     this.#log = context.log.child({ vm: spec.id })
   }
 
-  async run(): Promise<StartedMachine> {
-    // A persistent VM goes on from where its program is; only functions begin the same way every time.
-    if (this.#spec.kind === 'persistent') return this.#coldInTurn()
+  async run(): Promise<StartedProgram> {
+    if (!maySnapshot(this.#spec)) return this.#coldInTurn()
     const { templates } = this.#context
     const key = templates.keyOf(this.#spec)
     const restored = await this.restore(key)
     if (restored) return restored
     const draft = await templates.draft(key)
-    let started: StartedMachine
+    let started: StartedProgram
     try {
       started = await this.#coldInTurn(draft.files.memory)
     } catch (error) {
@@ -79,11 +87,11 @@ export class StartAttempt {
     return this.#turnIntoClone(started, draft)
   }
 
-  #coldInTurn(memory?: string): Promise<StartedMachine> {
+  #coldInTurn(memory?: string): Promise<StartedProgram> {
     return this.#context.slots.run(this.#signal, () => this.#cold(memory))
   }
 
-  async #cold(memory: string | undefined): Promise<StartedMachine> {
+  async #cold(memory: string | undefined): Promise<StartedProgram> {
     const { limits } = this.#context
     const machine = await this.#launch({ kind: 'cold', memory }, limits.bootMs)
     return this.#orKill(machine, async () => {
@@ -101,7 +109,7 @@ export class StartAttempt {
   }
 
   /** A clone of the template; null when there is none or it does not restore. */
-  async restore(key: string): Promise<StartedMachine | null> {
+  async restore(key: string): Promise<StartedProgram | null> {
     const { templates, limits } = this.#context
     const snapshot = await templates.use(key)
     if (!snapshot) return null
@@ -126,7 +134,7 @@ export class StartAttempt {
    * Freezes the ready machine into a template and goes on as its first clone: continuing the machine itself
    * would change the memory it leaves to the others, copying the memory would take longer.
    */
-  async #turnIntoClone(cold: StartedMachine, draft: TemplateDraft): Promise<StartedMachine> {
+  async #turnIntoClone(cold: StartedProgram, draft: TemplateDraft): Promise<StartedProgram> {
     const { templates } = this.#context
     try {
       await cold.machine.snapshot(draft.files.state)
@@ -172,7 +180,7 @@ export class StartAttempt {
         cause: error,
       })
     }
-    serveEgress(link, this.#spec, this.#context.onEgress)
+    serveGuestStreams(link, this.#spec, this.#context.onGuestStream)
     return link
   }
 
@@ -240,45 +248,10 @@ export class StartAttempt {
   }
 }
 
-/** Gives the guest's outgoing streams to the node, or refuses them. */
-export function serveEgress(
-  link: GuestLink,
-  spec: { id: string; internet: boolean },
-  onEgress: (vmId: string, stream: Duplex) => void,
-): void {
-  link.onStream((destination, stream) => {
-    if (destination === 'egress' && spec.internet) onEgress(spec.id, stream)
-    else stream.destroy()
-  })
-}
-
 /** How the program ended, as an error. */
 export function programExited(fields: Record<string, string | string[]>): VmStartError {
   const how = fields.signal ? `was ended by signal ${fields.signal}` : `exited with code ${fields.code}`
   return new VmStartError('program_exited', `the program ${how}`)
-}
-
-function machineShape(spec: VmSpec): MachineShape {
-  return {
-    vcpus: spec.vcpus,
-    memoryMiB: spec.memoryMiB,
-    disks: [
-      { serial: 'runtime', path: spec.runtime.path },
-      { serial: 'code', path: spec.code.path },
-    ],
-  }
-}
-
-function configuration(spec: VmSpec): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = { hostname: spec.hostname }
-  for (const [name, value] of Object.entries({ ...spec.runtime.env, ...spec.env })) {
-    fields[`env.${name}`] = value
-  }
-  // Without a command of its own the runtime is the entrypoint itself; the guest finds it in /code.
-  if (spec.runtime.command.length > 0) fields.cmd = [...spec.runtime.command, spec.entrypoint]
-  else fields.entrypoint = spec.entrypoint
-  if (spec.internet) fields.internet = '1'
-  return fields
 }
 
 /** Makes a clone unlike its siblings: fresh randomness and the right time (protocol 05 §21.6). */

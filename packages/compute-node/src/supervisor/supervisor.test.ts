@@ -8,12 +8,12 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeHypervisor, type FakeProgram } from '../hypervisor/index.ts'
 import {
+  type ProgramSpec,
   type RunningVm,
   Supervisor,
   type SupervisorOptions,
   type VmInfo,
   VmNotRunningError,
-  type VmSpec,
   VmStartError,
 } from './index.ts'
 
@@ -42,7 +42,7 @@ async function startSupervisor(options: Partial<SupervisorOptions> = {}): Promis
   return supervisor
 }
 
-function spec(id: string, changes: Partial<VmSpec> = {}): VmSpec {
+function spec(id: string, changes: Partial<ProgramSpec> = {}): ProgramSpec {
   return {
     id,
     kind: 'on-demand',
@@ -341,11 +341,11 @@ describe('outgoing connections', () => {
   test('a VM with internet has its streams handed to the node', async () => {
     const hypervisor = new FakeHypervisor()
     const taken: string[] = []
-    const onEgress = (id: string, stream: Duplex) => {
+    const onGuestStream = (id: string, _service: string, stream: Duplex) => {
       taken.push(id)
       stream.end('proxied')
     }
-    const supervisor = await startSupervisor({ hypervisor, onEgress })
+    const supervisor = await startSupervisor({ hypervisor, onGuestStream })
     await supervisor.ensureRunning(spec('a', { internet: true }))
     expect(await text(hypervisor.openEgress('a'))).toBe('proxied')
     expect(taken).toEqual(['a'])
@@ -354,7 +354,7 @@ describe('outgoing connections', () => {
   test('a VM without internet has them refused, whatever its guest says', async () => {
     const hypervisor = new FakeHypervisor()
     const taken: string[] = []
-    const supervisor = await startSupervisor({ hypervisor, onEgress: (id) => taken.push(id) })
+    const supervisor = await startSupervisor({ hypervisor, onGuestStream: (id) => taken.push(id) })
     await supervisor.ensureRunning(spec('a'))
     hypervisor.openEgress('a')
     expect(taken).toEqual([])

@@ -2,26 +2,26 @@ import { EventEmitter } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
 import { type Logger, pino } from 'pino'
 import type { Hypervisor, HypervisorCapabilities } from '../hypervisor/index.ts'
 import { BootSlots } from './boot-slots.ts'
 import { Capacity, type CapacityBudget } from './capacity.ts'
 import { ConsoleLog } from './console-log.ts'
+import type { OnGuestStream } from './guest-setup.ts'
 import { MachineStarter } from './machine-starter.ts'
 import { TemplateStore } from './template-store.ts'
 import { Vm, type VmContext } from './vm.ts'
 import { VmStartError } from './vm-errors.ts'
 import { VmRegistry } from './vm-registry.ts'
-import type { LogLine, LogOptions, RunningVm, VmInfo, VmSpec } from './vm-spec.ts'
+import type { LogLine, LogOptions, PortForward, RunningVm, VmInfo, VmSpec } from './vm-spec.ts'
 
 export interface SupervisorOptions {
   /** Holds the VM records, logs and templates; one supervisor per directory. */
   dataDir: string
   hypervisor: Hypervisor
   log?: Logger
-  /** Takes a guest's outgoing stream (only of VMs with `internet`). Default: refuse. */
-  onEgress?: (vmId: string, stream: Duplex) => void
+  /** Takes a stream a guest opened: `egress` (only of VMs with `internet`) or `api`. Default: refuse. */
+  onGuestStream?: OnGuestStream
   /** What all VMs may use together. Default: 80 % of the host's memory, 4 virtual per real processor. */
   capacity?: Partial<CapacityBudget>
   /** Disk space for templates. Default 8 GiB. */
@@ -90,10 +90,10 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
       this.#log,
     )
     const limits = this.#limits(capabilities.timeoutFactor)
-    const onEgress = this.#options.onEgress ?? ((_, stream) => stream.destroy())
+    const onGuestStream = this.#options.onGuestStream ?? ((_id, _service, stream) => stream.destroy())
     const slots = new BootSlots(concurrentBoots ?? availableParallelism())
     const starter = new MachineStarter(
-      { hypervisor, templates, slots, limits, log: this.#log, onEgress },
+      { hypervisor, templates, slots, limits, log: this.#log, onGuestStream },
       this.#options.standbys ?? (capabilities.accelerator === 'none' ? 0 : 4),
     )
     const onState = (info: VmInfo) => this.emit('state', info)
@@ -105,7 +105,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
       capacity: this.#capacity,
       log: this.#log,
       onState,
-      onEgress,
+      onGuestStream,
     }
     this.#parts = { context, capabilities, connectMs: limits.restoreMs }
     await this.#takeOver(registry, hypervisor)
@@ -162,6 +162,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const { registry, starter } = this.#started().context
     await Promise.all([registry.remove(id), starter.forget(id)])
     await vm.console.remove()
+  }
+
+  /** Replaces the ports that lead into a running instance. */
+  async setForwards(id: string, forwards: PortForward[]): Promise<void> {
+    await this.#vms.get(id)?.setForwards(forwards)
   }
 
   list(): VmInfo[] {

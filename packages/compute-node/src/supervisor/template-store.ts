@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { writeFileAtomic } from '../hypervisor/atomic-file.ts'
 import type { HypervisorCapabilities, SnapshotFiles } from '../hypervisor/index.ts'
-import type { VmSpec } from './vm-spec.ts'
+import type { ProgramSpec } from './vm-spec.ts'
 
 const buildingPrefix = 'building-'
 
@@ -64,7 +64,7 @@ export class TemplateStore {
   }
 
   /** The key of a specification on this hypervisor: equal only if a snapshot fits exactly. */
-  keyOf(spec: VmSpec): string {
+  keyOf(spec: ProgramSpec): string {
     return createHash('sha256')
       .update(
         JSON.stringify([
@@ -77,6 +77,8 @@ export class TemplateStore {
           sorted(spec.runtime.env ?? {}),
           spec.code.sha256,
           spec.entrypoint,
+          spec.args ?? [],
+          spec.volumes ?? [],
           sorted(spec.env),
           spec.hostname,
           spec.internet,

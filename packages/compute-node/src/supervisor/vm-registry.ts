@@ -6,7 +6,20 @@ import { writeFileAtomic } from '../hypervisor/atomic-file.ts'
 
 const diskSchema = z.object({ path: z.string(), sha256: z.string() })
 
-const specSchema = z.object({
+const volumeSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('image'),
+    mount: z.string(),
+    image: diskSchema,
+    fileSystem: z.enum(['squashfs', 'ext4']),
+    copyOnWrite: z.boolean(),
+  }),
+  z.object({ kind: z.literal('disk'), mount: z.string(), path: z.string() }),
+  z.object({ kind: z.literal('memory'), mount: z.string(), sizeMiB: z.number() }),
+])
+
+const programSchema = z.object({
+  type: z.literal('program').optional(),
   id: z.string(),
   kind: z.enum(['on-demand', 'persistent']),
   vcpus: z.number(),
@@ -17,11 +30,37 @@ const specSchema = z.object({
   }),
   code: diskSchema,
   entrypoint: z.string(),
+  args: z.array(z.string()).optional(),
+  volumes: z.array(volumeSchema).optional(),
   env: z.record(z.string(), z.string()),
   hostname: z.string(),
   internet: z.boolean(),
   templateKey: z.string(),
 })
+
+const formatSchema = z.enum(['raw', 'qcow2'])
+
+const instanceSchema = z.object({
+  type: z.literal('instance'),
+  id: z.string(),
+  kind: z.literal('persistent'),
+  vcpus: z.number(),
+  memoryMiB: z.number(),
+  disks: z.array(
+    z.object({
+      serial: z.string(),
+      path: z.string(),
+      format: formatSchema,
+      writable: z.boolean(),
+      backing: z.object({ path: z.string(), format: formatSchema }).optional(),
+    }),
+  ),
+  internet: z.boolean(),
+  forwardHost: z.string(),
+  forwards: z.array(z.object({ host: z.number(), guest: z.number(), tcp: z.boolean(), udp: z.boolean() })),
+})
+
+const specSchema = z.union([instanceSchema, programSchema])
 
 const machineSchema = z.object({
   hypervisor: z.enum(['qemu', 'fake']),

@@ -10,13 +10,30 @@ export interface DiskImage {
   sha256: string
 }
 
+/** A folder of the guest that is not its root: where it is mounted, and what is there. */
+export type VolumeMount = { mount: string } & (
+  | {
+      kind: 'image'
+      /** A read-only image on the host. */
+      image: DiskImage
+      fileSystem: 'squashfs' | 'ext4'
+      /** Lets the program write, into memory. */
+      copyOnWrite: boolean
+    }
+  /** An ext4 image of the VM's own, which outlives it. */
+  | { kind: 'disk'; path: string }
+  /** The guest's own memory. */
+  | { kind: 'memory'; sizeMiB: number }
+)
+
 /**
- * Everything needed to start one VM. Knows nothing of messages or payment (protocol 05 §21.1).
+ * Everything needed to start one program. Knows nothing of messages or payment (protocol 05 §21.1).
  *
  * `templateKey` names whatever else the caller wants to tell snapshots apart by; machine shape, disks,
  * command, environment, host name and hypervisor are always part of the real key.
  */
-export interface VmSpec {
+export interface ProgramSpec {
+  type?: 'program'
   /** Letters, digits, `-` and `_`, at most 128 characters: the item hash of the VM. */
   id: string
   kind: VmKind
@@ -26,11 +43,57 @@ export interface VmSpec {
   runtime: DiskImage & { command: string[]; env?: Record<string, string> }
   code: DiskImage
   entrypoint: string
+  /** Arguments of the program after its entrypoint. */
+  args?: string[]
+  /** In the order in which they are mounted. */
+  volumes?: VolumeMount[]
   env: Record<string, string>
   hostname: string
-  /** Gives the program the outgoing proxy; its streams reach `SupervisorOptions.onEgress`. */
+  /** Gives the program the outgoing proxy; its streams reach `SupervisorOptions.onGuestStream`. */
   internet: boolean
   templateKey: string
+}
+
+/** A disk of an instance, in the order of its device names: root first. */
+export interface InstanceDisk {
+  /** By which the guest finds it (`/dev/disk/by-id/virtio-<serial>`). */
+  serial: string
+  path: string
+  format: 'raw' | 'qcow2'
+  writable: boolean
+  /** Where a qcow2 disk reads what was never written to it. */
+  backing?: { path: string; format: 'raw' | 'qcow2' }
+}
+
+/** A port of the host that leads to one of an instance. */
+export interface PortForward {
+  host: number
+  guest: number
+  tcp: boolean
+  udp: boolean
+}
+
+/** Everything needed to start one instance: a machine that boots from its own disk. */
+export interface InstanceSpec {
+  type: 'instance'
+  id: string
+  kind: 'persistent'
+  vcpus: number
+  memoryMiB: number
+  disks: InstanceDisk[]
+  /** Whether it may open connections to the outside. */
+  internet: boolean
+  /** Address of the host the forwarded ports are on. */
+  forwardHost: string
+  /** May change while it runs. */
+  forwards: PortForward[]
+}
+
+/** Everything needed to start one VM. */
+export type VmSpec = ProgramSpec | InstanceSpec
+
+export function isInstance(spec: VmSpec): spec is InstanceSpec {
+  return spec.type === 'instance'
 }
 
 /** `defined → booting → running → stopping → stopped`, and `failed` from any of them (protocol 05 §21.1). */
@@ -39,11 +102,14 @@ export type VmState = 'defined' | 'booting' | 'running' | 'stopping' | 'stopped'
 /** A snapshot of what is known of one VM; plain data, safe to serialise. Times are epoch seconds. */
 export interface VmInfo {
   id: string
+  type: 'program' | 'instance'
   kind: VmKind
   state: VmState
   vcpus: number
   memoryMiB: number
   internet: boolean
+  /** Of an instance: ports of the host that lead into it. */
+  forwards?: PortForward[]
   definedAt: number
   /** When the last successful start was asked for. */
   startedAt?: number

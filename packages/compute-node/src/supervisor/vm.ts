@@ -1,14 +1,21 @@
-import type { Duplex } from 'node:stream'
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, Machine, MachineRecord } from '../hypervisor/index.ts'
 import type { Capacity } from './capacity.ts'
 import type { ConsoleLog } from './console-log.ts'
+import { type OnGuestStream, programDestination, serveGuestStreams } from './guest-setup.ts'
 import type { MachineStarter } from './machine-starter.ts'
-import { programDestination, programExited, type StartedMachine, serveEgress } from './start-attempt.ts'
+import { programExited, type StartedMachine } from './start-attempt.ts'
 import type { TemplateStore } from './template-store.ts'
 import { VmNotRunningError, VmStartError } from './vm-errors.ts'
 import type { VmRecord, VmRegistry } from './vm-registry.ts'
-import type { RunningVm, VmInfo, VmSpec, VmState } from './vm-spec.ts'
+import {
+  isInstance,
+  type PortForward,
+  type RunningVm,
+  type VmInfo,
+  type VmSpec,
+  type VmState,
+} from './vm-spec.ts'
 
 /** How long a guest may take beyond its grace to power off before it is killed. */
 const powerOffMs = 500
@@ -22,16 +29,20 @@ export interface VmContext {
   registry: VmRegistry
   log: Logger
   onState: (info: VmInfo) => void
-  onEgress: (vmId: string, stream: Duplex) => void
+  onGuestStream: OnGuestStream
 }
 
 /** A machine of ours with its channel; `free` gives back its share of the budget and its template. */
 interface Running {
   machine: Machine
-  link: GuestLink
+  /** Of a program: the channel to our agent in the guest. */
+  link: GuestLink | null
   template?: string
   free: () => void
 }
+
+/** What `VmInfo` takes from the specification. */
+type SpecField = 'id' | 'type' | 'kind' | 'vcpus' | 'memoryMiB' | 'internet' | 'forwards'
 
 /**
  * One VM through its states. Its transitions run one after the other and never wait for another VM;
@@ -42,7 +53,7 @@ export class Vm {
   readonly #context: VmContext
   readonly #log: Logger
   #spec: VmSpec
-  #facts: Omit<VmInfo, keyof VmSpec | 'state' | 'pid'> & { state: VmState }
+  #facts: Omit<VmInfo, SpecField | 'state' | 'pid'> & { state: VmState }
   #running: Running | null = null
   #starting: { promise: Promise<RunningVm>; abort: AbortController; specKey: string } | null = null
   #stopping: Promise<void> | null = null
@@ -57,15 +68,26 @@ export class Vm {
 
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
+    const forwards = isInstance(this.#spec) ? this.#spec.forwards : undefined
     const pid = this.#running?.machine.record.pid
-    return { id, kind, vcpus, memoryMiB, internet, pid, ...this.#facts }
+    return {
+      id,
+      type: isInstance(this.#spec) ? 'instance' : 'program',
+      kind,
+      vcpus,
+      memoryMiB,
+      internet,
+      forwards,
+      pid,
+      ...this.#facts,
+    }
   }
 
   /** The running VM, started if need be; a changed specification restarts it. */
   async ensureRunning(spec: VmSpec): Promise<RunningVm> {
-    const specKey = JSON.stringify(spec)
+    const specKey = keyOf(spec)
     if (this.#starting?.specKey === specKey) return this.#starting.promise
-    if (this.#running && !this.#stopping && JSON.stringify(this.#spec) === specKey) {
+    if (this.#running && !this.#stopping && keyOf(this.#spec) === specKey) {
       return this.#handle(this.#running)
     }
     if (this.#running || this.#starting) await this.stop(0)
@@ -88,6 +110,15 @@ export class Vm {
     return this.#stopping
   }
 
+  /** Replaces the ports that lead into a running instance; of another VM nothing changes. */
+  async setForwards(forwards: PortForward[]): Promise<void> {
+    const spec = this.#spec
+    if (!isInstance(spec) || !this.#running) return
+    await this.#running.machine.setForwards(spec.forwardHost, spec.forwards, forwards)
+    this.#spec = { ...spec, forwards }
+    await this.#save('running', this.#running)
+  }
+
   /** Makes the next start of a stopped function a fast one. */
   prepareNextStart(): void {
     if (this.#facts.state === 'stopped') this.#context.starter.prepare(this.#spec, this.console)
@@ -103,7 +134,7 @@ export class Vm {
     this.#running = null
     await this.#save('running', running)
     running.machine.detach()
-    await running.link.close()
+    await running.link?.close()
     await this.console.flush()
   }
 
@@ -173,9 +204,10 @@ export class Vm {
     if (!running) return
     this.#setState('stopping')
     if (graceMs > 0) {
-      const grace = String(Math.ceil(graceMs / 1000))
       // A guest too broken to be asked is killed below.
-      running.link.control('halt', { grace }).catch(() => {})
+      askToEnd(running, graceMs).catch((error) =>
+        this.#log.debug({ err: error }, 'a guest was not asked to end'),
+      )
       await Promise.race([running.machine.exited, delay(graceMs + powerOffMs)])
     }
     await running.machine.kill()
@@ -188,14 +220,15 @@ export class Vm {
   async #adopt(
     record: MachineRecord,
     timeoutMs: number,
-  ): Promise<{ machine: Machine; link: GuestLink } | null> {
+  ): Promise<{ machine: Machine; link: GuestLink | null } | null> {
     let machine: Machine | null = null
     try {
       machine = await this.#context.hypervisor.adopt(record, (chunk) => this.console.write(chunk))
       if (!machine) return null
+      if (isInstance(this.#spec)) return { machine, link: null }
       const link = await machine.connect(timeoutMs)
       if (link.programState !== 'ready') throw new Error(`its program is ${link.programState}`)
-      serveEgress(link, this.#spec, this.#context.onEgress)
+      serveGuestStreams(link, this.#spec, this.#context.onGuestStream)
       return { machine, link }
     } catch (error) {
       this.#log.warn({ err: error }, 'a running VM could not be taken over and is killed')
@@ -208,12 +241,13 @@ export class Vm {
   #watch(running: Running): Running {
     this.#running = running
     running.machine.exited.then(({ reason }) => this.#lost(running, 'hypervisor_failed', reason))
-    running.link.on('event', (verb, fields) => {
+    const { link } = running
+    link?.on('event', (verb, fields) => {
       if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
     })
     // A broken channel also closes, and that is acted upon below.
-    running.link.on('error', (error) => this.#log.debug({ err: error }, 'guest channel'))
-    running.link.on('close', async () => {
+    link?.on('error', (error) => this.#log.debug({ err: error }, 'guest channel'))
+    link?.on('close', async () => {
       // Nearly always because the machine ends, which is then the better explanation.
       await Promise.race([running.machine.exited, delay(channelLossMs)])
       await this.#lost(running, 'guest_failed', 'the guest closed its channel')
@@ -236,7 +270,7 @@ export class Vm {
   #leave(running: Running): void {
     if (this.#running === running) this.#running = null
     running.free()
-    running.link.close().catch((error) => this.#log.debug({ err: error }, 'closing a guest channel'))
+    running.link?.close().catch((error) => this.#log.debug({ err: error }, 'closing a guest channel'))
   }
 
   #freeing(releaseCapacity: () => void, template: string | undefined): () => void {
@@ -280,12 +314,22 @@ export class Vm {
       },
       touch,
       openHttp: () => {
-        if (this.#running !== running) throw new VmNotRunningError(this.#spec.id)
+        if (this.#running !== running || !running.link) throw new VmNotRunningError(this.#spec.id)
         touch()
         return running.link.openStream(programDestination)
       },
     }
   }
+}
+
+/** What a running VM must be restarted for when it changes; ports are not. */
+function keyOf(spec: VmSpec): string {
+  return JSON.stringify(isInstance(spec) ? { ...spec, forwards: [] } : spec)
+}
+
+async function askToEnd({ link, machine }: Running, graceMs: number): Promise<void> {
+  if (link) await link.control('halt', { grace: String(Math.ceil(graceMs / 1000)) })
+  else await machine.powerDown()
 }
 
 function delay(ms: number): Promise<void> {

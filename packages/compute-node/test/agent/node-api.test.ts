@@ -1,7 +1,8 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
-import { personalSign } from '@aleph-ts/protocol'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestAccount, testAccount } from './fake-core-node.ts'
+import { ownerHeaders } from './owner-headers.ts'
 import { TestNode } from './test-node.ts'
 
 let node: TestNode
@@ -93,31 +94,60 @@ describe('what a node says of itself', () => {
   })
 })
 
-describe('what an owner may do', () => {
-  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+describe('what operators and scoring ask', () => {
+  test('the debug pages open with the token of this machine alone', async () => {
+    const token = await readFile(join(node.dataDir, 'state/login_token'), 'utf8')
+    expect((await get('/about/config')).status).toBe(401)
+    const wrong = await get('/about/login?token=guess')
+    expect([wrong.status, await wrong.json()]).toEqual([401, { success: false }])
+    const login = await fetch(`${node.url}/about/login?token=${token}`, { redirect: 'manual' })
+    expect([login.status, login.headers.get('location')]).toEqual([302, '/about/config'])
+    const cookie = (login.headers.get('set-cookie') ?? '').split(';')[0] ?? ''
+    expect(await (await get('/about/config', { cookie })).json()).toMatchObject({ domainName: 'localhost' })
+    expect((await get('/about/executions/details', { cookie })).status).toBe(200)
+  })
 
-  function headers(account: TestAccount, path: string, method = 'GET'): Record<string, string> {
-    const pubkey = key.publicKey.export({ format: 'jwk' })
-    const expires = new Date(Date.now() + 60_000).toISOString()
-    const vouched = Buffer.from(JSON.stringify({ pubkey, address: account.address, expires }))
-    const claims = { time: new Date().toISOString(), method, domain: 'localhost', path }
-    const operation = Buffer.from(JSON.stringify(claims))
-    const signature = sign('sha256', operation, { key: key.privateKey, dsaEncoding: 'ieee-p1363' })
-    return {
-      'X-SignedPubKey': JSON.stringify({
-        payload: vouched.toString('hex'),
-        signature: personalSign(vouched, account.privateKey),
-      }),
-      'X-SignedOperation': JSON.stringify({
-        payload: operation.toString('hex'),
-        signature: signature.toString('hex'),
-      }),
+  test('a version is compared', async () => {
+    expect((await get('/status/check/version?reference=0.0.1')).status).toBe(200)
+    expect((await get('/status/check/version?reference=99.0.0')).status).toBe(403)
+    expect((await get('/status/check/version')).status).toBe(400)
+  })
+
+  test('IPv6 is told honestly: guests have none', async () => {
+    expect(await (await get('/status/check/ipv6')).json()).toMatchObject({ vm: false })
+  })
+
+  test('the diagnostic program says what of it works', async () => {
+    const answers: Record<string, unknown> = {
+      '/': { Example: 'example_fastapi' },
+      '/ip/4': { result: true },
+      '/internet': { result: 200 },
     }
-  }
+    const hash = await node.deploy((request, response) => {
+      const answer = answers[request.url ?? '']
+      response.statusCode = answer ? 200 : 404
+      response.end(JSON.stringify(answer ?? {}))
+    })
+    const environment = { ALEPH_VM_CHECK_FASTAPI_VM_ID: hash, ALEPH_VM_API_SERVERS: node.core.url }
+    await using checked = await TestNode.start({ environment })
+    checked.programs.set(hash, node.programs.get(hash) as never)
+    const response = await fetch(`${checked.url}/status/check/fastapi`)
+    expect(response.status).toBe(503)
+    expect(await response.json()).toMatchObject({ index: true, ipv4: true, internet: true, dns: false })
+  })
 
+  test('records have a row per VM', async () => {
+    const hash = await node.deploy((_request, response) => response.end('x'))
+    await node.call(hash)
+    const records = (await (await get('/about/executions/records')).json()) as { vm_hash: string }[]
+    expect(records.find(({ vm_hash }) => vm_hash === hash)).toMatchObject({ memory: 128, starts: 1 })
+  })
+})
+
+describe('what an owner may do', () => {
   function logs(hash: string, account: TestAccount): Promise<Response> {
     const path = `/control/machine/${hash}/logs`
-    return get(path, headers(account, path))
+    return get(path, ownerHeaders(account, path))
   }
 
   test('the owner reads what the program printed, also after it stopped', async () => {
@@ -154,7 +184,7 @@ describe('what an owner may do', () => {
     await node.call(hash)
     const path = `/control/machine/${hash}/stop`
     const stop = (account: TestAccount) =>
-      fetch(`${node.url}${path}`, { method: 'POST', headers: headers(account, path, 'POST') })
+      fetch(`${node.url}${path}`, { method: 'POST', headers: ownerHeaders(account, path, 'POST') })
     expect((await stop(testAccount())).status).toBe(403)
     expect(await (await stop(node.core.owner)).text()).toBe(`Stopped VM with ref ${hash}`)
     expect(await (await get('/about/executions/list')).json()).not.toHaveProperty(hash)

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { vmHostLabel } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeCoreNode, testAccount } from './fake-core-node.ts'
@@ -71,9 +74,75 @@ describe('messages', () => {
   })
 
   test('what the node cannot do yet is said, not silently left out', async () => {
-    const volumes = [{ mount: '/data', ephemeral: true, size_mib: 5 }]
+    const volumes = [{ mount: '/data', persistence: 'store', name: 'data', size_mib: 5 }]
     const hash = await node.deploy(ok, { extra: { volumes } })
     expect(await refusal(hash)).toMatchObject({ status: 501, code: 'unsupported' })
+  })
+
+  test.each<[string, object[]]>([
+    ['over the root', [{ mount: '/', ephemeral: true, size_mib: 5 }]],
+    ['over what the guest needs', [{ mount: '/usr', ephemeral: true, size_mib: 5 }]],
+    ['outside by dots', [{ mount: '/mnt/../proc', ephemeral: true, size_mib: 5 }]],
+    [
+      'of one name twice',
+      [
+        { mount: '/a', name: 'data', size_mib: 5, persistence: 'host' },
+        { mount: '/b', name: 'data', size_mib: 5, persistence: 'host' },
+      ],
+    ],
+  ])('a volume %s is refused', async (_where, volumes) => {
+    const hash = await node.deploy(ok, { extra: { volumes } })
+    expect(await refusal(hash)).toMatchObject({ status: 422, code: 'invalid_program' })
+  })
+
+  test('volumes are mounted as the message says, with the defaults of the network', async () => {
+    const published = node.core.store(await squashfs({ 'model.bin': 'weights' }))
+    const volumes = [
+      { ref: published, use_latest: false, mount: '/opt/packages' },
+      { ephemeral: true, size_mib: 5 },
+      { name: 'my data', persistence: 'host', size_mib: 8 },
+    ]
+    const hash = await node.deploy(ok, { extra: { volumes } })
+    await node.call(hash)
+    expect(node.machines.get(hash)?.mounts).toEqual([
+      'volume0:/opt/packages:squashfs:ro',
+      'tmpfs:/mnt/unamed_volume_1:tmpfs:5',
+      'volume2:/mnt/my_data:ext4:rw',
+    ])
+  })
+
+  test('a program asks its node for a cache of its own', async () => {
+    const [one, two] = [await node.deploy(ok), await node.deploy(ok)]
+    await Promise.all([node.call(one), node.call(two)])
+    const ask = async (hash: string, method: string, path: string, body?: string) => {
+      const createConnection = () => node.hypervisor.openApi(hash)
+      const outgoing = request({ createConnection, method, path, host: 'localhost' })
+      outgoing.end(body)
+      const [answer] = (await once(outgoing, 'response')) as [IncomingMessage]
+      return [answer.statusCode, await text(answer)]
+    }
+    expect(await ask(one, 'PUT', '/cache/a', '42')).toEqual([200, 'true'])
+    expect(await ask(one, 'GET', '/cache/a')).toEqual([200, '42'])
+    expect(await ask(two, 'GET', '/cache/a')).toEqual([404, 'No such key in cache'])
+    expect(await ask(one, 'GET', '/cache/?pattern=*')).toEqual([200, '["a"]'])
+    expect(await ask(one, 'DELETE', '/cache/a')).toEqual([200, '1'])
+    expect(await ask(one, 'PUT', '/cache/not-a-key', '1')).toEqual([400, 'Invalid key'])
+    expect(await ask(one, 'PUT', '/cache/big', 'x'.repeat(2 * 1024 * 1024))).toEqual([
+      413,
+      expect.any(String),
+    ])
+    const message = { type: 'POST', item_type: 'inline', item_hash: 'ab'.repeat(32) }
+    const own = JSON.stringify({ ...message, item_content: JSON.stringify({ address: one }) })
+    const [status, signed] = await ask(one, 'POST', '/sign', own)
+    const [, properties] = await ask(one, 'GET', '/properties')
+    const { address } = JSON.parse(String(properties))
+    expect([status, JSON.parse(String(signed))]).toEqual([
+      200,
+      expect.objectContaining({ sender: address, signature: expect.stringMatching(/^0x[0-9a-f]{130}$/) }),
+    ])
+    expect((await ask(two, 'POST', '/sign', own))[0]).toBe(400)
+    const path = `/api/v0/messages/${one}`
+    expect(JSON.parse(String((await ask(one, 'GET', path))[1]))).toMatchObject({ status: 'processed' })
   })
 
   test('a variable that is no variable name is refused', async () => {

@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Supervisor, type VmInfo, type VmSpec, VmStartError } from '../../src/supervisor/index.ts'
+import { type ProgramSpec, type Supervisor, type VmInfo, VmStartError } from '../../src/supervisor/index.ts'
 import { exitsAtStart, neverListens, politeSite, staticSite } from './programs.ts'
 import { call, openVmLab, type VmLab } from './vm-lab.ts'
 
@@ -34,7 +34,7 @@ describe('one supervisor', () => {
     await lab?.[Symbol.asyncDispose]()
   })
 
-  async function startError(spec: VmSpec): Promise<VmStartError> {
+  async function startError(spec: ProgramSpec): Promise<VmStartError> {
     const error = await supervisor.ensureRunning(spec).catch((reason) => reason)
     expect(error).toBeInstanceOf(VmStartError)
     return error
@@ -137,7 +137,7 @@ test('VMs survive kill -9 of the node: the next one takes over those it knows an
 
 async function superviseElsewhere(
   lab: VmLab,
-  specs: VmSpec[],
+  specs: ProgramSpec[],
 ): Promise<{ process: ChildProcess; vms: VmInfo[] }> {
   const settings = JSON.stringify({ dataDir: lab.dataDir, images: lab.images, specs })
   const child = spawn(process.execPath, [join(import.meta.dirname, 'supervising-process.ts'), settings], {

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { QemuHypervisor, Supervisor, type VmSpec } from '../../src/supervisor/index.ts'
+import { type ProgramSpec, QemuHypervisor, Supervisor } from '../../src/supervisor/index.ts'
 
 /** Starts the VMs it is told to, says so, and stays until it is killed. */
 const { dataDir, images, specs } = JSON.parse(process.argv[2]!)
@@ -9,6 +9,6 @@ const supervisor = await Supervisor.create({
   hypervisor: await QemuHypervisor.create({ dataDir, images, log }),
 })
 await supervisor.start()
-await Promise.all(specs.map((spec: VmSpec) => supervisor.ensureRunning(spec)))
+await Promise.all(specs.map((spec: ProgramSpec) => supervisor.ensureRunning(spec)))
 console.log(JSON.stringify(supervisor.list()))
 setInterval(() => {}, 60_000)

@@ -11,11 +11,11 @@ import { promisify } from 'node:util'
 import { buildGuestImages, type GuestImages, type RuntimeName } from '@aleph-ts/guest'
 import { type Logger, pino } from 'pino'
 import {
+  type ProgramSpec,
   QemuHypervisor,
   type RunningVm,
   Supervisor,
   type SupervisorOptions,
-  type VmSpec,
 } from '../../src/supervisor/index.ts'
 
 const run = promisify(execFile)
@@ -27,7 +27,7 @@ export interface VmLab extends AsyncDisposable {
   log: Logger
   hypervisor(): Promise<QemuHypervisor>
   supervisor(options?: Partial<SupervisorOptions>): Promise<Supervisor>
-  spec(id: string, program: VmProgram, changes?: Partial<VmSpec>): Promise<VmSpec>
+  spec(id: string, program: VmProgram, changes?: Partial<ProgramSpec>): Promise<ProgramSpec>
 }
 
 export interface VmProgram {

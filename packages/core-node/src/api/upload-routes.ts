@@ -1,4 +1,5 @@
 import {
+  apiRoutes,
   type Envelope,
   ProtocolError,
   parseEnvelope,
@@ -8,13 +9,15 @@ import {
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { CoreNodeContext } from '../context.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
+import { InboxUnavailableError } from '../inbox/inbox.ts'
 import { storeShortfall } from '../pipeline/store-shortfall.ts'
 import { recordUpload } from '../state/files.ts'
 import { FileStoreError, type StoredFile } from '../storage/file-store.ts'
 import { ApiError } from './api-error.ts'
 import { publish } from './publish-routes.ts'
-import type { ApiServices } from './server.ts'
+import { pathPattern, serve } from './serve.ts'
+import type { ApiContext, ApiServices } from './server.ts'
 import { sortedJson } from './sorted-json.ts'
 
 const metadataSchema = z.object({ message: z.record(z.string(), z.unknown()), sync: z.boolean() })
@@ -27,8 +30,8 @@ interface Upload {
 }
 
 /** Uploads to the node's own store (protocol 03 §9.3 and §9.4). */
-export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
-  const { config, pool, fileStore, verifier } = context
+export function uploadRoutes(context: ApiContext, services: ApiServices) {
+  const { config, writes: pool, fileStore, verifier } = context
   const { fileBytes, unsignedFileBytes } = config.limits
 
   async function receive(request: FastifyRequest): Promise<Upload> {
@@ -50,17 +53,6 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
     return { file, metadata: metadata || undefined }
   }
 
-  async function refuseForged(envelope: Envelope): Promise<void> {
-    try {
-      if (await verifier.verify(envelope)) return
-    } catch (error) {
-      if (error instanceof ProtocolError) throw badMetadata(error.message)
-      throw error
-    }
-    const reason = '403: Forbidden: the signature is not of the sender'
-    throw new ApiError(403, 'INVALID_SIGNATURE', reason, { error_code: 1 })
-  }
-
   /** Until a STORE message claims it, the file is kept for the grace period. */
   async function keep(source: AsyncIterable<Uint8Array>, maxBytes: number): Promise<StoredFile> {
     try {
@@ -80,8 +72,7 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
       return { status: 'success', hash: file.hash }
     }
     const { message, sync } = parseMetadata(metadata)
-    const { envelope, content } = readStore(message)
-    await refuseForged(envelope)
+    const { envelope, content } = await readStore(message, verifier)
     if (content.item_hash !== file.hash) {
       const reason = `422: File hash does not match (${file.hash} != ${content.item_hash})`
       throw new ApiError(422, 'hash_mismatch', reason)
@@ -111,22 +102,33 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
           fileSize: Number.MAX_SAFE_INTEGER,
         },
         throwFileSizeLimit: false,
+        // Some clients send the file without a name.
+        isPartAFile: (field, type, name) =>
+          field === 'file' || name !== undefined || type === 'application/octet-stream',
       })
       raw.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
-      raw.post('/api/v0/storage/add_file', { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)
+      raw.post(pathPattern(apiRoutes.uploadFile.path), { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)
     })
 
-    server.post('/api/v0/storage/add_json', { bodyLimit: unsignedFileBytes }, async (request) => {
-      const text = sortedJson(request.body)
-      const file = await keepText(text)
-      return { status: 'success', hash: file.hash }
-    })
+    serve(
+      server,
+      apiRoutes.uploadJson,
+      async ({ body }) => {
+        const file = await keepText(sortedJson(body))
+        return { status: 'success', hash: file.hash }
+      },
+      { bodyLimit: unsignedFileBytes },
+    )
 
-    for (const path of ['/api/v0/ipfs/add_file', '/api/v0/ipfs/add_json', '/api/v0/ipfs/add_car']) {
-      server.post(path, async () => {
-        throw new ApiError(403, 'ipfs_disabled', '403: IPFS is disabled on this node')
-      })
-    }
+    await server.register(async (ipfs) => {
+      ipfs.removeAllContentTypeParsers()
+      ipfs.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
+      for (const route of [apiRoutes.uploadIpfsFile, apiRoutes.uploadIpfsJson, apiRoutes.uploadCar]) {
+        ipfs.post(pathPattern(route.path), () => {
+          throw new ApiError(403, 'ipfs_disabled', '403: IPFS is disabled on this node')
+        })
+      }
+    })
   }
 
   async function keepText(text: string): Promise<StoredFile> {
@@ -152,13 +154,23 @@ function parseMetadata(text: string): z.output<typeof metadataSchema> {
   )
 }
 
-/** @throws {ApiError} 422 for what is no inline STORE message */
-function readStore(message: unknown): { envelope: Envelope; content: StoreContent } {
+/** @throws {ApiError} 422 for what is no inline STORE message, 403 for a signature that is not the sender's */
+async function readStore(
+  message: unknown,
+  verifier: SignatureVerifier,
+): Promise<{ envelope: Envelope; content: StoreContent }> {
   let envelope: Envelope
   try {
     envelope = parseEnvelope(message)
     if (envelope.type !== 'STORE' || envelope.item_type !== 'inline') {
       throw badMetadata('message: must be a STORE message with item_type "inline"')
+    }
+    const verdict = await verifier.verify(envelope)
+    if (verdict.outcome === 'unknown') throw new InboxUnavailableError(verdict.error.message)
+    if (verdict.outcome === 'invalid') {
+      const { code, errorCode, message: reason } = verdict.error
+      if (code !== 'INVALID_SIGNATURE') throw verdict.error
+      throw new ApiError(403, code, `403: Forbidden: ${reason}`, { error_code: errorCode })
     }
   } catch (error) {
     if (error instanceof ProtocolError) throw badMetadata(error.message)

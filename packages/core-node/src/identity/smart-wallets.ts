@@ -1,97 +1,123 @@
+import { createHash } from 'node:crypto'
 import {
   type Chain,
+  chains,
   isSmartWalletApproval,
   type SignedMessage,
   type SmartWalletCall,
   smartWalletCall,
 } from '@aleph-ts/protocol'
+import type pg from 'pg'
+import type { Logger } from 'pino'
 import { erc6492SignatureValidatorByteCode } from 'viem'
 import { ChainSourceError } from '../chains/chain-source.ts'
-import type { EvmRpc } from '../chains/evm-rpc.ts'
-import { RecentSet } from '../gossip/recent-set.ts'
+import { EvmRpc } from '../chains/evm-rpc.ts'
+import { invalid, unknown, type Verdict, valid } from './verdict.ts'
 
-/** A wallet contract may have made a signature, and its chain cannot be asked now. */
-export class SmartWalletUnavailableError extends Error {
-  readonly code = 'smart_wallet_unavailable'
+/** Where a chain's contracts are asked. */
+export interface WalletChain {
+  /** http(s); the only place a question ever goes to, whatever a message says. */
+  rpcUrl: string
+  evmChainId: number
 }
 
-/** Questions to all chains at once; more are turned away rather than piled up. */
-const mostQuestions = 32
-const rememberedAnswers = 20_000
-/** How long an address without code is taken for an ordinary one, ms. */
-const ordinaryMs = 60_000
-const mostOrdinary = 10_000
+export interface SmartWalletsOptions {
+  pool: Pick<pg.Pool, 'query'>
+  logger: Logger
+  chains: Partial<Record<Chain, WalletChain>>
+  /** Longest wait for one answer, ms. */
+  timeoutMs?: number
+}
+
+const defaultTimeoutMs = 5_000
+/** Questions under way at once, over all chains. */
+const mostAsked = 16
+/** Longest signature that is shown to a contract, characters: 6492 signatures carry a deployment. */
+const longestSignature = 32_768
 
 /**
- * Asks wallet contracts whether a signature is theirs (ERC-1271), also before they are deployed (ERC-6492; protocol 01
- * §4.4). What a contract once approved stays approved here, whatever it says later.
+ * Asks the contracts behind EVM addresses whether they take a signature: ERC-1271 where they stand, ERC-6492 before
+ * (protocol 01 §4.4).
+ *
+ * A contract may change its mind, so its first yes is kept in the database for good, with the block it was given at:
+ * a message that was valid once stays valid here. A no is not kept.
  */
 export class SmartWallets {
-  readonly #chains: ReadonlyMap<Chain, EvmRpc>
-  readonly #approved = new RecentSet(rememberedAnswers)
-  readonly #ordinaryUntil = new Map<string, number>()
-  #questions = 0
+  readonly #options: SmartWalletsOptions
+  readonly #rpcs = new Map<Chain, EvmRpc>()
+  #asked = 0
 
-  constructor(chains: ReadonlyMap<Chain, EvmRpc>) {
-    this.#chains = chains
-  }
-
-  /**
-   * False also when the message's chain has no RPC here.
-   *
-   * @throws {SmartWalletUnavailableError}
-   */
-  async approves(message: SignedMessage): Promise<boolean> {
-    const rpc = this.#chains.get(message.chain)
-    const call = rpc && smartWalletCall(message, erc6492SignatureValidatorByteCode)
-    if (!call) return false
-    const key = `${message.chain}\n${message.sender}\n${message.item_hash}\n${message.signature}`
-    if (this.#approved.has(key)) return true
-    const answer = await this.#ask(message, rpc, call)
-    if (answer) this.#approved.add(key)
-    return answer
-  }
-
-  /** Ends the questions under way. */
-  close(): void {
-    for (const rpc of this.#chains.values()) rpc.close()
-  }
-
-  async #ask({ chain, sender }: SignedMessage, rpc: EvmRpc, call: SmartWalletCall): Promise<boolean> {
-    const account = `${chain}:${sender.toLowerCase()}`
-    if (call.standard === 'erc1271' && this.#isOrdinary(account)) return false
-    if (this.#questions >= mostQuestions) {
-      throw new SmartWalletUnavailableError(
-        `Too many wallet contracts are being asked on ${chain}; try again later`,
-      )
+  /** @throws {ChainSourceError} when a URL is not http(s) */
+  constructor(options: SmartWalletsOptions) {
+    this.#options = options
+    for (const [chain, { rpcUrl, evmChainId }] of Object.entries(options.chains)) {
+      const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+      this.#rpcs.set(chain as Chain, new EvmRpc({ rpcUrl, evmChainId, timeoutMs }))
     }
-    this.#questions += 1
+  }
+
+  /** The verdict on a message that no key of its sender signed. */
+  async judge(message: SignedMessage): Promise<Verdict> {
+    const call = smartWalletCall(message, erc6492SignatureValidatorByteCode)
+    if (call === null || message.signature!.length > longestSignature) {
+      return invalid('The signature is not of the sender')
+    }
+    if (this.#asked >= mostAsked) return unknown('Too many smart wallets are being asked; try again later')
+    this.#asked += 1
     try {
-      if (call.standard === 'erc1271' && !(await rpc.hasCode(call.to!))) {
-        this.#rememberOrdinary(account)
-        return false
-      }
-      const returned = await rpc.call({ to: call.to, data: call.data })
-      return returned !== undefined && isSmartWalletApproval(call.standard, returned)
+      const approval = approvalOf(message)
+      return (await this.#wasApproved(approval)) ? valid : await this.#ask(message.chain, call, approval)
     } catch (error) {
-      if (!(error instanceof ChainSourceError)) throw error
-      throw new SmartWalletUnavailableError(
-        `${chain} cannot be asked about the wallet ${sender}: ${error.message}`,
-        {
-          cause: error,
-        },
-      )
+      this.#options.logger.warn({ err: error, chain: message.chain }, 'a smart wallet cannot be asked')
+      // Only texts of ours: others may hold the URL of the endpoint.
+      const why = error instanceof ChainSourceError ? `: ${error.message}` : ''
+      return unknown(`The smart wallet of the sender cannot be asked now${why}`)
     } finally {
-      this.#questions -= 1
+      this.#asked -= 1
     }
   }
 
-  #isOrdinary(account: string): boolean {
-    return (this.#ordinaryUntil.get(account) ?? 0) > Date.now()
+  async #ask(chain: Chain, call: SmartWalletCall, approval: string): Promise<Verdict> {
+    const rpc = this.#rpcs.get(chain)
+    if (!rpc) {
+      const reason =
+        `The signature is not of the sender's key, and this node cannot ask a smart wallet on ${chain} ` +
+        `(${chains[chain].name}): it has no RPC endpoint of that chain`
+      return invalid(reason, { proven: false })
+    }
+    const { number: block } = await rpc.head()
+    const returned = await rpc.call({ to: call.to, data: call.data, block })
+    if (returned === null || !isSmartWalletApproval(call.standard, returned)) {
+      return invalid('The signature is neither of the sender nor taken by a smart wallet at its address')
+    }
+    await this.#keep(approval, block)
+    return valid
   }
 
-  #rememberOrdinary(account: string): void {
-    if (this.#ordinaryUntil.size >= mostOrdinary) this.#ordinaryUntil.clear()
-    this.#ordinaryUntil.set(account, Date.now() + ordinaryMs)
+  /** Ends questions under way; their messages get the verdict `unknown`. */
+  close(): void {
+    for (const rpc of this.#rpcs.values()) rpc.close()
   }
+
+  async #wasApproved(approval: string): Promise<boolean> {
+    const { rowCount } = await this.#options.pool.query({
+      name: 'wallet-approval',
+      text: 'select 1 from wallet_approvals where approval = $1',
+      values: [approval],
+    })
+    return rowCount === 1
+  }
+
+  async #keep(approval: string, blockNumber: number): Promise<void> {
+    await this.#options.pool.query(
+      'insert into wallet_approvals (approval, block_number) values ($1, $2) on conflict do nothing',
+      [approval, blockNumber],
+    )
+  }
+}
+
+/** Names everything an approval is about. */
+function approvalOf({ chain, sender, type, item_hash, signature }: SignedMessage): string {
+  const parts = [chain, sender, type, item_hash, signature]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

@@ -8,13 +8,15 @@ import {
   type StoreContent,
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import { inTransaction } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
 import { fitsGossip } from '../gossip/payload.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
-import { SmartWalletUnavailableError } from '../identity/smart-wallets.ts'
-import { VerificationError } from '../identity/verify-pool.ts'
+import { valid } from '../identity/verdict.ts'
+import { type Confirmation, forgetConfirmations, recordConfirmations } from '../state/confirmations.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
+import { refusedCopy } from './refused-copy.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
 
 /** The door a message came through. */
@@ -22,8 +24,10 @@ export interface Origin {
   door: 'api' | 'gossip' | 'catch-up' | 'chain'
   /** Peer that handed it over. */
   peer?: string
-  /** Transaction that carried it; a chain's word replaces the signature. */
+  /** Transaction that carried it. */
   txHash?: string
+  /** A contract wrote it: the chain's word for its sender replaces the signature. */
+  writtenByContract?: boolean
   /** The door has checked format and signature already. */
   verified?: boolean
 }
@@ -55,11 +59,12 @@ export class Inbox {
   readonly #pool: pg.Pool
   readonly #events: CoreEvents
   readonly #fileStore: FileStore
-  readonly #verifier: SignatureVerifier
+  readonly #verifier: Pick<SignatureVerifier, 'verify'>
   readonly #writer: GroupCommit<Entry, MessageStatus>
   readonly #limit: number
   readonly #futureSeconds: number | null
   #onStored: (arrivals: Arrival[]) => void = () => {}
+  #onConfirmed: () => void = () => {}
   #pending = 0
   #checking = 0
 
@@ -67,7 +72,7 @@ export class Inbox {
     pool: pg.Pool
     events: CoreEvents
     fileStore: FileStore
-    verifier: SignatureVerifier
+    verifier: Pick<SignatureVerifier, 'verify'>
     /** Waiting messages above which further ones are turned away. */
     pendingLimit: number
     /** How far ahead of our clock `content.time` may be; null: any distance. */
@@ -85,6 +90,11 @@ export class Inbox {
   /** `listener` is called after each commit with the arrivals that are new; there is one, the pipeline. */
   onStored(listener: (arrivals: Arrival[]) => void): void {
     this.#onStored = listener
+  }
+
+  /** `listener` is called after confirmations changed. */
+  onConfirmed(listener: () => void): void {
+    this.#onConfirmed = listener
   }
 
   /** Counts what an earlier run left waiting. */
@@ -131,6 +141,21 @@ export class Inbox {
     return { itemHash: arrival.envelope.item_hash, status }
   }
 
+  /**
+   * Attaches transactions to messages, whether they are known here, still pending, or yet to come (protocol 02 §4).
+   * Transactions that `recordTransactions` has not recorded confirm nothing.
+   */
+  async confirm(confirmations: Confirmation[]): Promise<void> {
+    await recordConfirmations(this.#pool, confirmations)
+    this.#onConfirmed()
+  }
+
+  /** Takes back what transactions confirmed that a chain has replaced. */
+  async unconfirm(txHashes: string[]): Promise<void> {
+    await inTransaction(this.#pool, (tx) => forgetConfirmations(tx, txHashes))
+    this.#onConfirmed()
+  }
+
   /** Messages of our API door that gossip has not confirmed as spread, oldest first. */
   async unannounced(limit: number): Promise<Envelope[]> {
     const columns = 'item_hash, type, chain, sender, signature, item_type, item_content, time, channel'
@@ -155,16 +180,16 @@ export class Inbox {
     this.#checking += 1
     try {
       const arrival = readArrival(raw, origin, this.#futureSeconds)
-      if (!isVouched(origin) && !(await this.#verifier.verify(arrival.envelope))) {
-        return signatureError('The signature is not of the sender')
+      const verdict = isVouched(origin) ? valid : await this.#verifier.verify(arrival.envelope)
+      if (verdict.outcome === 'invalid') return verdict.error
+      if (verdict.outcome === 'unknown' && origin.door === 'api') {
+        throw new InboxUnavailableError(verdict.error.message)
       }
-      arrival.fetched = await this.#isComplete(arrival)
+      // What is unknown now is checked again by the fetch stage.
+      arrival.fetched = verdict.outcome === 'valid' && (await this.#isComplete(arrival))
       return arrival
     } catch (error) {
       if (error instanceof ProtocolError) return error
-      if (error instanceof SmartWalletUnavailableError || error instanceof VerificationError) {
-        throw new InboxUnavailableError(error.message, { cause: error })
-      }
       throw error
     } finally {
       this.#checking -= 1
@@ -184,15 +209,19 @@ export class Inbox {
     if (typeof itemHash !== 'string' || classifyHash(itemHash) === null) {
       return { itemHash: '', status: 'rejected', errorCode, details }
     }
-    await this.#writer.add({ refusal: { itemHash, message: raw, errorCode, details } })
+    await this.#writer.add({ refusal: { itemHash, message: refusedCopy(raw), errorCode, details } })
     return { itemHash, status: 'rejected', errorCode, details }
   }
 
   async #write(entries: Entry[]): Promise<MessageStatus[]> {
     const arrivals = entries.flatMap((entry) => ('arrival' in entry ? [entry.arrival] : []))
     const refusals = entries.flatMap((entry) => ('refusal' in entry ? [entry.refusal] : []))
+    const confirmed = arrivals.flatMap(({ envelope, origin }) =>
+      origin.txHash === undefined ? [] : { itemHash: envelope.item_hash, txHash: origin.txHash },
+    )
     let known: Map<string, MessageStatus>
     try {
+      if (confirmed.length > 0) await this.confirm(confirmed)
       known = await storeArrivals(this.#pool, arrivals, refusals)
     } catch (error) {
       throw new InboxUnavailableError('The message could not be stored; try again later', { cause: error })
@@ -222,14 +251,14 @@ function parseText(text: string): unknown {
 }
 
 /** A chain's word, or a door that has looked already, replaces the check of the signature. */
-function isVouched({ door, verified }: Origin): boolean {
-  return door === 'chain' || verified === true
+function isVouched({ writtenByContract, verified }: Origin): boolean {
+  return writtenByContract === true || verified === true
 }
 
 /** Format and content (protocol 02 §2); throws the protocol's error. */
 function readArrival(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
   const envelope = parseEnvelope(raw)
-  if (origin.door !== 'chain' && envelope.signature === null) throw signatureError('Missing signature')
+  if (!origin.writtenByContract && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
     const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`

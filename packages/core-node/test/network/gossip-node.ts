@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { devnetProfile, type Envelope } from '@aleph-ts/protocol'
 import { pino } from 'pino'
+import { Registry as MetricsRegistry } from 'prom-client'
 import { type CoreNodeConfig, defaultLimits } from '../../src/config.ts'
 import { CoreEvents } from '../../src/events.ts'
 import { Gossip, type GossipContext } from '../../src/gossip/gossip.ts'
@@ -74,8 +75,9 @@ export class GossipNode {
       maxRetries: 10,
     }
     const registry = new Registry({ profile: devnetProfile, pool, events, logger })
-    const verifier = createVerifier(config)
-    const context = { config, profile: devnetProfile, pool, logger, events, inbox, verifier }
+    const verifier = createVerifier({ config, pool, logger })
+    const metrics = { registry: new MetricsRegistry() } as unknown as GossipContext['metrics']
+    const context = { config, profile: devnetProfile, pool, logger, events, inbox, verifier, metrics }
     let gossip: Gossip
     try {
       gossip = await Gossip.create(context, registry, 'test')

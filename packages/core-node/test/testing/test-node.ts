@@ -23,10 +23,12 @@ export class TestNode {
     options: {
       profile?: NetworkProfile
       contentFetcher?: ContentFetcher
+      /** A folder that may hold an earlier run's data. */
+      dataDir?: string
       config?: Partial<CoreNodeConfig>
     } = {},
   ): Promise<TestNode> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'aleph-core-'))
+    const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'aleph-core-')))
     const profile = options.profile ?? devnetProfile
     const node = await CoreNode.create(
       {

@@ -37,6 +37,9 @@ def load(entrypoint):
 
 def main():
     sys.path.insert(0, "/code")
+    # Where programs of the network mount what they need beside their own code.
+    if os.path.isdir("/opt/packages"):
+        sys.path.insert(0, "/opt/packages")
     offer_renewal()
     try:
         application = load(sys.argv[1] if len(sys.argv) > 1 else "main:app")

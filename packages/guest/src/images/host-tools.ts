@@ -19,6 +19,13 @@ export const requiredHostTools: readonly HostTool[] = [
   { tool: '/usr/share/keyrings/debian-archive-keyring.gpg', package: 'debian-archive-keyring' },
 ]
 
+/** What must be installed to build the instance image. */
+export const instanceHostTools: readonly HostTool[] = [
+  ...requiredHostTools.filter(({ tool }) => !tool.startsWith('/usr/include') && tool !== 'gcc'),
+  { tool: '/usr/sbin/mke2fs', package: 'e2fsprogs' },
+  { tool: 'qemu-img', package: 'qemu-utils' },
+]
+
 async function isPresent(tool: string): Promise<boolean> {
   const candidates = tool.startsWith('/')
     ? [tool]
@@ -43,8 +50,8 @@ export async function missingHostTools(tools: readonly HostTool[] = requiredHost
 }
 
 /** Throws `host_tool_missing` with the command to type when a tool is not installed. */
-export async function assertHostTools(): Promise<void> {
-  const missing = await missingHostTools()
+export async function assertHostTools(tools: readonly HostTool[] = requiredHostTools): Promise<void> {
+  const missing = await missingHostTools(tools)
   if (missing.length === 0) return
   const names = missing.map(({ tool }) => tool).join(', ')
   const packages = [...new Set(missing.map((tool) => tool.package))].join(' ')

@@ -65,7 +65,10 @@ function withoutSignature(module: Buffer): Buffer {
 }
 
 /** Module files in the order in which they load: each after all that it needs. */
-async function readModules(folder: string): Promise<{ name: string; data: Buffer }[]> {
+export async function readModules(
+  folder: string,
+  wanted: readonly string[],
+): Promise<{ name: string; data: Buffer }[]> {
   const files = await findModules(folder)
   const ordered = new Map<string, Buffer>()
   const visit = async (name: string): Promise<void> => {
@@ -78,8 +81,16 @@ async function readModules(folder: string): Promise<{ name: string; data: Buffer
     for (const needed of needs.split(',').filter(Boolean)) await visit(needed.replaceAll('-', '_'))
     ordered.set(name, withoutSignature(data))
   }
-  for (const name of wantedModules) await visit(name)
+  for (const name of wanted) await visit(name)
   return [...ordered].map(([name, data]) => ({ name: `${name}.ko`, data }))
+}
+
+/** Name of the package with Debian's present kernel for virtual machines. */
+export async function kernelPackage(archive: DebianArchive): Promise<string> {
+  const names = await archive.dependencies('linux-image-cloud-amd64')
+  const name = names.find((candidate) => candidate.startsWith('linux-image-'))
+  if (name !== undefined) return name
+  throw new GuestError('image_download_failed', 'The Debian archive names no package linux-image-cloud-amd64')
 }
 
 /** Fetches the Debian cloud kernel and writes `vmlinux` (plain ELF) and `initrd` (agent and modules). */
@@ -90,13 +101,7 @@ export async function buildKernelAndInitrd(options: {
   kernel: string
   initrd: string
 }): Promise<void> {
-  const names = await options.archive.dependencies('linux-image-cloud-amd64')
-  const name = names.find((candidate) => candidate.startsWith('linux-image-'))
-  if (name === undefined)
-    throw new GuestError(
-      'image_download_failed',
-      'The Debian archive names no package linux-image-cloud-amd64',
-    )
+  const name = await kernelPackage(options.archive)
   const tree = join(options.workFolder, 'kernel')
   await unpackPackages(await options.archive.fetch([name]), tree)
   const boot = await readdir(join(tree, 'boot'))
@@ -104,7 +109,7 @@ export async function buildKernelAndInitrd(options: {
   if (image === undefined) throw new GuestError('image_build_failed', `${name} holds no kernel`)
   await writeFile(options.kernel, extractVmlinux(await readFile(join(tree, 'boot', image))))
 
-  const modules = await readModules(join(tree, 'lib/modules'))
+  const modules = await readModules(join(tree, 'lib/modules'), wantedModules)
   const entries: CpioEntry[] = [
     { path: 'dev', kind: 'directory' },
     { path: 'dev/console', kind: 'character-device', mode: 0o600, major: 5, minor: 1 },

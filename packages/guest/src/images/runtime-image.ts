@@ -5,7 +5,7 @@ import { runCommand } from './run-command.ts'
 import { type RuntimeName, type RuntimeRecipe, runtimeRecipes } from './runtime-recipes.ts'
 
 /** Parts of Debian packages that no program reads at run time. */
-const pruned = [
+export const pruned = [
   'usr/share/doc',
   'usr/share/man',
   'usr/share/lintian',

@@ -11,6 +11,11 @@ export interface CreditPost {
   address: string
   /** Effective time, epoch seconds; see {@link effectiveTime}. */
   time: number
+  /**
+   * What the sender wrote, `content.time`: it orders posts of one effective time, as {@link ownPlace} does, so that the
+   * transfers of one block follow each other as they were meant. Default: `time`.
+   */
+  contentTime?: number
   operation: CreditOperation
 }
 
@@ -97,12 +102,11 @@ function transfer(
   const amounts = credits.map((credit) => exactAmount(credit.amount, post, profile))
   const mints = profile.addresses.credits.includes(post.address)
   if (!mints) refuseUnfunded(ledger, post, amounts)
+  const pile = mints ? [] : ledger.drain(post.address, sumOf(amounts), post.time).reverse()
   const entries: CreditEntry[] = []
   for (const [position, { address, expiration }] of credits.entries()) {
     const amount = amounts[position]!
-    const parts = mints
-      ? [{ expiration, amount }]
-      : portions(ledger.drain(post.address, amount, post.time), expiration)
+    const parts = mints ? [{ expiration, amount }] : portions(take(pile, amount), expiration)
     for (const part of parts) {
       const received = entryOf(post, entries.length, address, part.amount, part.expiration, {
         ...transferred,
@@ -123,6 +127,20 @@ function transfer(
 /** The name that entries made by the network itself carry. */
 const network = 'ALEPH'
 const transferred = { provider: network, paymentMethod: 'credit_transfer' }
+
+/** Takes credits from the end of a pile that holds enough. */
+function take(pile: CreditPart[], amount: bigint): CreditPart[] {
+  const taken: CreditPart[] = []
+  let left = amount
+  while (left > 0n) {
+    const part = pile.pop()!
+    const fits = part.amount < left ? part.amount : left
+    taken.push({ expiration: part.expiration, amount: fits })
+    if (fits < part.amount) pile.push({ expiration: part.expiration, amount: part.amount - fits })
+    left -= fits
+  }
+  return taken
+}
 
 /** What a recipient gets never outlives what it was taken from; neighbours that expire together are one. */
 function portions(drained: CreditPart[], requested: number | null): CreditPart[] {
@@ -152,12 +170,16 @@ function refuseImpossible(sender: string, credits: { address: string }[]): void 
 }
 
 function refuseUnfunded(ledger: CreditLedger, { address, time }: CreditPost, amounts: bigint[]): void {
-  const required = amounts.reduce((sum, amount) => sum + amount, 0n)
+  const required = sumOf(amounts)
   const available = ledger.balance(address, time)
   if (available >= required) return
   throw formatError(
     `Insufficient credit balance for transfer. Required: ${required}, Available: ${available}`,
   )
+}
+
+function sumOf(amounts: bigint[]): bigint {
+  return amounts.reduce((sum, amount) => sum + amount, 0n)
 }
 
 /** Posts of the first months counted in units of 10,000 (protocol 02 §7). */

@@ -12,6 +12,8 @@ export interface CreditPart {
  */
 export class CreditLedger {
   readonly #lots = new Map<string, CreditLot[]>()
+  /** How many of an account's first lots are used up: a post with many entries passes over them once. */
+  readonly #used = new Map<string, number>()
 
   /** A ledger that goes on where lots were left. */
   static of(lots: Iterable<CreditLot>): CreditLedger {
@@ -39,22 +41,28 @@ export class CreditLedger {
   grant({ ref, index, address, amount, time, expiration }: CreditEntry): void {
     const own = this.#lotsOf(address)
     own.push({ ref, index, address, remaining: amount, time, expiration })
-    if (own.length > 1 && compareLots(own.at(-2)!, own.at(-1)!) > 0) own.sort(compareLots)
+    if (own.length === 1 || compareLots(own.at(-2)!, own.at(-1)!) <= 0) return
+    own.sort(compareLots)
+    this.#used.delete(address)
   }
 
   /** Takes credits, as far as there are any; what is missing makes no debt. Returns from what they were taken. */
   drain(address: string, amount: bigint, at: number): CreditPart[] {
+    const own = this.lots(address)
+    let used = this.#used.get(address) ?? 0
     const parts: CreditPart[] = []
     let left = amount
-    for (const lot of this.#lots.get(address) ?? []) {
-      if (left === 0n) break
-      if (!isSpendable(lot, at)) continue
-      let taken = left
-      if (lot.remaining < taken) taken = lot.remaining
-      lot.remaining -= taken
-      left -= taken
-      parts.push({ expiration: lot.expiration, amount: taken })
+    for (let position = used; position < own.length && left > 0n; position++) {
+      const lot = own[position]!
+      if (isSpendable(lot, at)) {
+        const taken = lot.remaining < left ? lot.remaining : left
+        lot.remaining -= taken
+        left -= taken
+        parts.push({ expiration: lot.expiration, amount: taken })
+      }
+      if (position === used && lot.remaining === 0n) used++
     }
+    this.#used.set(address, used)
     return parts
   }
 

@@ -1,21 +1,37 @@
 import { z } from 'zod'
 import { schemaError } from '../message/format-issues.ts'
+import { messageLimits } from '../message/limits.ts'
 import type { NetworkProfile } from '../profile/network-profile.ts'
 
-const filledText = z.string().refine((text) => text.trim() !== '', 'must not be blank')
-const text = z.string().max(1024)
+/** Nodes index accounts and origins: a longer text would be refused by their databases, after it was accepted. */
+const text = z.string().max(messageLimits.indexedCharacters)
+const account = text.refine((address) => address.trim() !== '', 'must not be blank')
 const count = z.int().nonnegative()
 
 /** Beyond this JSON numbers are not exact, and an inexact amount is no amount. */
 const amount = z.int().positive().max(Number.MAX_SAFE_INTEGER)
 
+const decimalText = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i
+
 const decimal = z
-  .union([z.number(), z.string().max(64)])
-  .refine(
-    (value) => Number.isFinite(Number(value)) && String(value).trim() !== '',
-    'must be a decimal number',
-  )
+  .union([z.number(), z.string().max(64)], 'must be a decimal number')
+  .refine((value) => decimalText.test(String(value)), 'must be a decimal number')
   .transform(String)
+
+/** Kept for information only, so that whatever it is refuses nothing. */
+const bonus = z
+  .unknown()
+  .optional()
+  .transform((value) => {
+    const isWritten = typeof value === 'number' || (typeof value === 'string' && decimalText.test(value))
+    const amount = isWritten ? Number(value) : Number.NaN
+    return Number.isFinite(amount) ? amount : null
+  })
+
+/** MiB; decimal text is read as well. */
+const size = decimal
+  .transform(Number)
+  .refine((value) => Number.isFinite(value) && value >= 0, 'must be a size')
 
 /** Anything below would be a time in seconds, which some clients write: such credits would be worthless at once. */
 const leastMilliseconds = 1e11
@@ -36,7 +52,7 @@ const distributionSchema = z.object({
     credits: z
       .array(
         z.object({
-          address: filledText,
+          address: account,
           amount,
           price: decimal,
           tx_hash: text,
@@ -45,7 +61,7 @@ const distributionSchema = z.object({
           origin: text.nullish(),
           ref: text.nullish(),
           payment_method: text.nullish(),
-          bonus_amount: z.number().nullish(),
+          bonus_amount: bonus,
         }),
       )
       .min(1),
@@ -57,14 +73,14 @@ const expenseSchema = z.object({
     credits: z
       .array(
         z.object({
-          address: filledText,
+          address: account,
           amount,
           price: decimal.nullish(),
           execution_id: text.nullish(),
           node_id: text.nullish(),
           ref: text.nullish(),
           count: count.nullish(),
-          size: z.number().nullish(),
+          size: size.nullish(),
         }),
       )
       .min(1),
@@ -73,7 +89,7 @@ const expenseSchema = z.object({
 
 const transferSchema = z.object({
   transfer: z.object({
-    credits: z.array(z.object({ address: filledText, amount, expiration })).min(1),
+    credits: z.array(z.object({ address: account, amount, expiration })).min(1),
   }),
 })
 

@@ -5,7 +5,7 @@ import { devnetProfile } from '../profile/devnet.ts'
 import { mainnetProfile } from '../profile/mainnet.ts'
 import type { CreditPost } from './apply-credit-post.ts'
 import type { CreditLot } from './credit-entry.ts'
-import { creditParts } from './credit-ledger.ts'
+import { CreditLedger, creditParts } from './credit-ledger.ts'
 import { readCreditPost } from './credit-post.ts'
 import { replayCredits } from './replay-credits.ts'
 
@@ -106,6 +106,24 @@ describe('a transfer', () => {
     expect(ledger.balance('alice', now)).toBe(10_000n)
   })
 
+  it('gives each recipient the next of what the sender has, with its expiration', () => {
+    const soon = (now + 100) * 1000
+    const lots = post('distribution', 'g', now, [
+      { address: 'alice', amount: 70, expiration: soon },
+      { address: 'alice', amount: 50 },
+    ])
+    const credits = ['bob', 'carol', 'dave'].map((address) => ({ address, amount: 40 }))
+    const split = post('transfer', 'x', now + 1, credits, 'alice')
+    const { ledger } = replayCredits([lots, split], mainnetProfile)
+    expect(creditParts(ledger.lots('bob'), now + 1)).toEqual([{ expiration: soon, amount: 40n }])
+    expect(creditParts(ledger.lots('carol'), now + 1)).toEqual([
+      { expiration: null, amount: 10n },
+      { expiration: soon, amount: 30n },
+    ])
+    expect(creditParts(ledger.lots('dave'), now + 1)).toEqual([{ expiration: null, amount: 40n }])
+    expect(ledger.balance('alice', now + 1)).toBe(0n)
+  })
+
   it('is refused to oneself, and twice to one recipient', () => {
     const twice = post(
       'transfer',
@@ -139,11 +157,30 @@ describe('a post about credits', () => {
     ['an amount as text', { amount: '5' }],
     ['an amount that no number holds exactly', { amount: 2 ** 53 }],
     ['a blank address', { amount: 1, address: ' ' }],
+    ['an address that no node can index', { amount: 1, address: 'x'.repeat(513) }],
     ['an expiration in seconds', { amount: 1, expiration: 1_798_761_600 }],
   ])('with %s is refused as a whole', (_name, credit) => {
     expect(() => readCreditPost(transfer(credit), mainnetProfile)).toThrow(
       expect.objectContaining({ code: 'INVALID_FORMAT', details: expect.anything() }),
     )
+  })
+
+  it.each(['0x10', '0b1', ' 1', '1_0', '', 'NaN', true, null])('with the price %j is refused', (price) => {
+    const credit = { address: 'bob', amount: 1, tx_hash: '', provider: '', price }
+    const content = { distribution: { credits: [credit] } }
+    expect(() =>
+      readCreditPost({ ...fields, type: 'aleph_credit_distribution', content }, mainnetProfile),
+    ).toThrow(/distribution\.credits\.0\.price: must be a decimal/)
+  })
+
+  it('is taken whatever its bonus says, which is only told', () => {
+    const bonuses = [7, '7.5', 'much', {}, null].map((bonus_amount, index) => ({
+      address: `a${index}`,
+      amount: 1,
+      bonus_amount,
+    }))
+    const { entries } = replayCredits([post('distribution', 'd', now, bonuses)], mainnetProfile)
+    expect(entries.map(({ facts }) => facts.bonusAmount)).toEqual([7, 7.5, undefined, undefined, undefined])
   })
 
   it('without credits is refused, with the place', () => {
@@ -158,6 +195,53 @@ describe('a post about credits', () => {
     const stranger = { ...fields, address: '0x1', type: 'aleph_credit_distribution', content }
     expect(readCreditPost(stranger, mainnetProfile)).toBeNull()
   })
+})
+
+describe('posts of one block', () => {
+  it('follow each other as their senders wrote them, not as their hashes fall', () => {
+    const step = (hash: string, from: string, to: string, contentTime: number) => ({
+      ...post('transfer', hash, now + 50, [{ address: to, amount: 10 }], from),
+      contentTime,
+    })
+    const grant = post('distribution', 'g', now, [{ address: 'alice', amount: 10 }])
+    const chain = [step('a', 'bob', 'carol', now + 62), step('z', 'alice', 'bob', now + 61)]
+    const { refused, ledger } = replayCredits([...chain, grant], mainnetProfile)
+    expect(refused.size).toBe(0)
+    expect(ledger.balance('carol', now + 50)).toBe(10n)
+  })
+
+  it('count once, however many copies arrive', () => {
+    const grant = post('distribution', 'g', now, [{ address: 'alice', amount: 10 }])
+    expect(replayCredits([grant, { ...grant }], mainnetProfile).ledger.balance('alice', now)).toBe(10n)
+  })
+})
+
+it('a lot that was granted late but is older is spent first, though newer ones were used up', () => {
+  const lot = (ref: string, time: number): CreditLot => ({
+    ref,
+    index: 0,
+    address: 'alice',
+    remaining: 5n,
+    time,
+    expiration: null,
+  })
+  const ledger = CreditLedger.of([lot('b', now), lot('c', now + 1)])
+  ledger.drain('alice', 5n, now + 2)
+  ledger.grant({
+    ref: 'a',
+    index: 0,
+    address: 'alice',
+    amount: 5n,
+    time: now - 1,
+    expiration: null,
+    facts: {},
+  })
+  ledger.drain('alice', 6n, now + 2)
+  expect(ledger.lots('alice').map(({ ref, remaining }) => [ref, remaining])).toEqual([
+    ['a', 0n],
+    ['b', 0n],
+    ['c', 4n],
+  ])
 })
 
 it('a balance is told by expiration: what stays first, then what goes soonest', () => {
@@ -211,6 +295,20 @@ describe('whatever happens', () => {
         const first = replayCredits(sorted.slice(0, cut), devnetProfile)
         const second = replayCredits(sorted.slice(cut), devnetProfile, first.ledger)
         expect(stateOf(second).lots).toEqual(stateOf(whole).lots)
+      }),
+    )
+  })
+
+  it('the history of an account alone makes its lots again', () => {
+    fc.assert(
+      fc.property(history, (posts) => {
+        const { entries, ledger } = replayCredits(posts, devnetProfile)
+        const again = new CreditLedger()
+        for (const entry of entries) {
+          if (entry.amount > 0n) again.grant(entry)
+          else again.drain(entry.address, -entry.amount, entry.time)
+        }
+        for (const address of ledger.addresses()) expect(again.lots(address)).toEqual(ledger.lots(address))
       }),
     )
   })

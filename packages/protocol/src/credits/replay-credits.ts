@@ -14,7 +14,8 @@ export interface CreditReplay {
 
 /**
  * The state of all credits that a set of posts makes, in whatever order they are given (protocol 02 §14.6). This is
- * what the ledger is, for every node; whatever a node does to get there faster must come out the same.
+ * what the ledger is, for every node; whatever a node does to get there faster must come out the same. Copies of a post
+ * count once.
  *
  * @param before lots as earlier posts left them; unchanged
  */
@@ -27,7 +28,10 @@ export function replayCredits(
   const ledger = CreditLedger.of(lots)
   const entries: CreditEntry[] = []
   const refused = new Map<string, ProtocolError>()
+  const seen = new Set<string>()
   for (const post of [...posts].sort(compareCreditPosts)) {
+    if (seen.has(post.itemHash)) continue
+    seen.add(post.itemHash)
     try {
       entries.push(...applyCreditPost(ledger, post, profile))
     } catch (error) {
@@ -38,9 +42,11 @@ export function replayCredits(
   return { entries, ledger, refused }
 }
 
-/** By effective time, then by hash. */
+/** By effective time, then by the sender's time, then by hash. */
 export function compareCreditPosts(a: CreditPost, b: CreditPost): number {
   if (a.time !== b.time) return a.time - b.time
+  const written = (a.contentTime ?? a.time) - (b.contentTime ?? b.time)
+  if (written !== 0) return written
   return a.itemHash < b.itemHash ? -1 : a.itemHash > b.itemHash ? 1 : 0
 }
 

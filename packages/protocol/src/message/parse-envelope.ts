@@ -134,6 +134,8 @@ function solanaObjectAsText(value: object, chain: Chain): string | null {
   if (signatureScheme(chain) !== 'solana') return null
   const { signature, publicKey, version } = value as Record<string, unknown>
   if (typeof signature !== 'string' || typeof publicKey !== 'string') return null
+  // Anything deeper could be too deep to be written as text.
+  if (typeof version === 'object' && version !== null) return null
   // The version stays in, where there is one: a signature of another version must not pass for one of ours.
   return JSON.stringify({ signature, publicKey, version })
 }

@@ -7,7 +7,7 @@ export const balancesPostType = 'balances-update'
 
 /** ALEPH as plain decimal text; negative amounts and nonsense are no balance. */
 const aleph = z
-  .union([z.number(), z.string().max(64)])
+  .union([z.number(), z.string().max(64)], 'must be an amount of ALEPH')
   .refine((value) => /^\d+(\.\d+)?(e[+-]?\d{1,2})?$/i.test(String(value)), 'must be an amount of ALEPH')
   .transform((value) => new Amount(value).toFixed())
 

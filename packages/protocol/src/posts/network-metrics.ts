@@ -1,3 +1,5 @@
+import { messageLimits } from '../message/limits.ts'
+
 /** Names of the network's own type for metrics, and of the one its documentation uses (protocol 06 §4.1). */
 export const metricsPostTypes: readonly string[] = ['aleph-network-metrics', 'aleph-scoring-metrics']
 
@@ -16,6 +18,7 @@ const coreNodeFields = [
   'pending_messages',
   'eth_height_remaining',
 ] as const
+const wholeFields: ReadonlySet<string> = new Set(['pending_messages', 'eth_height_remaining'])
 
 interface Measured {
   node_id: string
@@ -44,12 +47,22 @@ function rowsOf<F extends string>(
 ): (Measured & Record<F, number | null>)[] {
   if (!Array.isArray(rows)) return []
   return rows.flatMap((row) => {
-    if (!isObject(row) || typeof row.node_id !== 'string' || row.node_id === '') return []
+    if (!isObject(row) || !isNodeId(row.node_id)) return []
     const measuredAt = numberOf(row.measured_at)
     if (measuredAt === null) return []
-    const values = Object.fromEntries(fields.map((field) => [field, numberOf(row[field])]))
+    const values = Object.fromEntries(fields.map((field) => [field, measurement(field, row[field])]))
     return [{ node_id: row.node_id, measured_at: measuredAt, ...(values as Record<F, number | null>) }]
   })
+}
+
+/** Nodes index it: a longer one would be refused by their databases. */
+function isNodeId(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= messageLimits.indexedCharacters
+}
+
+function measurement(field: string, value: unknown): number | null {
+  const number = numberOf(value)
+  return number !== null && wholeFields.has(field) ? Math.trunc(number) : number
 }
 
 function numberOf(value: unknown): number | null {

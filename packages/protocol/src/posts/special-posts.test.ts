@@ -31,7 +31,16 @@ describe('balances of a chain', () => {
     ['no height', { chain: 'ETH', balances: {} }, 'main_height'],
     ['no balances', { chain: 'ETH', main_height: 1 }, 'balances'],
     ['a negative balance', { chain: 'ETH', main_height: 1, balances: { a: -1 } }, 'balances.a'],
-    ['a balance that is no number', { chain: 'ETH', main_height: 1, balances: { a: 'many' } }, 'balances.a'],
+    [
+      'a balance that is no number',
+      { chain: 'ETH', main_height: 1, balances: { a: 'many' } },
+      'balances.a: must be an amount',
+    ],
+    [
+      'a balance that is a truth',
+      { chain: 'ETH', main_height: 1, balances: { a: true } },
+      'balances.a: must be',
+    ],
   ])('with %s are refused, with the place', (_name, content, place) => {
     expect(() => readBalancesUpdate(content)).toThrow(place)
   })
@@ -64,6 +73,13 @@ describe('metrics', () => {
         },
       ],
     })
+    const ccn = [
+      { node_id: 'a', measured_at: 1, pending_messages: 1.7, eth_height_remaining: '-2.5' },
+      { node_id: 'x'.repeat(513), measured_at: 1 },
+    ]
+    expect(readNetworkMetrics({ metrics: { ccn } }).ccn).toEqual([
+      expect.objectContaining({ node_id: 'a', pending_messages: 1, eth_height_remaining: -2 }),
+    ])
     expect(readNetworkMetrics(null)).toEqual({ ccn: [], crn: [] })
   })
 })

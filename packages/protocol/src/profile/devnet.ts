@@ -42,6 +42,7 @@ export const devnetProfile: NetworkProfile = {
     vProgram: ['credit'],
   },
   limits: { fileBytes: 1024 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: 300 },
+  clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: null },
   policy: { securitySelfOnly: true },
   registry: {
     // Most clients know no other tag than that of the production network.

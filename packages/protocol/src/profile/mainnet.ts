@@ -53,6 +53,8 @@ export const mainnetProfile: NetworkProfile = {
     vProgram: ['credit'],
   },
   limits: { fileBytes: 100 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: null },
+  // The last cut-off after which long-running machines pay in credits: older privileges need a chain's word.
+  clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: 1_773_187_200 },
   policy: { securitySelfOnly: true },
   registry: {
     tags: ['mainnet'],

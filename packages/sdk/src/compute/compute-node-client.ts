@@ -5,6 +5,7 @@ import { parseAnswer } from '../http/parse-answer.ts'
 import { requestJson } from '../http/request.ts'
 import { createTransport, type Transport, type TransportOptions } from '../http/transport.ts'
 import { OperatorSession } from './operator-session.ts'
+import { type StreamLogsOptions, streamLogs, type VmLogFrame } from './stream-logs.ts'
 
 const executionsSchema = z.record(
   z.string(),
@@ -34,6 +35,17 @@ const logsSchema = z.array(
 export type Executions = z.infer<typeof executionsSchema>
 export type SystemUsage = z.infer<typeof usageSchema>
 
+/** A machine may take most of a minute to shut down, and longer to fetch what it boots from. */
+const slowMs = 150_000
+
+export interface GetLogsOptions {
+  /** Only lines at or after this time, epoch seconds. */
+  since?: number
+  /** Only the last so many. */
+  limit?: number
+  signal?: AbortSignal
+}
+
 export interface VmLogLine {
   stream: 'stdout' | 'stderr'
   text: string
@@ -42,7 +54,7 @@ export interface VmLogLine {
 }
 
 /** What the owner of a VM may ask of its compute node (protocol 05 §10). */
-export type MachineOperation = 'stop' | 'reboot' | 'erase' | 'expire'
+export type MachineOperation = 'start' | 'stop' | 'reboot' | 'erase' | 'reinstall' | 'expire'
 
 /**
  * Talks to one compute node.
@@ -73,11 +85,12 @@ export class ComputeNodeClient {
     return parseAnswer(usageSchema, await requestJson(this.#transport, '/about/usage/system', options))
   }
 
-  /** The log of a VM from its beginning; only for its owner. */
-  async getLogs(vmHash: string, options: { signal?: AbortSignal } = {}): Promise<VmLogLine[]> {
+  /** The log of a VM, also of one that stopped; only for its owner. All of it, or what `options` leave. */
+  async getLogs(vmHash: string, options: GetLogsOptions = {}): Promise<VmLogLine[]> {
     const path = `/control/machine/${encodeURIComponent(vmHash)}/logs`
     const headers = await this.#operatorHeaders('GET', path)
-    const answer = await requestJson(this.#transport, path, { ...options, headers })
+    const { since, limit, ...request } = options
+    const answer = await requestJson(this.#transport, path, { ...request, headers, query: { since, limit } })
     return parseAnswer(logsSchema, answer).map((line) => ({
       stream: line.file === 'stderr' ? 'stderr' : 'stdout',
       text: line.MESSAGE,
@@ -85,7 +98,32 @@ export class ComputeNodeClient {
     }))
   }
 
-  /** Stops, reboots or erases a VM; only for its owner. */
+  /** The log of a VM as it is written, its history first; only for its owner. */
+  streamLogs(vmHash: string, options: StreamLogsOptions = {}): AsyncGenerator<VmLogFrame, void, undefined> {
+    return streamLogs(this.url, vmHash, this.#owner(), options)
+  }
+
+  /**
+   * Asks the node to run an instance that names it, paid by credits or a stream (protocol 05 §9.2). Throws
+   * with the node's reason when it does not.
+   */
+  async notify(vmHash: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+    await requestJson(this.#transport, '/control/allocation/notify', {
+      ...options,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ instance: vmHash }),
+      timeoutMs: slowMs,
+    })
+  }
+
+  /** Has the node read again which ports its owner wants forwarded. */
+  async refreshPorts(vmHash: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+    const path = `/control/machine/${encodeURIComponent(vmHash)}/update`
+    await requestJson(this.#transport, path, { ...options, method: 'POST' })
+  }
+
+  /** Starts, stops, reboots, reinstalls or erases a VM; only for its owner. */
   async operate(
     vmHash: string,
     operation: MachineOperation,
@@ -93,11 +131,15 @@ export class ComputeNodeClient {
   ): Promise<void> {
     const path = `/control/machine/${encodeURIComponent(vmHash)}/${operation}`
     const headers = await this.#operatorHeaders('POST', path)
-    await requestJson(this.#transport, path, { ...options, method: 'POST', headers })
+    await requestJson(this.#transport, path, { ...options, method: 'POST', headers, timeoutMs: slowMs })
   }
 
   async #operatorHeaders(method: 'GET' | 'POST', path: string): Promise<Record<string, string>> {
-    if (this.#session) return { ...(await this.#session.headers(method, this.url + path)) }
+    return { ...(await this.#owner().headers(method, this.url + path)) }
+  }
+
+  #owner(): OperatorSession {
+    if (this.#session) return this.#session
     throw new AlephError('account_required', 'Only the owner of a VM may do this, and no account was given', {
       hint: 'Create the client with { account }.',
     })

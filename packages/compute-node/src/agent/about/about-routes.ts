@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
+import { AgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import type { VmHost } from '../vm-host.ts'
-import { allExecutions, runningExecutions } from './executions.ts'
+import { allExecutions, executionRecords, runningExecutions } from './executions.ts'
 import { indexPage } from './index-page.ts'
 import { capability, systemUsage } from './system-usage.ts'
 
@@ -15,6 +16,10 @@ export interface NodeFacts {
   apiServers: string[]
   network: string
   reuseTimeoutSeconds: number
+  checkProgram: string
+  forwardHost: string
+  ipv6Pool: string
+  paymentIntervalSeconds: number
 }
 
 export interface AboutRoutesOptions {
@@ -31,10 +36,12 @@ export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOpti
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
   app.get('/about/usage/system', () => systemUsage(dataDir))
   app.get('/about/capability', () => capability())
-  app.get('/about/executions/list', async () => runningExecutions(vms))
-  app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler))
-  // There is nothing to log in to; scoring measures a node by this very refusal.
-  app.get('/about/login', (_request, reply) => reply.code(401).send({ success: false }))
+  app.get('/about/executions/list', async () => runningExecutions(vms, facts))
+  app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))
+  app.get('/about/executions/records', async () => executionRecords(vms))
+  app.get('/about/certificates', async () => {
+    throw new AgentError('overloaded', 'Confidential computing setting not enabled on that server')
+  })
   app.get('/status/config', async () => statusConfig(facts, vms))
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
@@ -50,25 +57,41 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
     owner_address: facts.ownerAddress || null,
     version: facts.version,
     network: facts.network,
-    references: { API_SERVER: facts.apiServers[0] ?? null, API_SERVERS: facts.apiServers },
+    references: {
+      API_SERVER: facts.apiServers[0] ?? null,
+      API_SERVERS: facts.apiServers,
+      CHECK_FASTAPI_VM_ID: facts.checkProgram,
+      CONNECTOR_URL: null,
+    },
     security: {
       USE_JAILER: true,
       PRINT_SYSTEM_LOGS: true,
       WATCH_FOR_UPDATES: false,
-      ALLOW_VM_NETWORKING: false,
+      ALLOW_VM_NETWORKING: true,
+      USE_DEVELOPER_SSH_KEYS: false,
     },
-    networking: { IPV6_ADDRESS_POOL: null, IPV6_FORWARDING_ENABLED: false, USE_NDP_PROXY: false },
+    networking: {
+      IPV6_ADDRESS_POOL: facts.ipv6Pool,
+      IPV6_ALLOCATION_POLICY: 'static',
+      IPV6_SUBNET_PREFIX: 124,
+      IPV6_FORWARDING_ENABLED: false,
+      USE_NDP_PROXY: false,
+    },
     debug: { SENTRY_DSN_CONFIGURED: false, DEBUG_ASYNCIO: false, EXECUTION_LOG_ENABLED: false },
-    payment: { PAYMENT_RECEIVER_ADDRESS: null, AVAILABLE_PAYMENTS: {} },
+    payment: {
+      PAYMENT_RECEIVER_ADDRESS: null,
+      AVAILABLE_PAYMENTS: {},
+      PAYMENT_MONITOR_INTERVAL: facts.paymentIntervalSeconds,
+    },
     computing: {
       ENABLE_QEMU_SUPPORT: hypervisor === 'qemu',
       INSTANCE_DEFAULT_HYPERVISOR: 'qemu',
       ENABLE_CONFIDENTIAL_COMPUTING: false,
       ENABLE_GPU_SUPPORT: false,
-      INSTANCES: false,
+      INSTANCES: true,
       REUSE_TIMEOUT: facts.reuseTimeoutSeconds,
       hypervisor: { name: hypervisor, version, accelerator, reason: acceleratorReason ?? null },
     },
-    api: { allocations: 1 },
+    api: { allocations: 2 },
   }
 }

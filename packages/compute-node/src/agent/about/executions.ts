@@ -1,37 +1,74 @@
+import { classifyHash, vmIpv6 } from '@aleph-ts/protocol'
 import type { VmInfo } from '../../supervisor/index.ts'
 import type { Allocation, Reconciler } from '../allocations/reconciler.ts'
-import { formatTime } from '../control/machine-routes.ts'
+import { formatTime } from '../time-format.ts'
 import type { VmHost } from '../vm-host.ts'
 
-/** `GET /about/executions/list`: what runs (protocol 05 §16). Guests have no network device, so addresses are empty. */
-export function runningExecutions(vms: VmHost) {
+/** Addresses of this node that executions are told with. */
+export interface NetworkFacts {
+  /** Where forwarded ports are. */
+  forwardHost: string
+  ipv6Pool: string
+}
+
+/** What QEMU's user-mode network gives every guest. */
+const guestNetwork = '10.0.2.0/24'
+const guestAddress = '10.0.2.15'
+
+/** `GET /about/executions/list`: what runs (protocol 05 §16). Programs have no network device, so no address. */
+export function runningExecutions(vms: VmHost, facts: NetworkFacts) {
   const running = vms.list().filter(({ state }) => state === 'running')
   return Object.fromEntries(
     running.map((info) => [
       info.id,
-      { networking: { ipv4: '', ipv6: '' }, vm_type: vmType(info), awaiting_confidential_init: false },
+      {
+        networking: shortNetworking(info, facts),
+        vm_type: vmType(info),
+        awaiting_confidential_init: false,
+      },
     ]),
   )
 }
 
 /** `GET /v2/about/executions/list`: everything known, with how far its start is (protocol 05 §16, 06 §7.5). */
-export function allExecutions(vms: VmHost, reconciler: Reconciler) {
+export function allExecutions(vms: VmHost, reconciler: Reconciler, facts: NetworkFacts) {
   const known = new Map(vms.list().map((info) => [info.id, info]))
   const onDemand = new Set(reconciler.onDemand())
   const hashes = new Set([...known.keys(), ...reconciler.planned(), ...onDemand])
   return Object.fromEntries(
     [...hashes].map((hash) => {
       const allocation = reconciler.allocation(hash) ?? (onDemand.has(hash) ? waitsForRequest : undefined)
-      return [hash, execution(known.get(hash), allocation, onDemand.has(hash))]
+      return [hash, execution(known.get(hash), allocation, onDemand.has(hash), facts)]
     }),
   )
 }
 
+/** `GET /about/executions/records`: one row per VM, as the network's nodes keep them (protocol 05 §18). */
+export function executionRecords(vms: VmHost) {
+  return vms.list().map((info) => ({
+    vm_hash: info.id,
+    time_defined: time(info.definedAt),
+    time_started: time(info.startedAt),
+    time_stopped: time(info.stoppedAt),
+    vcpus: info.vcpus,
+    memory: info.memoryMiB,
+    vm_type: vmType(info),
+    persistent: info.kind === 'persistent',
+    starts: info.starts,
+    error: info.error ?? null,
+  }))
+}
+
 const waitsForRequest: Allocation = { state: 'planned', attempts: 0, error: null, nextRetryAt: null }
 
-function execution(info: VmInfo | undefined, allocation: Allocation | undefined, onDemand: boolean) {
+function execution(
+  info: VmInfo | undefined,
+  allocation: Allocation | undefined,
+  onDemand: boolean,
+  facts: NetworkFacts,
+) {
   return {
-    networking: {},
+    networking: info ? networking(info, facts) : {},
     status: {
       defined_at: time(info?.definedAt),
       preparing_at: null,
@@ -57,7 +94,33 @@ function execution(info: VmInfo | undefined, allocation: Allocation | undefined,
   }
 }
 
-function vmType({ kind }: VmInfo): string {
+function shortNetworking(info: VmInfo, { ipv6Pool }: NetworkFacts) {
+  if (info.type !== 'instance') return { ipv4: '', ipv6: '' }
+  return { ipv4: guestNetwork, ipv6: ipv6Of(info, ipv6Pool)?.network ?? '' }
+}
+
+/** An instance's addresses; the IPv6 ones by the network's formula, though nothing is routed to them here. */
+function networking(info: VmInfo, { forwardHost, ipv6Pool }: NetworkFacts) {
+  if (info.type !== 'instance') return {}
+  const ipv6 = ipv6Of(info, ipv6Pool)
+  const ports = (info.forwards ?? []).map(({ guest, host, tcp, udp }) => [guest, { host, tcp, udp }])
+  return {
+    ipv4_network: guestNetwork,
+    host_ipv4: forwardHost,
+    ipv6_network: ipv6?.network ?? null,
+    ipv6_ip: ipv6?.address ?? null,
+    ipv4_ip: guestAddress,
+    mapped_ports: Object.fromEntries(ports),
+  }
+}
+
+/** Null for a hash the formula does not take. */
+function ipv6Of({ id }: VmInfo, pool: string) {
+  return classifyHash(id) === 'storage' ? vmIpv6(pool, 'instance', id) : null
+}
+
+function vmType({ type, kind }: VmInfo): string {
+  if (type === 'instance') return 'instance'
   return kind === 'persistent' ? 'persistent_program' : 'microvm'
 }
 

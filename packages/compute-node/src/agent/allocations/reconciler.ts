@@ -1,14 +1,17 @@
 import type { Logger } from 'pino'
 import { type AgentError, toAgentError } from '../errors.ts'
-import type { ProgramHost } from '../programs/program-host.ts'
 import type { VmHost } from '../vm-host.ts'
-import { emptyPlan, type Plan, type PlanFile } from './plan.ts'
+import type { WorkloadHost } from '../workloads.ts'
+import type { NotifiedPayment, Plan, PlanFile } from './plan.ts'
+import { Wishes } from './wishes.ts'
 
 const MAX_CONCURRENT_STARTS = 3
 const STABLE_MS = 60_000
 
 export interface ReconcilerOptions {
-  programs: ProgramHost
+  workloads: WorkloadHost
+  /** Fetches what an on-demand program needs, ahead of its first call. */
+  prefetch: (hash: string) => Promise<void>
   vms: VmHost
   planFile: PlanFile
   logger: Logger
@@ -39,35 +42,50 @@ export interface PlanOutcome {
   errors: Record<string, string>
 }
 
+/** What a version 2 plan changes (protocol 05 §20). */
+export interface PlanChange {
+  accepted: string[]
+  unchanged: string[]
+  removing: string[]
+  /** VMs the plan does not name that stay, and why. */
+  retained: Record<string, string>
+}
+
 /**
  * Makes the node run what the plan says, again and again: starts what is missing, restarts what died with
  * growing pauses, stops what is no longer listed, and fetches on-demand programs ahead.
  */
 export class Reconciler {
   readonly #options: Required<ReconcilerOptions>
+  readonly #wishes: Wishes
   readonly #desired = new Map<string, Desired>()
   readonly #attempts = new Map<string, Promise<void>>()
   readonly #timers = new Map<string, NodeJS.Timeout>()
   readonly #waiting: string[] = []
-  #plan: Plan = emptyPlan
   #interval: NodeJS.Timeout | null = null
   #prefetching: Promise<void> = Promise.resolve()
   #stopped = false
 
   constructor(options: ReconcilerOptions) {
     this.#options = { backoffMs: 2_000, maxBackoffMs: 300_000, intervalMs: 60_000, ...options }
+    this.#wishes = new Wishes(options.planFile)
   }
 
   /** Goes on with the plan of the last run. */
   async start(): Promise<void> {
-    const { planFile, vms, intervalMs, logger } = this.#options
-    const stored = await planFile.read().catch((error: unknown) => {
+    const { vms, intervalMs, logger } = this.#options
+    const stored = await this.#wishes.load().catch((error: unknown) => {
       logger.error({ err: error }, 'stored plan is damaged; waiting for the next push')
-      return null
+      return false
     })
     vms.on('state', ({ id }) => this.#look(id))
     this.#interval = setInterval(() => this.#lookAtAll(), intervalMs)
-    if (stored) this.#adopt(stored)
+    if (stored) this.#adoptInBackground()
+  }
+
+  /** Which protocol the last plan came by. */
+  get governedBy(): 'v1' | 'v2' | null {
+    return this.#wishes.state.governedBy
   }
 
   async stop(): Promise<void> {
@@ -84,9 +102,28 @@ export class Reconciler {
     return this.#desired.has(hash)
   }
 
-  /** Leaves a planned VM alone until the next push of the plan, because its owner stopped it (protocol 05 §10). */
-  release(hash: string): void {
+  /** Leaves a VM alone, because its owner stopped it: until the next push, notify or `resume` (protocol 05 §10). */
+  async release(hash: string): Promise<void> {
+    await this.#wishes.release(hash)
     this.#forget(hash)
+  }
+
+  /** Undoes `release`; false when nobody ever asked for the VM here. */
+  async resume(hash: string): Promise<boolean> {
+    if (!(await this.#wishes.resume(hash))) return false
+    this.#want(hash)
+    return true
+  }
+
+  /** Forgets that the VM's owner asked for it here, and leaves it alone. */
+  async dismiss(hash: string): Promise<void> {
+    await this.#wishes.dismiss(hash)
+    await this.release(hash)
+  }
+
+  /** How the VM's owner, who asked for it here, pays for it; undefined for a VM of the plan. */
+  notifiedPayment(hash: string): NotifiedPayment | undefined {
+    return this.#wishes.state.notified[hash]
   }
 
   /** How far the node is with a planned VM. */
@@ -104,7 +141,7 @@ export class Reconciler {
 
   /** Every program of the plan that starts at its first request. */
   onDemand(): string[] {
-    return this.#plan.on_demand_vms
+    return this.#wishes.state.on_demand_vms
   }
 
   /**
@@ -112,20 +149,61 @@ export class Reconciler {
    * on in the background and are reported as failing with the reason `still starting`.
    */
   async apply(plan: Plan, waitMs: number): Promise<PlanOutcome> {
-    await this.#options.planFile.write(plan)
-    const stopped = await this.#adopt(plan)
+    await this.#wishes.plan(plan)
+    const stopped = await this.#adopt()
+    const hashes = [...plan.persistent_vms, ...plan.instances]
+    await this.#settledWithin(hashes, waitMs)
+    return this.#outcome(hashes, stopped)
+  }
+
+  /** Takes over a version 2 plan, durably; everything it asks for happens in the background. */
+  async applyV2(hashes: string[]): Promise<PlanChange> {
+    const change: PlanChange = { accepted: [], unchanged: [], removing: [], retained: {} }
+    const wanted = new Set(hashes)
+    for (const hash of wanted) change[this.#desired.has(hash) ? 'unchanged' : 'accepted'].push(hash)
+    for (const { id, kind, state } of this.#options.vms.list()) {
+      if (wanted.has(id) || !isAlive(state)) continue
+      const payment = this.notifiedPayment(id)
+      if (payment === 'superfluid') change.retained[id] = 'payment_stream'
+      else if (payment !== undefined) change.retained[id] = 'payment_credit'
+      else if (kind === 'on-demand') change.retained[id] = 'non_persistent'
+      else change.removing.push(id)
+    }
+    await this.#wishes.planV2([...wanted])
+    this.#adoptInBackground()
+    return change
+  }
+
+  /** Runs a VM because its owner asked for it here, durably; waits at most `waitMs` for it (protocol 05 §9.2). */
+  async notify(hash: string, payment: NotifiedPayment, waitMs: number): Promise<PlanOutcome> {
+    await this.#wishes.notify(hash, payment)
+    this.#want(hash)
+    await this.#settledWithin([hash], waitMs)
+    return this.#outcome([hash], [])
+  }
+
+  #want(hash: string): void {
+    if (!this.#desired.has(hash)) this.#desired.set(hash, fresh())
+    else this.#retryNow(hash)
+    this.#look(hash)
+  }
+
+  async #settledWithin(hashes: string[], waitMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const timeout = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, waitMs)
     })
-    await Promise.race([this.#settled(plan.persistent_vms), timeout])
+    await Promise.race([this.#settled(hashes), timeout])
     clearTimeout(timer)
-    return this.#outcome(plan, stopped)
   }
 
-  async #adopt(plan: Plan): Promise<string[]> {
-    this.#plan = plan
-    const wanted = new Set(plan.persistent_vms)
+  #adoptInBackground(): void {
+    const { logger } = this.#options
+    this.#adopt().catch((error: unknown) => logger.error({ err: error }, 'the plan could not be adopted'))
+  }
+
+  async #adopt(): Promise<string[]> {
+    const { wanted } = this.#wishes
     const surplus = [...this.#desired.keys()].filter((hash) => !wanted.has(hash))
     for (const { id, kind, state } of this.#options.vms.list()) {
       if (kind === 'persistent' && isAlive(state) && !wanted.has(id) && !surplus.includes(id))
@@ -137,7 +215,7 @@ export class Reconciler {
       else this.#retryNow(hash)
     }
     this.#lookAtAll()
-    this.#prefetch(plan.on_demand_vms)
+    this.#prefetch(this.onDemand())
     return this.#stopAll(surplus)
   }
 
@@ -149,7 +227,7 @@ export class Reconciler {
         if (this.#desired.has(hash)) return
         try {
           const ran = isAlive(this.#options.vms.get(hash)?.state)
-          await this.#options.programs.stop(hash)
+          await this.#options.workloads.stop(hash)
           if (ran) stopped.push(hash)
         } catch (error) {
           this.#options.logger.error({ err: error, hash }, 'stopping a VM that left the plan failed')
@@ -205,7 +283,7 @@ export class Reconciler {
     desired.state = 'starting'
     desired.attempts += 1
     desired.nextRetryAt = null
-    const attempt = this.#options.programs.ensureRunning(hash).then(
+    const attempt = this.#options.workloads.ensureRunning(hash).then(
       () => {
         Object.assign(desired, running(), { attempts: desired.attempts })
       },
@@ -256,9 +334,9 @@ export class Reconciler {
     }
   }
 
-  #outcome(plan: Plan, stopped: string[]): PlanOutcome {
+  #outcome(hashes: string[], stopped: string[]): PlanOutcome {
     const outcome: PlanOutcome = { successful: [], failing: [], stopped, errors: {} }
-    for (const hash of plan.persistent_vms) {
+    for (const hash of hashes) {
       const desired = this.#desired.get(hash)
       if (desired?.state === 'running') outcome.successful.push(hash)
       else {
@@ -268,19 +346,14 @@ export class Reconciler {
           : 'still starting'
       }
     }
-    for (const hash of plan.instances) {
-      outcome.failing.push(hash)
-      outcome.errors[hash] = 'unsupported: this node does not run instances yet'
-    }
     return outcome
   }
 
   #prefetch(hashes: string[]): void {
-    const plan = this.#plan
     this.#prefetching = this.#prefetching.then(async () => {
       for (const hash of hashes) {
-        if (this.#stopped || this.#plan !== plan) return
-        await this.#options.programs.prefetch(hash).catch((error: unknown) => {
+        if (this.#stopped || this.onDemand() !== hashes) return
+        await this.#options.prefetch(hash).catch((error: unknown) => {
           const { code, message } = toAgentError(error)
           this.#options.logger.warn(
             { hash, code, reason: message },

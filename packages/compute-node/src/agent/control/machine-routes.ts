@@ -1,118 +1,130 @@
-import { Readable } from 'node:stream'
-import { classifyHash } from '@aleph-ts/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
-import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
 import type { ProgramHost } from '../programs/program-host.ts'
 import type { VmHost } from '../vm-host.ts'
-import { authenticateOwner } from './owner-auth.ts'
+import type { WorkloadHost } from '../workloads.ts'
+import type { Expiries } from './expiries.ts'
+import { logRoutes } from './log-routes.ts'
+import { assertOwner, type OwnerAccessOptions } from './owner-access.ts'
 
-export interface MachineRoutesOptions {
+export interface MachineRoutesOptions extends OwnerAccessOptions {
   vms: VmHost
+  workloads: WorkloadHost
   programs: ProgramHost
   reconciler: Reconciler
-  messages: MessageSource
-  domainName: string
+  expiries: Expiries
 }
 
 interface MachineRequest {
   Params: { ref: string }
+  Querystring: Record<string, string | undefined>
 }
 
-/** Routes of a VM's owner (protocol 05 §10), opened by wallet and ephemeral key (05 §4.1). */
+type Operation = (ref: string, request: FastifyRequest<MachineRequest>) => Promise<string>
+
+const MAX_EXPIRY_SECONDS = 864_000
+
+/** What a VM's owner may do with it (protocol 05 §10), opened by wallet and ephemeral key (05 §4.1). */
 export async function machineRoutes(app: FastifyInstance, options: MachineRoutesOptions): Promise<void> {
-  const { vms, programs, reconciler } = options
+  const { vms, workloads, programs, reconciler, expiries } = options
+  const isRunning = (ref: string) => vms.get(ref)?.state === 'running'
+  await app.register(logRoutes, options)
 
-  app.get<MachineRequest>('/control/machine/:ref/logs', async (request, reply) => {
-    const { ref } = request.params
-    if (!(await isAllowed(request, options))) return forbid(reply)
-    return reply.type('application/json').send(Readable.from(logArray(ref, vms)))
-  })
-
-  app.post<MachineRequest>('/control/machine/:ref/stop', async (request, reply) => {
-    const { ref } = request.params
-    if (!(await isAllowed(request, options))) return forbid(reply)
-    reconciler.release(ref)
-    const ran = vms.get(ref)?.state === 'running'
-    await programs.stop(ref)
-    return reply
-      .type('text/plain')
-      .send(ran ? `Stopped VM with ref ${ref}` : 'Already stopped, nothing to do')
-  })
-}
-
-/** Whether the request comes from somebody who may act on the VM; throws when it proves nobody, or there is no VM. */
-async function isAllowed(
-  request: FastifyRequest<MachineRequest>,
-  { vms, messages, domainName }: MachineRoutesOptions,
-): Promise<boolean> {
-  const { ref } = request.params
-  if (classifyHash(ref) === null) throw new AgentError('invalid_reference', `Invalid ref: '${ref}'`)
-  const sender = authenticateOwner({
-    signedPubKey: header(request, 'x-signedpubkey'),
-    signedOperation: header(request, 'x-signedoperation'),
-    method: request.method,
-    path: decodeURIComponent((request.raw.url ?? '').split('?', 1)[0] ?? ''),
-    domain: domainName,
-    now: Date.now() / 1000,
-  })
-  if (!vms.get(ref)) throw new AgentError('not_found', `No virtual machine with ref ${ref}`)
-  return isOwner(sender, ref, messages)
-}
-
-function header(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name]
-  return Array.isArray(value) ? value[0] : value
-}
-
-/** Owner of the message, or somebody its `security` aggregate lets act on instances (protocol 05 §4.3). */
-async function isOwner(sender: string, ref: string, messages: MessageSource): Promise<boolean> {
-  const { content } = await messages.get(ref)
-  const owner = (content as { address?: unknown }).address
-  if (typeof owner !== 'string') return false
-  if (same(owner, sender)) return true
-  const security = (await messages.aggregate(owner, 'security')) as { authorizations?: unknown } | null
-  const entries = Array.isArray(security?.authorizations) ? security.authorizations : []
-  return entries.some((entry: { address?: unknown; types?: unknown } | null) => {
-    if (typeof entry?.address !== 'string' || !same(entry.address, sender)) return false
-    const { types } = entry
-    return (
-      types === undefined ||
-      types === null ||
-      (Array.isArray(types) && (types.length === 0 || types.includes('INSTANCE')))
-    )
-  })
-}
-
-function same(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase()
-}
-
-function forbid(reply: FastifyReply): FastifyReply {
-  return reply.code(403).type('text/plain').send('Unauthorized sender')
-}
-
-/** Log lines as one JSON array, streamed; field names are the journal's, as clients expect (protocol 05 §10.3). */
-async function* logArray(ref: string, vms: VmHost): AsyncGenerator<string> {
-  yield '['
-  let separator = ''
-  for await (const { time, text } of vms.logs(ref, {})) {
-    const entry = {
-      SYSLOG_IDENTIFIER: `vm-${ref}-stdout`,
-      MESSAGE: text,
-      file: 'stdout',
-      __REALTIME_TIMESTAMP: formatTime(time),
+  /** Starts what was asked for here before; an on-demand program starts as its first call would. */
+  async function start(ref: string): Promise<void> {
+    if (await reconciler.resume(ref)) return workloads.ensureRunning(ref)
+    const info = vms.get(ref)
+    if (info?.type === 'instance' || info?.kind === 'persistent') {
+      throw new AgentError(
+        'conflict',
+        'Nobody asked for this VM on this node any more; allocate it with POST /control/allocation/notify',
+      )
     }
-    yield `${separator}${JSON.stringify(entry)}`
-    separator = ',\n'
+    const lease = await programs.acquire(ref)
+    lease.release()
   }
-  yield ']'
+
+  const operations: Record<string, Operation> = {
+    async stop(ref) {
+      await reconciler.release(ref)
+      const ran = isRunning(ref)
+      await workloads.stop(ref)
+      return ran ? `Stopped VM with ref ${ref}` : 'Already stopped, nothing to do'
+    },
+
+    async start(ref) {
+      if (isRunning(ref)) return 'Already running, nothing to do'
+      await start(ref)
+      return `Started VM with ref ${ref}`
+    },
+
+    async reboot(ref) {
+      if (!isRunning(ref)) {
+        await start(ref)
+        return `Starting VM (was not running) with ref ${ref}`
+      }
+      const planned = reconciler.isPlanned(ref)
+      await reconciler.release(ref)
+      await workloads.stop(ref)
+      if (planned) await reconciler.resume(ref)
+      if (planned) await workloads.ensureRunning(ref)
+      else await start(ref)
+      return `Rebooted VM with ref ${ref}`
+    },
+
+    async erase(ref) {
+      await reconciler.dismiss(ref)
+      expiries.cancel(ref)
+      await workloads.erase(ref)
+      return `Erased VM with ref ${ref}`
+    },
+
+    async reinstall(ref, { query }) {
+      const planned = reconciler.isPlanned(ref)
+      await reconciler.release(ref)
+      await workloads.erase(ref, { volumes: query.erase_volumes !== 'false' })
+      if (planned) await reconciler.resume(ref)
+      if (planned) await workloads.ensureRunning(ref)
+      return `Reinstalled VM with ref ${ref}`
+    },
+
+    async expire(ref, request) {
+      const seconds = expirySeconds(request)
+      await expiries.set(ref, Date.now() / 1000 + seconds)
+      return `Expiring VM with ref ${ref} in ${seconds} seconds`
+    },
+  }
+
+  for (const [name, operate] of Object.entries(operations)) {
+    app.post<MachineRequest>(`/control/machine/:ref/${name}`, async (request, reply) => {
+      const { ref } = request.params
+      await assertOwner(request, ref, options)
+      return text(reply, await operate(ref, request))
+    })
+  }
+
+  for (const what of ['confidential/initialize', 'confidential/inject_secret', 'confidential/measurement']) {
+    const method = what.endsWith('measurement') ? 'GET' : 'POST'
+    app.route<MachineRequest>({
+      method,
+      url: `/control/machine/:ref/${what}`,
+      async handler(request) {
+        await assertOwner(request, request.params.ref, options)
+        throw new AgentError('unsupported', 'Confidential computing setting not enabled on that server')
+      },
+    })
+  }
 }
 
-/** Times as the network's compute nodes have always printed them: `2025-03-28 11:21:21.744592+00:00`. */
-export function formatTime(epochSeconds: number): string {
-  const micros = Math.round(epochSeconds * 1e6)
-  const seconds = new Date(Math.floor(micros / 1e6) * 1000).toISOString().slice(0, 19).replace('T', ' ')
-  return `${seconds}.${String(micros % 1_000_000).padStart(6, '0')}+00:00`
+/** The body's `timeout`, else the query's, else now (protocol 05 §10: clients differ). */
+function expirySeconds({ body, query }: FastifyRequest<MachineRequest>): number {
+  const given = (body as { timeout?: unknown } | null)?.timeout ?? query.timeout ?? 0
+  const seconds = typeof given === 'string' ? Number(given) : given
+  if (typeof seconds === 'number' && seconds >= 0 && seconds < MAX_EXPIRY_SECONDS) return seconds
+  throw new AgentError('invalid_request', 'Invalid timeout duration')
+}
+
+function text(reply: FastifyReply, message: string): FastifyReply {
+  return reply.type('text/plain; charset=utf-8').send(message)
 }

@@ -10,6 +10,7 @@ const MAX_HEADER_CHARACTERS = 8_192
 export interface OwnerRequest {
   signedPubKey: string | undefined
   signedOperation: string | undefined
+  /** `any` where clients do not agree on the method they sign. */
   method: string
   path: string
   domain: string
@@ -67,7 +68,7 @@ export function authenticateOwner(request: OwnerRequest): string {
   if (path !== request.path) {
     throw new OwnerAuthError(401, `Invalid path. Signed: '${path}' !=  requested path: '${request.path}'`)
   }
-  if (method !== request.method) {
+  if (request.method !== 'any' && method !== request.method) {
     throw new OwnerAuthError(401, `Invalid method. Signed: '${method}' !=  request:'${request.method}'`)
   }
   if (!operation.signedBy(key.pubkey)) throw new OwnerAuthError(401, 'Signature could not verified')

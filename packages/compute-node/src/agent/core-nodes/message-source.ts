@@ -80,6 +80,35 @@ export class MessageSource {
     return load
   }
 
+  /**
+   * Takes over a message that came with its own proof instead of from a core node: inline content, signed.
+   * Throws AgentError `message_invalid`.
+   */
+  async admit(hash: string, raw: unknown): Promise<void> {
+    if (this.#messages.has(hash)) return
+    const text = (raw as { item_content?: unknown } | null)?.item_content
+    if (typeof text !== 'string') {
+      throw new AgentError('message_invalid', `The message given for ${hash} carries no content of its own`)
+    }
+    await this.#keep(hash, verify(hash, raw, text), text)
+  }
+
+  /** Whether a core node says the message was rejected, forgotten or removed. Who cannot be asked says no. */
+  async isGone(hash: string): Promise<boolean> {
+    try {
+      await this.#options.coreNodes.first(`status of ${hash}`, async (server) => {
+        const path = `/api/v0/messages/${hash}`
+        const answer = await this.#options.coreNodes.getJson(server, path, MAX_MESSAGE_BYTES)
+        if ('found' in answer) acceptedEnvelope(hash, answer.found)
+        return answer
+      })
+      return false
+    } catch (error) {
+      if (!(error instanceof AgentError)) throw error
+      return error.code === 'message_gone' || error.code === 'message_rejected'
+    }
+  }
+
   /** The STORE message content behind `ref`, following amends by its owner when `useLatest` (protocol 05 §6.3). */
   async store(ref: string, useLatest: boolean): Promise<{ ref: string; content: StoreContent }> {
     const original = storeContent(await this.#fileMessage(ref), ref)
@@ -89,11 +118,14 @@ export class MessageSource {
     return { ref: latest, content: storeContent(await this.get(latest), latest) }
   }
 
-  /** One aggregate key of an address, or null. Answers are kept for a minute. Not verifiable: use for policy only. */
-  async aggregate(address: string, key: string): Promise<unknown> {
+  /**
+   * One aggregate key of an address, or null. Answers are kept for a minute unless the caller wants a younger
+   * one. Not verifiable: use for policy only.
+   */
+  async aggregate(address: string, key: string, maxAgeMs = AGGREGATE_FRESH_MS): Promise<unknown> {
     const id = `${address}/${key}`
     const cached = this.#aggregates.get(id)
-    if (cached && Date.now() - cached.checkedAt < AGGREGATE_FRESH_MS) return cached.value
+    if (cached && Date.now() - cached.checkedAt < maxAgeMs) return cached.value
     const path = `/api/v0/aggregates/${encodeURIComponent(address)}.json?keys=${encodeURIComponent(key)}`
     const answer = await this.#options.coreNodes.first(`aggregate ${key}`, (server) =>
       this.#options.coreNodes.getJson(server, path, MAX_LIST_BYTES),
@@ -138,12 +170,17 @@ export class MessageSource {
       }
     }
     const { message, text } = await this.#fetch(hash)
+    await this.#keep(hash, message, text)
+    return message
+  }
+
+  async #keep(hash: string, message: VerifiedMessage, text: string): Promise<void> {
+    const file = join(this.#options.cacheDir, `${hash}.json`)
     remember(this.#messages, hash, { message, checkedAt: Date.now() })
     await mkdir(this.#options.cacheDir, { recursive: true })
     const part = `${file}.${process.pid}.part`
     await writeFile(part, JSON.stringify({ envelope: message.envelope, text }))
     await rename(part, file)
-    return message
   }
 
   async #fetch(hash: string): Promise<{ message: VerifiedMessage; text: string }> {
@@ -229,16 +266,9 @@ export class MessageSource {
 
   #recheck(hash: string, cached: CachedMessage): void {
     cached.checkedAt = Date.now()
-    this.#options.coreNodes
-      .first(`status of ${hash}`, async (server) => {
-        const path = `/api/v0/messages/${hash}`
-        const answer = await this.#options.coreNodes.getJson(server, path, MAX_MESSAGE_BYTES)
-        if ('found' in answer) acceptedEnvelope(hash, answer.found)
-        return answer
-      })
-      .catch(async (error: unknown) => {
-        if (!(error instanceof AgentError)) throw error
-        if (error.code !== 'message_gone' && error.code !== 'message_rejected') return
+    this.isGone(hash)
+      .then(async (gone) => {
+        if (!gone) return
         this.#messages.delete(hash)
         await rm(join(this.#options.cacheDir, `${hash}.json`), { force: true })
         this.#options.onGone?.(hash)

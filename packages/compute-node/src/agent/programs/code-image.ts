@@ -7,10 +7,11 @@ import { sha256Hex } from '@aleph-ts/protocol'
 import type { DiskImage } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import { buildSquashfs, isSquashfs } from './squashfs.ts'
+import { archiveKind, packTar } from './tar-archive.ts'
 import { type ArchiveLimits, extractZip, isInside } from './zip-archive.ts'
 
 /** Part of every key: raise it when equal inputs would give another image. */
-const BUILDER_VERSION = 1
+const BUILDER_VERSION = 2
 
 export interface CodeSource {
   encoding: 'plain' | 'zip' | 'squashfs'
@@ -18,6 +19,8 @@ export interface CodeSource {
   fileHash: string
   path: string
   entrypoint: string
+  /** Whose files they are inside the guest: programs may only write over their own. */
+  owner: 'root' | 'program'
 }
 
 export interface CodeImagesOptions {
@@ -63,7 +66,7 @@ export class CodeImages {
       }
       return { path: source.path, sha256: source.fileHash }
     }
-    const parts = [BUILDER_VERSION, source.encoding, source.fileHash, source.entrypoint]
+    const parts = [BUILDER_VERSION, source.encoding, source.fileHash, source.entrypoint, source.owner]
     const key = sha256Hex(JSON.stringify(parts))
     const known = this.#images.get(key)
     if (known && (await touch(known.path))) return known
@@ -92,18 +95,24 @@ export class CodeImages {
     const work = await mkdtemp(join(this.#options.dir, 'build-'))
     try {
       await chmod(work, 0o700)
-      const folder = join(work, 'code')
-      if (source.encoding === 'zip') await extractZip(source.path, folder, this.#options.archiveLimits)
-      else await placePlainFile(source, folder)
-      await makeExecutable(folder, source.entrypoint)
-      await chmod(folder, 0o755)
       const part = join(work, 'image')
-      await buildSquashfs(folder, part)
+      await this.#pack(source, join(work, 'code'), part)
       await rename(part, path)
     } finally {
       await rm(work, { recursive: true, force: true })
     }
     await this.#evict(path)
+  }
+
+  async #pack(source: CodeSource, folder: string, image: string): Promise<void> {
+    const { archiveLimits } = this.#options
+    const kind = source.encoding === 'zip' ? await archiveKind(source.path) : null
+    if (kind === 'tar' || kind === 'tar.gz') return packTar(source, kind, image, archiveLimits)
+    if (source.encoding === 'zip') await extractZip(source.path, folder, archiveLimits)
+    else await placePlainFile(source, folder)
+    await makeExecutable(folder, source.entrypoint)
+    await chmod(folder, 0o755)
+    await buildSquashfs(folder, image, source.owner)
   }
 
   async #evict(justBuilt: string): Promise<void> {

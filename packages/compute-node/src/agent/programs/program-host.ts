@@ -1,21 +1,22 @@
 import type { Logger } from 'pino'
 import {
+  type ProgramSpec,
   type RunningVm,
   type VmInfo,
   type VmKind,
-  type VmSpec,
   VmStartError,
 } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import { GuestConnections } from '../proxy/guest-connections.ts'
+import { startRefusal } from '../start-refusal.ts'
 import type { VmHost } from '../vm-host.ts'
+import type { VolumeStore } from '../volumes/volume-store.ts'
 import { IdleStopper } from './idle-stopper.ts'
 import type { ProgramFacts, ProgramLoader } from './program-loader.ts'
 
 const MAX_CALLS_PER_VM = 1_024
 const FAILURE_MEMORY_MS = 3_000
-const MAX_LOG_CHARACTERS = 4_096
 const MAX_REMEMBERED_FACTS = 2_000
 
 /** A program that runs, with the connections to it. */
@@ -33,6 +34,7 @@ export interface ProgramLease extends ActiveProgram {
 export interface ProgramHostOptions {
   loader: ProgramLoader
   vms: VmHost
+  volumes: VolumeStore
   /** Whether the network's plan keeps this VM running here. */
   isPlanned: (hash: string) => boolean
   reuseTimeoutMs: number
@@ -120,7 +122,16 @@ export class ProgramHost {
 
   async stop(hash: string): Promise<void> {
     this.#drop(hash)
-    if (this.#options.vms.get(hash)) await this.#options.vms.stop(hash)
+    if (this.#options.vms.get(hash)?.type === 'program') await this.#options.vms.stop(hash)
+  }
+
+  /** Stops a program and deletes what it left here: its record, its log, its volumes unless they shall stay. */
+  async erase(hash: string, what: { volumes: boolean }): Promise<void> {
+    const { vms, volumes } = this.#options
+    this.#drop(hash)
+    if (vms.get(hash)?.type !== 'program') return
+    await vms.destroy(hash)
+    if (what.volumes) await volumes.remove(hash)
   }
 
   /** Drops a program the network no longer has: forgotten, removed or rejected. */
@@ -140,9 +151,9 @@ export class ProgramHost {
     return new Set(this.#factsInUse().flatMap(({ files }) => files))
   }
 
-  /** Paths of code images that VMs run on. */
+  /** Paths of images that VMs run on. */
   imagesInUse(): ReadonlySet<string> {
-    return new Set(this.#factsInUse().map(({ codeImage }) => codeImage))
+    return new Set(this.#factsInUse().flatMap(({ images }) => images))
   }
 
   #factsInUse(): ProgramFacts[] {
@@ -185,7 +196,7 @@ export class ProgramHost {
   }
 
   /** Runs the VM; idle on-demand VMs give way when the node is full, the longest unused first. */
-  async #ensureRoomAndRun(spec: VmSpec): Promise<RunningVm> {
+  async #ensureRoomAndRun(spec: ProgramSpec): Promise<RunningVm> {
     for (;;) {
       try {
         return await this.#options.vms.ensureRunning(spec)
@@ -204,8 +215,12 @@ export class ProgramHost {
     const idle = vms
       .list()
       .filter(
-        ({ id, state }) =>
-          state === 'running' && id !== except && !isPlanned(id) && this.#idle.calls(id) === 0,
+        ({ id, type, state }) =>
+          type === 'program' &&
+          state === 'running' &&
+          id !== except &&
+          !isPlanned(id) &&
+          this.#idle.calls(id) === 0,
       )
     return idle.sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0))[0]?.id
   }
@@ -237,53 +252,5 @@ export class ProgramHost {
     if (this.#facts.size >= MAX_REMEMBERED_FACTS)
       this.#facts.delete(this.#facts.keys().next().value as string)
     this.#facts.set(facts.hash, facts)
-  }
-}
-
-function startRefusal(error: unknown): AgentError {
-  if (!(error instanceof VmStartError)) {
-    return new AgentError(
-      'internal',
-      'The program could not be started; the operator can find why in the log',
-      {
-        cause: error,
-      },
-    )
-  }
-  const options = { cause: error, log: error.log.slice(-MAX_LOG_CHARACTERS) }
-  switch (error.code) {
-    case 'program_exited':
-    case 'guest_failed':
-      return new AgentError(
-        'program_failed',
-        `The program ended before it listened: ${error.message}`,
-        options,
-      )
-    case 'program_not_listening':
-      return new AgentError(
-        'program_not_listening',
-        'The program started but does not listen on port 8080',
-        options,
-      )
-    case 'insufficient_capacity':
-      return new AgentError(
-        'insufficient_capacity',
-        'This node cannot host the requested program at this time',
-        {
-          cause: error,
-          retryAfterSeconds: 30,
-        },
-      )
-    case 'invalid_spec':
-      return new AgentError(
-        'invalid_program',
-        `The program cannot be run as it is: ${error.message}`,
-        options,
-      )
-    default:
-      return new AgentError('hypervisor_failed', `The microVM did not start (${error.code}); try again`, {
-        ...options,
-        retryAfterSeconds: 5,
-      })
   }
 }

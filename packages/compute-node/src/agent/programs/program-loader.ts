@@ -1,13 +1,23 @@
-import { type ProgramContent, ProtocolError, parseContent, sha256Hex, vmHostLabel } from '@aleph-ts/protocol'
-import type { DiskImage, VmKind, VmSpec } from '../../supervisor/index.ts'
+import { type ProgramContent, ProtocolError, parseContent, vmHostLabel } from '@aleph-ts/protocol'
+import type { DiskImage, ProgramSpec, VmKind } from '../../supervisor/index.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import { prepareProgramVolumes } from '../volumes/program-volumes.ts'
+import type { VolumeStore } from '../volumes/volume-store.ts'
 import { type CodeImages, plainFileName } from './code-image.ts'
 import { readRuntime } from './runtime-image.ts'
 
 const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,255}$/
 const MAX_VARIABLES_BYTES = 64 * 1024
+
+/** Where programs find the node's API, by the names of the network (protocol 05 §6.7). */
+const guestApiEnvironment = {
+  ALEPH_API_HOST: 'http://localhost',
+  ALEPH_API_UNIX_SOCKET: '/tmp/socat-socket',
+  ALEPH_REMOTE_CRYPTO_HOST: 'http://localhost',
+  ALEPH_REMOTE_CRYPTO_UNIX_SOCKET: '/tmp/socat-socket',
+}
 
 export interface ProgramLimits {
   /** Bytes of a `zip` or `plain` code file. */
@@ -23,6 +33,7 @@ export interface ProgramLoaderOptions {
   messages: MessageSource
   files: FileStore
   codeImages: CodeImages
+  volumes: VolumeStore
   limits: ProgramLimits
 }
 
@@ -40,13 +51,13 @@ export interface ProgramFacts {
   codeRef: string
   /** Content hashes of the downloaded files the VM runs on. */
   files: string[]
-  /** Path of the code image the VM mounts. */
-  codeImage: string
+  /** Paths of the images the VM mounts. */
+  images: string[]
 }
 
 export interface LoadedProgram {
   facts: ProgramFacts
-  spec: VmSpec
+  spec: ProgramSpec
 }
 
 /** Turns a PROGRAM message into something that boots: everything fetched, verified, unpacked (protocol 05 §6). */
@@ -79,7 +90,6 @@ export class ProgramLoader {
   /** Downloads, checks and builds what the program needs. `kind` decides whether its VM may be stopped when idle. */
   async load(hash: string, kind: VmKind): Promise<LoadedProgram> {
     const content = await this.content(hash)
-    assertSupported(content)
     const env = checkedVariables(content.variables ?? {})
     const { code, runtime, resources, environment } = content
     if (code.encoding === 'plain') plainFileName(code.entrypoint)
@@ -91,9 +101,18 @@ export class ProgramLoader {
     ])
     const manifest = await readRuntime(runtimeFile.image)
     const source = { encoding: code.encoding, fileHash: codeFile.image.sha256, entrypoint: code.entrypoint }
-    const codeImage = await this.#options.codeImages.image({ ...source, path: codeFile.image.path })
+    const codeImage = await this.#options.codeImages.image({
+      ...source,
+      path: codeFile.image.path,
+      owner: 'root',
+    })
+    const volumes = await prepareProgramVolumes(hash, content, {
+      store: this.#options.volumes,
+      file: async (ref, useLatest) => (await this.#file(ref, useLatest, limits.maxCodeImageBytes)).image,
+      dataImage: (data) => this.#dataImage(data),
+    })
     const hostname = vmHostLabel(hash)
-    const spec: Omit<VmSpec, 'templateKey'> = {
+    const spec: ProgramSpec = {
       id: hash,
       kind,
       vcpus: resources.vcpus,
@@ -101,9 +120,13 @@ export class ProgramLoader {
       runtime: { ...runtimeFile.image, command: manifest.command, env: manifest.env },
       code: codeImage,
       entrypoint: code.entrypoint,
-      env: { ALEPH_ADDRESS_TO_USE: hostname, ...env },
+      ...(code.args && { args: code.args }),
+      ...(volumes.mounts.length > 0 && { volumes: volumes.mounts }),
+      env: { ...guestApiEnvironment, ALEPH_ADDRESS_TO_USE: hostname, ...env },
       hostname,
       internet: environment.internet ?? false,
+      // Two programs never share a snapshot, even of the same code (protocol 05 §21.6).
+      templateKey: hash,
     }
     const facts: ProgramFacts = {
       hash,
@@ -112,10 +135,29 @@ export class ProgramLoader {
       http: content.on.http,
       seconds: Math.min(Math.max(resources.seconds, 1), limits.maxSeconds),
       codeRef: codeFile.ref,
-      files: [runtimeFile.image.sha256, codeFile.image.sha256],
-      codeImage: codeImage.path,
+      files: [runtimeFile.image.sha256, codeFile.image.sha256, ...volumes.files],
+      images: [
+        codeImage.path,
+        ...volumes.mounts.flatMap((mount) => (mount.kind === 'image' ? [mount.image.path] : [])),
+      ],
     }
-    return { facts, spec: { ...spec, templateKey: templateKey(spec) } }
+    return { facts, spec }
+  }
+
+  /** A program's data as an image; of a plain file, a folder with that file. */
+  async #dataImage(
+    data: NonNullable<ProgramContent['data']>,
+  ): Promise<{ image: DiskImage; file: DiskImage }> {
+    const { limits } = this.#options
+    const { image: file } = await this.#file(data.ref, data.use_latest, limits.maxCodeImageBytes)
+    const source = {
+      encoding: data.encoding,
+      fileHash: file.sha256,
+      path: file.path,
+      entrypoint: 'data',
+      owner: 'program' as const,
+    }
+    return { image: await this.#options.codeImages.image(source), file }
   }
 
   async #file(ref: string, useLatest: boolean, maxBytes: number): Promise<{ ref: string; image: DiskImage }> {
@@ -123,41 +165,6 @@ export class ProgramLoader {
     const store = await messages.store(ref, useLatest)
     const sha256 = store.content.item_hash
     return { ref: store.ref, image: { path: await files.fetch(sha256, maxBytes), sha256 } }
-  }
-}
-
-/** Equal for two starts that may share one snapshot: everything the guest can see. */
-function templateKey(spec: Omit<VmSpec, 'templateKey'>): string {
-  const { id, vcpus, memoryMiB, runtime, code, entrypoint, internet } = spec
-  const env = sortedEntries({ ...runtime.env, ...spec.env })
-  const shape = [
-    id,
-    vcpus,
-    memoryMiB,
-    runtime.sha256,
-    runtime.command,
-    code.sha256,
-    entrypoint,
-    internet,
-    env,
-  ]
-  return sha256Hex(JSON.stringify(shape))
-}
-
-function sortedEntries(record: Record<string, string>): [string, string][] {
-  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1))
-}
-
-function assertSupported(content: ProgramContent): void {
-  const missing: string[] = []
-  if (content.volumes && content.volumes.length > 0) missing.push('volumes')
-  if (content.data) missing.push('data')
-  if (content.code.args && content.code.args.length > 0) missing.push('code.args')
-  if (missing.length > 0) {
-    throw new AgentError(
-      'unsupported',
-      `The program asks for ${missing.join(' and ')}, which this node does not offer yet`,
-    )
   }
 }
 

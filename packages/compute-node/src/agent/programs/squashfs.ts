@@ -45,8 +45,8 @@ export async function readSquashfsFile(image: string, path: string): Promise<str
  * Packs a folder into a squashfs image; equal folders give equal bytes. LZ4, because the guest unpacks it
  * at every start and code is small.
  */
-export async function buildSquashfs(folder: string, image: string): Promise<void> {
-  const options = ['-noappend', '-all-root', '-no-xattrs', '-no-progress', '-quiet', '-processors', '1']
+export async function buildSquashfs(folder: string, image: string, owner: 'root' | 'program'): Promise<void> {
+  const options = ['-noappend', ...ownedBy(owner), '-no-xattrs', '-no-progress', '-quiet', '-processors', '1']
   const reproducible = ['-mkfs-time', '0', '-all-time', '0']
   try {
     await run('mksquashfs', [folder, image, ...options, ...reproducible, '-comp', 'lz4'], {
@@ -56,6 +56,11 @@ export async function buildSquashfs(folder: string, image: string): Promise<void
     throwIfMissingTool(error, 'mksquashfs')
     throw new AgentError('build_failed', "The node could not pack the program's code", { cause: error })
   }
+}
+
+/** Options of mksquashfs that make every file the superuser's, or the user's programs run as. */
+export function ownedBy(owner: 'root' | 'program'): string[] {
+  return owner === 'root' ? ['-all-root'] : ['-force-uid', '1000', '-force-gid', '1000']
 }
 
 function throwIfMissingTool(error: unknown, tool: string): void {

@@ -22,6 +22,8 @@ export interface FakeMachine {
   /** Arguments of the program, or the entrypoint alone. */
   command: string[]
   internet: boolean
+  /** What it was told to mount, as the guest agent reads it. */
+  mounts: string[]
   /** Set after a start from a snapshot. */
   restored: boolean
   /** Prints a line on the machine's console. */
@@ -80,12 +82,21 @@ export class FakeHypervisor implements Hypervisor {
     this.#find(id).link?.emit('event', 'exited', { code: String(code), signal: '' })
   }
 
-  /** Opens an outgoing connection from inside a VM; the host's end goes to `onEgress`. */
+  /** Opens an outgoing connection from inside a VM; the host's end goes to `onGuestStream`. */
   openEgress(id: string): Duplex {
+    return this.#openFromInside(id, 'egress')
+  }
+
+  /** Opens a connection to the node's API from inside a VM. */
+  openApi(id: string): Duplex {
+    return this.#openFromInside(id, 'api')
+  }
+
+  #openFromInside(id: string, destination: string): Duplex {
     const [inside, outside] = duplexPair()
     const { link } = this.#find(id)
     if (!link?.streamHandler) throw new Error(`nobody takes streams of ${id}`)
-    link.streamHandler('egress', outside)
+    link.streamHandler(destination, outside)
     return inside
   }
 
@@ -147,6 +158,7 @@ class FakeMachineProcess implements Machine {
       env: {},
       command: [],
       internet: false,
+      mounts: [],
       restored: false,
       print: (line) => request.onConsole(Buffer.from(`${line}\n`)),
     }
@@ -191,6 +203,12 @@ class FakeMachineProcess implements Machine {
     if (this.#ended) throw new HypervisorError('hypervisor_failed', 'the fake machine is gone')
   }
 
+  async powerDown(): Promise<void> {
+    this.end({ expected: false, reason: 'the guest shut down' })
+  }
+
+  async setForwards(): Promise<void> {}
+
   async kill(): Promise<void> {
     this.end({ expected: true, reason: 'killed' })
     await this.exited
@@ -221,6 +239,7 @@ class FakeLink extends EventEmitter implements GuestLink {
       facts.internet = fields.internet === '1'
       facts.command = [fields.cmd ?? fields.entrypoint ?? []].flat()
       for (const [key, value] of Object.entries(fields)) {
+        if (key.startsWith('mount.')) facts.mounts.push(String(value))
         if (key.startsWith('env.')) facts.env[key.slice(4)] = String(value)
       }
     } else if (verb === 'start') this.#machine.run()

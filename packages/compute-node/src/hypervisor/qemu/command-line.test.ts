@@ -5,6 +5,7 @@ const line: QemuCommandLine = {
   id: 'vm',
   accelerator: 'tcg',
   kernel: '/kernel',
+  sets: [],
   initrd: '/initrd',
   kernelCommandLine: 'console=ttyS0',
   shape: {

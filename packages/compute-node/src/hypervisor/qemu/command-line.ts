@@ -1,4 +1,6 @@
 import type { Accelerator, MachineShape } from '../hypervisor.ts'
+import { diskMachineArguments } from './disk-machine.ts'
+import type { DescriptorSet } from './machine-files.ts'
 import type { LaunchPaths } from './run-directory.ts'
 
 /** What QEMU is started with; file names are as QEMU shall open them. */
@@ -9,6 +11,8 @@ export interface QemuCommandLine {
   initrd: string
   kernelCommandLine: string
   shape: MachineShape
+  /** Descriptors to make sets of, for disks named `/dev/fdset/<n>`. */
+  sets: DescriptorSet[]
   paths: LaunchPaths
   /** Guest memory file: `shared` writes through to it, `private` is copy-on-write on top of it. */
   memory?: { path: string; mode: 'shared' | 'private' }
@@ -19,25 +23,18 @@ export interface QemuCommandLine {
 /** Part of every snapshot's key: bump it when a change below alters the machine the guest sees. */
 export const machineRevision = 1
 
-/**
- * Arguments of a machine with no network device, no default devices, no way to spawn or to gain rights
- * (protocol 05 §21; the guest's only door is the `aleph.channel` port).
- */
+/** Arguments of a machine without default devices, in a QEMU that can neither spawn nor gain rights. */
 export function qemuArguments(line: QemuCommandLine): string[] {
   const { shape, paths } = line
-  const machine = 'microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on'
   const args = [
     '-name',
     `aleph-vm-${line.id}`,
     '-nodefaults',
     '-no-user-config',
-    '-no-reboot',
     '-display',
     'none',
     '-sandbox',
     'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny',
-    '-M',
-    line.memory ? `${machine},memory-backend=memory` : machine,
     '-accel',
     line.accelerator,
     '-cpu',
@@ -46,12 +43,6 @@ export function qemuArguments(line: QemuCommandLine): string[] {
     String(shape.vcpus),
     '-m',
     `${shape.memoryMiB}M`,
-    '-kernel',
-    line.kernel,
-    '-initrd',
-    line.initrd,
-    '-append',
-    line.kernelCommandLine,
     '-pidfile',
     paths.pidFile,
     ...serverSocket('qmp', paths.qmp),
@@ -60,29 +51,60 @@ export function qemuArguments(line: QemuCommandLine): string[] {
     ...serverSocket('console', paths.console),
     '-serial',
     'chardev:console',
+  ]
+  for (const { set, descriptors } of line.sets) {
+    for (const fd of descriptors) args.push('-add-fd', `fd=${fd},set=${set}`)
+  }
+  args.push(...(shape.boots === 'disk' ? diskMachineArguments(shape) : microvmArguments(line)))
+  // A cold machine waits too, until the console is connected: not one line of its boot is lost.
+  args.push(...(line.incoming ? ['-incoming', 'defer'] : ['-S']))
+  return args
+}
+
+/**
+ * A machine with no network device (protocol 05 §21; the guest's only door is the `aleph.channel` port). It
+ * ends when its kernel does.
+ */
+function microvmArguments({
+  shape,
+  paths,
+  memory,
+  kernel,
+  initrd,
+  kernelCommandLine,
+}: QemuCommandLine): string[] {
+  const machine = 'microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on'
+  const args = [
+    '-no-reboot',
+    '-M',
+    memory ? `${machine},memory-backend=memory` : machine,
+    '-kernel',
+    kernel,
+    '-initrd',
+    initrd,
+    '-append',
+    kernelCommandLine,
     '-device',
     'virtio-serial-device',
     ...serverSocket('channel', paths.channel),
     '-device',
     'virtserialport,chardev=channel,name=aleph.channel',
   ]
-  if (line.memory) {
-    const share = line.memory.mode === 'shared' ? 'on' : 'off'
+  if (memory) {
+    const share = memory.mode === 'shared' ? 'on' : 'off'
     args.push(
       '-object',
-      `memory-backend-file,id=memory,size=${shape.memoryMiB}M,mem-path=${escapeOption(line.memory.path)},share=${share}`,
+      `memory-backend-file,id=memory,size=${shape.memoryMiB}M,mem-path=${escapeOption(memory.path)},share=${share}`,
     )
   }
   for (const disk of shape.disks) {
     args.push(
       '-drive',
-      `id=${disk.serial},if=none,format=raw,readonly=on,file=${escapeOption(disk.path)}`,
+      `id=${disk.serial},if=none,format=raw,readonly=${disk.writable ? 'off' : 'on'},file=${escapeOption(disk.path)}`,
       '-device',
       `virtio-blk-device,drive=${disk.serial},serial=${disk.serial}`,
     )
   }
-  // A cold machine waits too, until the console is connected: not one line of its boot is lost.
-  args.push(...(line.incoming ? ['-incoming', 'defer'] : ['-S']))
   return args
 }
 

@@ -1,14 +1,22 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { HypervisorError, type LaunchRequest } from '../hypervisor.ts'
+import { type DiskShape, HypervisorError, type LaunchRequest } from '../hypervisor.ts'
 
 /** First descriptor after standard input, output and error. */
 const firstDescriptor = 3
+
+/** Descriptors of one file that QEMU chooses from by what it wants to do. */
+export interface DescriptorSet {
+  set: number
+  descriptors: number[]
+}
 
 /** Files a machine needs, opened by us and inherited by QEMU. */
 export interface MachineFiles {
   kernel: string
   initrd: string
-  disks: { serial: string; path: string }[]
+  disks: DiskShape[]
+  /** Descriptors QEMU gets as sets, `/dev/fdset/<n>`: what it may write to. */
+  sets: DescriptorSet[]
   memory?: { path: string; mode: 'shared' | 'private' }
   /** Group that may write the memory file. */
   memoryGroup?: number
@@ -35,13 +43,29 @@ export async function openMachineFiles(
     await Promise.all(handles.map((handle) => handle.close()))
   }
   try {
-    const kernel = inherit(await openImage(images.kernel))
-    const initrd = inherit(await openImage(images.initrd))
-    const disks: MachineFiles['disks'] = []
-    for (const { serial, path } of request.shape.disks) {
-      disks.push({ serial, path: inherit(await openImage(path)) })
+    // Only a machine of ours boots our kernel.
+    const ours = request.shape.boots !== 'disk'
+    const kernel = ours ? inherit(await openImage(images.kernel)) : ''
+    const initrd = ours ? inherit(await openImage(images.initrd)) : ''
+    const sets: DescriptorSet[] = []
+    // Opened by us, so that a file's rights need not change with QEMU's user.
+    const asSet = async (path: string, ...flags: ('r' | 'r+')[]) => {
+      const set = firstDescriptor + handles.length
+      for (const flag of flags) inherit(await openImage(path, flag))
+      sets.push({ set, descriptors: flags.map((_, index) => set + index) })
+      return `/dev/fdset/${set}`
     }
-    const files: MachineFiles = { kernel, initrd, disks, descriptors: [], close }
+    const disks: DiskShape[] = []
+    for (const disk of request.shape.disks) {
+      const { path, writable, backing } = disk
+      disks.push({
+        ...disk,
+        // QEMU opens a disk for reading before it opens it for writing.
+        path: writable ? await asSet(path, 'r', 'r+') : inherit(await openImage(path)),
+        ...(backing && { backing: { ...backing, path: await asSet(backing.path, 'r') } }),
+      })
+    }
+    const files: MachineFiles = { kernel, initrd, disks, sets, descriptors: [], close }
     if (request.start.kind === 'restore') {
       const handle = await open(request.start.snapshot.memory, 'r+')
       files.memory = { path: inherit(handle), mode: 'private' }
@@ -64,9 +88,9 @@ export async function openMachineFiles(
   }
 }
 
-async function openImage(path: string): Promise<FileHandle> {
+async function openImage(path: string, flags: 'r' | 'r+' = 'r'): Promise<FileHandle> {
   try {
-    return await open(path, 'r')
+    return await open(path, flags)
   } catch (error) {
     throw new HypervisorError(
       'guest_images_missing',

@@ -109,6 +109,7 @@ export class QemuHypervisor implements Hypervisor {
           initrd: files.initrd,
           kernelCommandLine: images.kernelCommandLine,
           shape: { ...request.shape, disks: files.disks },
+          sets: files.sets,
           paths,
           memory: files.memory,
           incoming: request.start.kind === 'restore',

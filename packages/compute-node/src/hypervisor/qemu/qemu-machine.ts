@@ -3,8 +3,9 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GuestChannel } from '@aleph-ts/guest'
 import type { Logger } from 'pino'
-import type { GuestLink, Machine, MachineExit, MachineRecord } from '../hypervisor.ts'
+import type { Forward, GuestLink, Machine, MachineExit, MachineRecord } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
+import { forwardRules, networkId } from './disk-machine.ts'
 import { type HostProcess, isAlive, killProcess, waitUntilGone } from './host-process.ts'
 import { saveDeviceState } from './migration.ts'
 import type { QmpClient } from './qmp-client.ts'
@@ -66,6 +67,28 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.#parts.qmp.execute('cont')
+  }
+
+  async powerDown(): Promise<void> {
+    await this.#parts.qmp.execute('system_powerdown')
+  }
+
+  async setForwards(host: string, former: Forward[], next: Forward[]): Promise<void> {
+    const [before, after] = [forwardRules(host, former), forwardRules(host, next)]
+    for (const { listen } of before.filter(({ rule }) => !after.some((other) => other.rule === rule))) {
+      await this.#monitor(`hostfwd_remove ${networkId} ${listen}`)
+    }
+    for (const { rule } of after.filter(({ rule }) => !before.some((other) => other.rule === rule))) {
+      await this.#monitor(`hostfwd_add ${networkId} ${rule}`)
+    }
+  }
+
+  /** A command that QEMU has for humans only; it prints its errors. */
+  async #monitor(line: string): Promise<void> {
+    const answer = await this.#parts.qmp.execute('human-monitor-command', { 'command-line': line })
+    const words = String(answer).trim()
+    if (words === '' || words.startsWith('host forwarding rule')) return
+    throw new HypervisorError('hypervisor_failed', `QEMU does not forward the port (${line}): ${words}`)
   }
 
   async kill(): Promise<void> {

@@ -1,0 +1,100 @@
+import type { Logger } from 'pino'
+import type { VmInfo } from '../../supervisor/index.ts'
+import type { MessageSource } from '../core-nodes/message-source.ts'
+import { startRefusal } from '../start-refusal.ts'
+import type { VmHost } from '../vm-host.ts'
+import type { VolumeStore } from '../volumes/volume-store.ts'
+import type { WorkloadHost } from '../workloads.ts'
+import type { InstanceLoader } from './instance-loader.ts'
+import type { ParentImages } from './parent-images.ts'
+import type { PortStore } from './port-store.ts'
+import { wantedPorts } from './wanted-ports.ts'
+
+/** What a system gets to shut down before its machine is switched off (protocol 05 §7.5). */
+const STOP_GRACE_MS = 50_000
+
+export interface InstanceHostOptions {
+  loader: InstanceLoader
+  vms: VmHost
+  ports: PortStore
+  volumes: VolumeStore
+  parents: ParentImages
+  messages: MessageSource
+  logger: Logger
+}
+
+/** Full virtual machines that run or should run. */
+export class InstanceHost implements WorkloadHost {
+  readonly #options: InstanceHostOptions
+  readonly #starting = new Map<string, Promise<void>>()
+
+  constructor(options: InstanceHostOptions) {
+    this.#options = options
+  }
+
+  /** Simultaneous calls share one start. */
+  async ensureRunning(hash: string): Promise<void> {
+    let starting = this.#starting.get(hash)
+    if (!starting) {
+      starting = this.#start(hash).finally(() => this.#starting.delete(hash))
+      this.#starting.set(hash, starting)
+    }
+    return starting
+  }
+
+  async #start(hash: string): Promise<void> {
+    const { vms, loader, ports, logger } = this.#options
+    if (vms.get(hash)?.state === 'running') return
+    try {
+      const spec = await loader.load(hash)
+      const { address } = await loader.content(hash)
+      const wanted = (await this.#wanted(hash, address)) ?? [{ guest: 22, tcp: true, udp: false }]
+      const forwards = await ports.assign(hash, wanted)
+      await vms.ensureRunning({ ...spec, forwards })
+      logger.info({ hash, forwards }, 'instance runs')
+    } catch (error) {
+      throw startRefusal(error)
+    }
+  }
+
+  /** Lets the system shut down; a system that does not is switched off. */
+  async stop(hash: string): Promise<void> {
+    if (this.#find(hash)) await this.#options.vms.stop(hash, STOP_GRACE_MS)
+  }
+
+  /** Deletes the root disk, and with its volumes everything the instance left here (protocol 05 §23 I4). */
+  async erase(hash: string, what: { volumes: boolean }): Promise<void> {
+    const { vms, volumes, ports } = this.#options
+    if (!this.#find(hash)) return
+    if (what.volumes) await vms.destroy(hash)
+    else await vms.stop(hash, 0)
+    await volumes.remove(hash, what.volumes ? undefined : (name) => name.startsWith('rootfs.'))
+    if (what.volumes) await ports.release(hash)
+    await this.#pruneParents()
+  }
+
+  /** Forwards what the owner wants forwarded now; what cannot be read changes nothing. */
+  async refreshPorts(hash: string): Promise<void> {
+    const { vms, ports, loader } = this.#options
+    if (this.#find(hash)?.state !== 'running') return
+    const { address } = await loader.content(hash)
+    const wanted = await this.#wanted(hash, address, 0)
+    if (wanted) await vms.setForwards(hash, await ports.assign(hash, wanted))
+  }
+
+  #wanted(hash: string, owner: string, maxAgeMs?: number) {
+    return wantedPorts(hash, owner, this.#options.messages, this.#options.logger, maxAgeMs)
+  }
+
+  #find(hash: string): VmInfo | undefined {
+    const info = this.#options.vms.get(hash)
+    return info?.type === 'instance' ? info : undefined
+  }
+
+  async #pruneParents(): Promise<void> {
+    const { vms, loader, parents } = this.#options
+    const instances = vms.list().filter(({ type }) => type === 'instance')
+    const used = await Promise.all(instances.map(({ id }) => loader.parentOf(id)))
+    await parents.prune(new Set(used.filter((sha256) => sha256 !== null)))
+  }
+}

@@ -1,0 +1,164 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type InstanceContent, vmHostLabel } from '@aleph-ts/protocol'
+import { z } from 'zod'
+import type { InstanceDisk, InstanceSpec } from '../../supervisor/index.ts'
+import { executableContent } from '../allocations/plan-assessment.ts'
+import type { FileStore } from '../core-nodes/file-store.ts'
+import type { MessageSource } from '../core-nodes/message-source.ts'
+import { AgentError } from '../errors.ts'
+import { fileSystemOf } from '../volumes/program-volumes.ts'
+import { type NamedVolume, nameVolumes } from '../volumes/volume-names.ts'
+import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
+import type { ParentImage, ParentImages } from './parent-images.ts'
+import { seedImage } from './seed.ts'
+
+const MIB = 1024 * 1024
+export const rootDiskName = 'rootfs.qcow2'
+const rootFactsName = 'rootfs.json'
+const rootFactsSchema = z.object({ parent: z.string() })
+
+export interface InstanceLoaderOptions {
+  messages: MessageSource
+  files: FileStore
+  parents: ParentImages
+  volumes: VolumeStore
+  limits: { maxImageBytes: number; maxVolumeBytes: number }
+  /** Whether instances may open connections to the outside, and so to whatever the host reaches. */
+  outbound: boolean
+  forwardHost: string
+}
+
+/** Turns an INSTANCE message into a machine that boots: parent fetched, disks made, seed written (protocol 05 §7). */
+export class InstanceLoader {
+  readonly #options: InstanceLoaderOptions
+
+  constructor(options: InstanceLoaderOptions) {
+    this.#options = options
+  }
+
+  /** The instance's content. Throws AgentError `unsupported` or `invalid_program`, and those of MessageSource.get. */
+  async content(hash: string): Promise<InstanceContent> {
+    const content = executableContent(hash, await this.#options.messages.get(hash))
+    if ('rootfs' in content) return content
+    throw new AgentError('unsupported', `Message ${hash} is no INSTANCE`)
+  }
+
+  /** Has everything an instance needs ready; its ports are the caller's to add. */
+  async load(hash: string): Promise<Omit<InstanceSpec, 'forwards'>> {
+    const content = await this.content(hash)
+    assertSupported(content)
+    const { volumes, outbound, forwardHost } = this.#options
+    const { folder, disk: root } = await this.#rootDisk(hash, content)
+    const named = nameVolumes(content.volumes)
+    const prepared: { disk: InstanceDisk; mount: string; fileSystem: string }[] = []
+    for (const [index, volume] of named.entries()) prepared.push(await this.#volume(hash, volume, index))
+    const seed = seedImage({
+      hash,
+      hostname: vmHostLabel(hash),
+      authorizedKeys: content.authorized_keys ?? [],
+      variables: content.variables ?? {},
+      mounts: prepared.map(({ disk, mount, fileSystem }) => ({
+        serial: disk.serial,
+        folder: mount,
+        fileSystem,
+        readOnly: !disk.writable,
+      })),
+    })
+    const seedPath = join(folder, 'seed.iso')
+    await writeFile(`${seedPath}.part`, seed, { mode: 0o644 })
+    await rename(`${seedPath}.part`, seedPath)
+    return {
+      type: 'instance',
+      id: hash,
+      kind: 'persistent',
+      vcpus: content.resources.vcpus,
+      memoryMiB: content.resources.memory,
+      disks: [
+        root,
+        { serial: 'seed', path: join(volumes.folder(hash), 'seed.iso'), format: 'raw', writable: false },
+        ...prepared.map(({ disk }) => disk),
+      ],
+      internet: outbound && content.environment.internet,
+      forwardHost,
+    }
+  }
+
+  /** The content hash of the parent an instance's root disk stands on; null when it has none here. */
+  async parentOf(hash: string): Promise<string | null> {
+    const path = join(this.#options.volumes.folder(hash), rootFactsName)
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null
+      throw error
+    })
+    return text === null ? null : rootFactsSchema.parse(JSON.parse(text)).parent
+  }
+
+  /**
+   * The root disk: made over the parent at first use, then kept with the very parent it was made over, however
+   * the publisher amends it. Without persistence on the host it begins anew at every start (protocol 05 §7.2).
+   */
+  async #rootDisk(hash: string, content: InstanceContent): Promise<{ folder: string; disk: InstanceDisk }> {
+    const { volumes, parents } = this.#options
+    const folder = volumes.folder(hash)
+    const { rootfs } = content
+    if (rootfs.persistence !== 'host') await volumes.remove(hash, (name) => name.startsWith('rootfs.'))
+    const known = await this.parentOf(hash)
+    const parent = (known && (await parents.find(known))) || (await this.#fetchParent(content))
+    const bytes = rootfs.size_mib * MIB
+    if (parent.bytes > bytes) {
+      const least = Math.ceil(parent.bytes / MIB)
+      throw new AgentError('invalid_program', `rootfs.size_mib: the parent image needs at least ${least}`)
+    }
+    const path = await volumes.file(hash, rootDiskName, async (part) => {
+      const over = ['-b', parent.path, '-F', parent.format]
+      await runTool('qemu-img', ['create', '-q', '-f', 'qcow2', ...over, part, String(bytes)], 'qemu-utils')
+      const sha256 = parent.path.slice(parent.path.lastIndexOf('/') + 1).split('.', 1)[0]
+      await writeFile(join(folder, rootFactsName), JSON.stringify({ parent: sha256 }), { mode: 0o600 })
+    })
+    const { path: backing, format } = parent
+    return {
+      folder,
+      disk: { serial: 'root', path, format: 'qcow2', writable: true, backing: { path: backing, format } },
+    }
+  }
+
+  async #fetchParent({ rootfs }: InstanceContent): Promise<ParentImage> {
+    const { messages, files, parents, limits } = this.#options
+    const store = await messages.store(rootfs.parent.ref, rootfs.parent.use_latest)
+    const sha256 = store.content.item_hash
+    return parents.of({ path: await files.fetch(sha256, limits.maxImageBytes), sha256 })
+  }
+
+  async #volume(hash: string, { volume, name, mount }: NamedVolume, index: number) {
+    const { volumes, messages, files, limits } = this.#options
+    const serial = `volume${index}`
+    if (volume.kind === 'immutable') {
+      const store = await messages.store(volume.ref, volume.use_latest)
+      const path = await files.fetch(store.content.item_hash, limits.maxVolumeBytes)
+      const fileSystem = (await fileSystemOf(path)) ?? 'auto'
+      return { disk: { serial, path, format: 'raw' as const, writable: false }, mount, fileSystem }
+    }
+    if (volume.kind === 'persistent' && volume.parent) {
+      throw new AgentError(
+        'unsupported',
+        `The volume "${name}" asks for a parent image, which this node does not offer`,
+      )
+    }
+    const isEphemeral = volume.kind === 'ephemeral'
+    if (isEphemeral) await rm(join(volumes.folder(hash), `ephemeral-${index}.ext4`), { force: true })
+    const path = await volumes.volume(hash, isEphemeral ? `ephemeral-${index}` : name, volume.size_mib)
+    return { disk: { serial, path, format: 'raw' as const, writable: true }, mount, fileSystem: 'ext4' }
+  }
+}
+
+function assertSupported({ environment, requirements }: InstanceContent): void {
+  const problem = environment.trusted_execution
+    ? 'confidential computing, which needs hardware this node does not have'
+    : requirements?.gpu?.length
+      ? 'a GPU, which this node does not have'
+      : environment.hypervisor === 'firecracker'
+        ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
+        : null
+  if (problem) throw new AgentError('unsupported', `The instance asks for ${problem}`)
+}

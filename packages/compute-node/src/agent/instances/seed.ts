@@ -1,0 +1,76 @@
+import { isoImage } from './iso-image.ts'
+
+export interface SeedContent {
+  /** Item hash of the instance. */
+  hash: string
+  hostname: string
+  authorizedKeys: readonly string[]
+  variables: Readonly<Record<string, string>>
+  /** Volumes by the serial of their disk. */
+  mounts: readonly { serial: string; folder: string; fileSystem: string; readOnly: boolean }[]
+}
+
+/**
+ * The NoCloud seed of an instance (protocol 05 §7.3): its name, its owner's keys, and beyond the network's
+ * nodes its volumes mounted and its variables in the environment (05 §24.3). The instance id is the hash, so
+ * that a system set up once is not set up again (05 §23 I6).
+ */
+export function seedImage(content: SeedContent): Buffer {
+  const { hash, hostname } = content
+  return isoImage('cidata', [
+    { name: 'user-data', content: userData(content) },
+    {
+      name: 'meta-data',
+      content: `${JSON.stringify({ 'instance-id': `iid-${hash}`, 'local-hostname': hostname })}\n`,
+    },
+    { name: 'network-config', content: networkConfig },
+  ])
+}
+
+/** The node's own network gives addresses away; names differ between images, drivers do not. */
+const networkConfig = `version: 2
+ethernets:
+  eth0:
+    match:
+      driver: virtio_net
+    dhcp4: true
+`
+
+/** YAML with every text in JSON's quotes, which YAML shares: nothing of a message can be taken for syntax. */
+function userData({ hostname, authorizedKeys, variables, mounts }: SeedContent): string {
+  const lines = [
+    '#cloud-config',
+    `hostname: ${JSON.stringify(hostname)}`,
+    'disable_root: false',
+    'ssh_pwauth: false',
+    'resize_rootfs: true',
+    ...list(
+      'ssh_authorized_keys',
+      authorizedKeys.map((key) => JSON.stringify(key.trim())),
+    ),
+    ...list(
+      'mounts',
+      mounts.map(({ serial, folder, fileSystem, readOnly }) =>
+        JSON.stringify([
+          `/dev/disk/by-id/virtio-${serial}`,
+          folder,
+          fileSystem,
+          `${readOnly ? 'ro' : 'defaults'},nofail`,
+          '0',
+          '2',
+        ]),
+      ),
+    ),
+  ]
+  const environment = Object.entries(variables)
+  if (environment.length > 0) {
+    const text = environment.map(([name, value]) => `${name}=${JSON.stringify(value)}\n`).join('')
+    lines.push('write_files:', '  - path: /etc/environment', '    append: true')
+    lines.push(`    content: ${JSON.stringify(text)}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function list(name: string, items: string[]): string[] {
+  return items.length === 0 ? [] : [`${name}:`, ...items.map((item) => `  - ${item}`)]
+}

@@ -1,0 +1,239 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import packageJson from '../package.json' with { type: 'json' }
+import { LoginToken } from './agent/about/login-token.ts'
+import { Admission } from './agent/allocations/admission.ts'
+import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
+import { PlanFile } from './agent/allocations/plan.ts'
+import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
+import { Reconciler } from './agent/allocations/reconciler.ts'
+import { ReplayGuard } from './agent/allocations/replay-guard.ts'
+import { Expiries } from './agent/control/expiries.ts'
+import { LogStreams } from './agent/control/log-streams.ts'
+import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
+import { FileStore } from './agent/core-nodes/file-store.ts'
+import { MessageSource } from './agent/core-nodes/message-source.ts'
+import { EgressProxy } from './agent/egress/egress-proxy.ts'
+import { GuestApi } from './agent/guest-api/guest-api.ts'
+import { loadNodeKey } from './agent/guest-api/node-key.ts'
+import { ProgramCache } from './agent/guest-api/program-cache.ts'
+import { HttpServer } from './agent/http-server.ts'
+import { InstanceHost } from './agent/instances/instance-host.ts'
+import { InstanceLoader } from './agent/instances/instance-loader.ts'
+import { ParentImages } from './agent/instances/parent-images.ts'
+import { PortStore } from './agent/instances/port-store.ts'
+import { AgentMetrics } from './agent/metrics.ts'
+import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
+import { Payments } from './agent/payment/payments.ts'
+import { CodeImages } from './agent/programs/code-image.ts'
+import { ProgramHost } from './agent/programs/program-host.ts'
+import { ProgramLoader } from './agent/programs/program-loader.ts'
+import { CustomDomains } from './agent/proxy/custom-domains.ts'
+import { ProgramProxy } from './agent/proxy/program-proxy.ts'
+import { VolumeStore } from './agent/volumes/volume-store.ts'
+import { Workloads } from './agent/workloads.ts'
+import { type ComputeNodeConfig, publicSettings } from './config.ts'
+import type { Supervisor } from './supervisor/index.ts'
+
+/** The parts of a node that have a life of their own. */
+export interface Services {
+  supervisor: Supervisor
+  programs: ProgramHost
+  reconciler: Reconciler
+  expiries: Expiries
+  payments: PaymentMonitor
+  /** Everything with a folder of its own, to be opened before use. */
+  stores: { start(): Promise<void> }[]
+  egress: EgressProxy
+  guestApi: GuestApi
+  http: HttpServer
+}
+
+export interface ServiceParts {
+  config: ComputeNodeConfig
+  supervisor: Supervisor
+  customDomains?: CustomDomains
+  logger: Logger
+}
+
+/** Puts the parts of one node together; nothing runs yet. */
+export async function assembleServices(parts: ServiceParts): Promise<Services> {
+  const { config, supervisor, logger } = parts
+  const { domainName, nodeHash, dataDir, limits } = config
+  const cache = join(dataDir, 'cache')
+  const state = join(dataDir, 'state')
+  await mkdir(state, { recursive: true, mode: 0o700 })
+
+  const metrics = new AgentMetrics(supervisor)
+  const egress = new EgressProxy({ logger, metrics })
+  const coreNodes = new CoreNodes({ servers: config.apiServers, logger })
+  const messages = new MessageSource({
+    coreNodes,
+    cacheDir: join(cache, 'messages'),
+    logger,
+    onGone: (hash) => programs.onGone(hash),
+  })
+  const files = new FileStore({
+    coreNodes,
+    dir: join(cache, 'files'),
+    budgetBytes: limits.cacheBytes,
+    logger,
+    inUse: () => programs.filesInUse(),
+    onDownloaded: (bytes) => metrics.downloadedBytes.inc(bytes),
+  })
+  const codeImages = new CodeImages({
+    dir: join(cache, 'code'),
+    budgetBytes: limits.cacheBytes,
+    archiveLimits: limits.archive,
+    inUse: () => programs.imagesInUse(),
+  })
+  const volumes = new VolumeStore(join(dataDir, 'volumes'))
+  const loader = new ProgramLoader({
+    messages,
+    files,
+    codeImages,
+    volumes,
+    limits: {
+      maxArchiveBytes: limits.archiveBytes,
+      maxCodeImageBytes: limits.codeImageBytes,
+      maxRuntimeBytes: limits.runtimeBytes,
+      maxSeconds: limits.programSeconds,
+    },
+  })
+  const programs: ProgramHost = new ProgramHost({
+    loader,
+    vms: supervisor,
+    volumes,
+    isPlanned: (hash) => reconciler.isPlanned(hash),
+    reuseTimeoutMs: config.reuseTimeoutMs,
+    metrics,
+    logger,
+  })
+  const parents = new ParentImages(join(dataDir, 'parents'))
+  const ports = new PortStore(join(state, 'ports.json'), config.forwardHost)
+  const instances = new InstanceHost({
+    loader: new InstanceLoader({
+      messages,
+      files,
+      parents,
+      volumes,
+      limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
+      outbound: config.instanceOutbound,
+      forwardHost: config.forwardHost,
+    }),
+    vms: supervisor,
+    ports,
+    volumes,
+    parents,
+    messages,
+    logger,
+  })
+  const workloads = new Workloads({ messages, programs, instances })
+  const reconciler: Reconciler = new Reconciler({
+    workloads,
+    prefetch: (hash) => programs.prefetch(hash),
+    vms: supervisor,
+    planFile: new PlanFile(join(state, 'plan.json')),
+    logger,
+  })
+  const guestApi = new GuestApi({
+    cache: new ProgramCache(),
+    key: await loadNodeKey(join(state, 'node-key')),
+    coreNodes,
+    logger,
+  })
+  const payments = new Payments(coreNodes)
+  const expiries = new Expiries({
+    path: join(state, 'expiries.json'),
+    async end(hash) {
+      await reconciler.dismiss(hash)
+      await workloads.stop(hash)
+    },
+    logger,
+  })
+  const admission = new Admission({ vms: supervisor, dataDir, promisedBytes: () => volumes.promisedBytes() })
+  const access = {
+    messages,
+    isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
+    domainName,
+  }
+  const serverHeader = `aleph-vm/${packageJson.version}`
+  const http: HttpServer = await HttpServer.create({
+    host: config.host,
+    port: config.port,
+    domainName,
+    serverHeader,
+    proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
+    customDomains: parts.customDomains ?? new CustomDomains(),
+    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, dataDir },
+    debug: {
+      token: await LoginToken.create(join(state, 'login_token')),
+      facts: nodeFacts(config),
+      vms: supervisor,
+      reconciler,
+      settings: publicSettings(config),
+    },
+    status: {
+      domainName,
+      version: packageJson.version,
+      ownUrl: () => http.url,
+      checkProgram: config.checkProgram,
+      legacyCheckProgram: config.legacyCheckProgram,
+    },
+    allocations: {
+      signers: new AllocationSigners({
+        messages,
+        profile: config.profile,
+        override: config.allocationSigners,
+        nodeHash,
+        logger,
+      }),
+      replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
+      reconciler,
+      assessment: new PlanAssessment({ messages, admission, reconciler, nodeHash }),
+      waitMs: config.allocationWaitMs,
+    },
+    notify: {
+      messages,
+      admission,
+      payments,
+      reconciler,
+      vms: supervisor,
+      nodeHash,
+      domainName,
+      refreshNetwork: (hash) => instances.refreshPorts(hash),
+      waitMs: config.allocationWaitMs,
+    },
+    machines: { ...access, vms: supervisor, workloads, programs, reconciler, expiries },
+    logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
+    logger,
+  })
+  const monitor = new PaymentMonitor({
+    payments,
+    messages,
+    reconciler,
+    workloads,
+    intervalMs: config.paymentIntervalMs,
+    logger,
+  })
+  const stores = [files, codeImages, volumes, parents, ports]
+  return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
+}
+
+function nodeFacts(config: ComputeNodeConfig) {
+  const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
+  return {
+    version: packageJson.version,
+    nodeHash,
+    ownerAddress,
+    domainName,
+    apiServers,
+    network: profile.name,
+    reuseTimeoutSeconds: reuseTimeoutMs / 1000,
+    checkProgram: config.checkProgram,
+    forwardHost: config.forwardHost,
+    ipv6Pool: config.ipv6Pool,
+    paymentIntervalSeconds: config.paymentIntervalMs / 1000,
+  }
+}

@@ -1,0 +1,39 @@
+import type { MachineShape } from '../hypervisor/index.ts'
+import type { ConsoleLog } from './console-log.ts'
+import type { StartedMachine, StarterContext } from './start-attempt.ts'
+import type { InstanceSpec } from './vm-spec.ts'
+
+/** Starts an instance: it runs as soon as its processors do, what it boots is its owner's. */
+export async function startInstance(
+  spec: InstanceSpec,
+  { hypervisor, limits }: StarterContext,
+  console: ConsoleLog,
+  signal: AbortSignal,
+): Promise<StartedMachine> {
+  const machine = await hypervisor.launch({
+    id: spec.id,
+    shape: instanceShape(spec),
+    start: { kind: 'cold' },
+    onConsole: (chunk) => console.write(chunk),
+    timeoutMs: limits.bootMs,
+    signal,
+  })
+  return { machine, link: null, startKind: 'cold' }
+}
+
+function instanceShape({
+  vcpus,
+  memoryMiB,
+  disks,
+  internet,
+  forwardHost,
+  forwards,
+}: InstanceSpec): MachineShape {
+  return {
+    boots: 'disk',
+    vcpus,
+    memoryMiB,
+    disks,
+    network: { outbound: internet, forwardHost, forwards },
+  }
+}

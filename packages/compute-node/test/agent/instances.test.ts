@@ -1,0 +1,121 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { buildInstanceImage } from '@aleph-ts/guest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ownerHeaders } from './owner-headers.ts'
+import { imagesDir, RealNode } from './real-node.ts'
+
+const run = promisify(execFile)
+
+let node: RealNode
+let folder: string
+let hash: string
+
+beforeAll(async () => {
+  const image = await buildInstanceImage({ cacheDir: imagesDir() })
+  node = await RealNode.start()
+  folder = await mkdtemp(join(tmpdir(), 'aleph-instances-'))
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
+  hash = node.core.publish('INSTANCE', {
+    allow_amend: false,
+    authorized_keys: [await readFile(join(folder, 'key.pub'), 'utf8')],
+    environment: { internet: true, hypervisor: 'qemu' },
+    resources: { vcpus: 1, memory: 256, seconds: 30 },
+    payment: { chain: 'ETH', type: 'credit' },
+    rootfs: {
+      parent: { ref: node.core.store(await readFile(image.path)), use_latest: false },
+      persistence: 'host',
+      size_mib: 1024,
+    },
+    volumes: [{ name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' }],
+  })
+}, 600_000)
+
+afterAll(async () => {
+  await node?.[Symbol.asyncDispose]()
+  if (folder) await rm(folder, { recursive: true, force: true })
+})
+
+/** Runs a command as root inside the instance, as its owner would; waits until it lets us in. */
+async function ssh(command: string): Promise<string> {
+  const port = (await node.execution(hash))?.networking.mapped_ports?.['22']?.host
+  const options = [
+    'StrictHostKeyChecking=no',
+    'UserKnownHostsFile=/dev/null',
+    'BatchMode=yes',
+    'LogLevel=ERROR',
+  ]
+  const args = ['-i', join(folder, 'key'), '-p', String(port), '-o', 'ConnectTimeout=10']
+  for (const option of options) args.push('-o', option)
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return (await run('ssh', [...args, 'root@127.0.0.1', command])).stdout.trim()
+    } catch (error) {
+      // The port is open before the system behind it is up.
+      const { code, stderr } = error as { code?: number; stderr?: string }
+      if (code !== 255 || attempt === 60 || stderr?.includes('Permission denied')) throw error
+      await new Promise((resolve) => setTimeout(resolve, 500))
+    }
+  }
+}
+
+async function operate(operation: string): Promise<string> {
+  const path = `/control/machine/${hash}/${operation}`
+  const headers = ownerHeaders(node.core.owner, path, 'POST')
+  return (await fetch(`${node.url}${path}`, { method: 'POST', headers })).text()
+}
+
+test('an instance starts by the scheduler, takes its owner in by ssh, and has what was ordered', async () => {
+  expect(await node.allocate({ instances: [hash] })).toMatchObject({ success: true, successful: [hash] })
+  const execution = await node.execution(hash)
+  expect(execution).toMatchObject({ running: true, vm_type: 'instance' })
+  expect(await ssh('whoami')).toBe('root')
+  expect(await ssh('hostname')).toMatch(/^[a-z2-7]{52}$/)
+  expect(Number(await ssh("df -m / | awk 'END { print $2 }'"))).toBeGreaterThan(900)
+  expect(await ssh("mount | grep -c 'on /srv/data type ext4 (rw'")).toBe('1')
+})
+
+test('it reaches neither its host nor the outside', async () => {
+  expect(await ssh('nc -w 2 10.0.2.2 22 </dev/null && echo reached || echo closed')).toBe('closed')
+  expect(await ssh('nc -w 2 1.1.1.1 53 </dev/null && echo reached || echo closed')).toBe('closed')
+})
+
+test('kill -9 of the node does not touch it; ports its owner asks for open while it runs', async () => {
+  const boot = await ssh('cat /proc/sys/kernel/random/boot_id')
+  await node.kill()
+  await node.run()
+  expect(await ssh('cat /proc/sys/kernel/random/boot_id')).toBe(boot)
+  const ports = { '8080': { tcp: true, udp: false } }
+  node.core.aggregates.set(`${node.core.owner.address}/port-forwarding`, { [hash]: { ports } })
+  await fetch(`${node.url}/control/machine/${hash}/update`, { method: 'POST' })
+  const forwarded = (await node.execution(hash))?.networking.mapped_ports?.['8080']
+  expect(forwarded).toMatchObject({ tcp: true, udp: false })
+  await ssh('mkdir -p /www && echo hello >/www/index.html && busybox httpd -p 8080 -h /www')
+  expect(await (await fetch(`http://127.0.0.1:${forwarded?.host}/`)).text()).toBe('hello\n')
+})
+
+test('a reboot by its owner is an orderly one and keeps its data', async () => {
+  const boot = await ssh(
+    'echo kept >/root/note && echo kept >/srv/data/note && cat /proc/sys/kernel/random/boot_id',
+  )
+  expect(await operate('reboot')).toBe(`Rebooted VM with ref ${hash}`)
+  expect(await ssh('cat /proc/sys/kernel/random/boot_id')).not.toBe(boot)
+  expect(await ssh('cat /root/note /srv/data/note')).toBe('kept\nkept')
+})
+
+test('erase leaves nothing', async () => {
+  expect(await operate('erase')).toBe(`Erased VM with ref ${hash}`)
+  expect(await node.execution(hash)).toBeUndefined()
+  const left = await run('find', [
+    node.dataDir,
+    '-name',
+    `*${hash.slice(0, 16)}*`,
+    '-not',
+    '-path',
+    '*/messages/*',
+  ])
+  expect(left.stdout).toBe('')
+})

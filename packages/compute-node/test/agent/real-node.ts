@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { buildGuestImages, type GuestImages } from '@aleph-ts/guest'
+import { signAllocationRequest } from '@aleph-ts/protocol'
+import { FakeCoreNode, testAccount } from './fake-core-node.ts'
+
+/** A compute node as it runs anywhere: a process of its own, real guests; messages from a fake core node. */
+export class RealNode implements AsyncDisposable {
+  readonly core: FakeCoreNode
+  readonly images: GuestImages
+  readonly scheduler = testAccount()
+  readonly dataDir: string
+  readonly #environment: Record<string, string>
+  #process!: ChildProcess
+  url = ''
+
+  private constructor(
+    core: FakeCoreNode,
+    images: GuestImages,
+    dataDir: string,
+    environment: Record<string, string>,
+  ) {
+    this.core = core
+    this.images = images
+    this.dataDir = dataDir
+    this.#environment = environment
+  }
+
+  static async start(environment: Record<string, string> = {}): Promise<RealNode> {
+    const images = await buildGuestImages({ cacheDir: imagesDir() })
+    const dataDir = await mkdtemp(join(tmpdir(), 'aleph-compute-'))
+    const node = new RealNode(await FakeCoreNode.start(), images, dataDir, environment)
+    await node.run()
+    return node
+  }
+
+  /** Starts the process, again after `kill`. */
+  async run(): Promise<void> {
+    this.#process = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
+      stdio: ['ignore', 'pipe', process.env.ALEPH_TEST_LOGS ? 'inherit' : 'ignore'],
+      env: {
+        PATH: process.env.PATH,
+        ALEPH_VM_DATA_DIR: this.dataDir,
+        ALEPH_VM_SUPERVISOR_PORT: '0',
+        ALEPH_VM_API_SERVERS: this.core.url,
+        ALEPH_VM_GUEST_IMAGES_DIR: imagesDir(),
+        ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: this.scheduler.address,
+        ALEPH_VM_STOP_VMS_ON_EXIT: '1',
+        ALEPH_VM_LOG_LEVEL: 'debug',
+        ...this.#environment,
+      },
+    })
+    const [line] = await once(createInterface({ input: this.#process.stdout! }), 'line')
+    this.url = (JSON.parse(line) as { url: string }).url
+  }
+
+  /** Ends the process as a power cut would; its guests run on. */
+  async kill(): Promise<void> {
+    this.#process.kill('SIGKILL')
+    await once(this.#process, 'exit')
+  }
+
+  call(hash: string, path = '/', init?: RequestInit): Promise<Response> {
+    return fetch(`${this.url}/vm/${hash}${path}`, init)
+  }
+
+  /** Pushes a whole plan as the scheduler. */
+  async allocate(plan: { persistent_vms?: string[]; instances?: string[] }) {
+    const path = '/control/allocations'
+    const body = Buffer.from(JSON.stringify({ persistent_vms: [], instances: [], ...plan }))
+    const { privateKey } = this.scheduler
+    const iat = Math.floor(Date.now() / 1000)
+    const authorization = signAllocationRequest({ method: 'POST', path, body, iat, privateKey })
+    const response = await fetch(`${this.url}${path}`, { method: 'POST', body, headers: { authorization } })
+    return (await response.json()) as { success: boolean; errors: Record<string, string> }
+  }
+
+  async execution(hash: string): Promise<Execution | undefined> {
+    const list = await (await fetch(`${this.url}/v2/about/executions/list`)).json()
+    return (list as Record<string, Execution>)[hash]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      this.#process.kill('SIGTERM')
+      await once(this.#process, 'exit')
+    }
+    await this.core[Symbol.asyncDispose]()
+    await rm(this.dataDir, { recursive: true, force: true })
+  }
+}
+
+/** What tests look at of an entry of `/v2/about/executions/list`. */
+export interface Execution {
+  running: boolean
+  vm_type: string
+  start: { kind: string } | null
+  networking: { mapped_ports?: Record<string, { host: number; tcp: boolean; udp: boolean }> }
+}
+
+/** Where guest images are built once for all tests. */
+export function imagesDir(): string {
+  return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../../.cache/guest')
+}
