@@ -1,19 +1,38 @@
-import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { createSha256 } from '@aleph-ts/protocol'
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import {
+  type ByteRange,
+  type CidVersion,
+  ContentAddressError,
+  createSha256,
+  FileDag,
+  parseCid,
+  readUnixFsFile,
+  resolvePath,
+  type TreeEntry,
+  walkTree,
+} from '@aleph-ts/protocol'
+import { DagArchive, type FileStat } from './dag-archive.ts'
+import { Draft } from './draft.ts'
+import { FileStoreError } from './file-store-error.ts'
+import {
+  type ByteSource,
+  type FolderFile,
+  type ImportedDag,
+  writeCar,
+  writeFile,
+  writeFolder,
+} from './ipfs-drafts.ts'
+import { fileAsCar } from './plain-file-car.ts'
 
-/** Bytes that cannot be kept; `code` says why. */
-export class FileStoreError extends Error {
-  readonly code: 'file_too_large' | 'hash_mismatch'
+export type { FileStat } from './dag-archive.ts'
+export { FileStoreError } from './file-store-error.ts'
+export type { FolderFile, ImportedDag } from './ipfs-drafts.ts'
 
-  constructor(code: FileStoreError['code'], message: string) {
-    super(message)
-    this.code = code
-  }
-}
+const chunkBytes = 256 * 1024
+const archiveSuffix = '.dag'
 
 export interface StoredFile {
   /** sha256, lower-case hex. */
@@ -21,7 +40,18 @@ export interface StoredFile {
   size: number
 }
 
-/** Files by content hash in a folder; a file is either absent or whole, whatever happens to the process. */
+/** What a path below a CID leads to. */
+export interface StoredPath extends FileStat {
+  cid: string
+  /** The bytes of a file; a directory has none. */
+  read(range?: ByteRange): Readable
+}
+
+/**
+ * Files by content hash in a folder; a file is either absent or whole, whatever happens to the process. A file lies
+ * there as it is, under its sha256 or its CID when its DAG is the one that its bytes give; every other DAG (folders,
+ * other chunking) as an archive of its blocks.
+ */
 export class FileStore {
   readonly #folder: string
 
@@ -38,28 +68,104 @@ export class FileStore {
   }
 
   async has(hash: string): Promise<boolean> {
-    return (await this.size(hash)) !== undefined
+    return (await this.stat(hash)) !== undefined
   }
 
-  /** Size in bytes, or undefined when the file is not here. */
-  async size(hash: string): Promise<number | undefined> {
+  /** What is stored under a hash, or undefined when nothing is. */
+  async stat(hash: string): Promise<FileStat | undefined> {
     const found = await stat(this.#path(hash)).catch(ignoreAbsence)
-    return found?.isFile() ? found.size : undefined
+    if (found?.isFile()) return { type: 'file', size: found.size }
+    if (isSha256(hash)) return undefined
+    await using archive = await DagArchive.open(this.#archivePath(hash))
+    return archive?.stat
+  }
+
+  /** Size in bytes as {@link stat} says, or undefined when nothing is stored under the hash. */
+  async size(hash: string): Promise<number | undefined> {
+    return (await this.stat(hash))?.size
   }
 
   /** When the file was written last, or undefined when it is not here. */
   async writtenAt(hash: string): Promise<Date | undefined> {
-    return (await stat(this.#path(hash)).catch(ignoreAbsence))?.mtime
+    const found =
+      (await stat(this.#path(hash)).catch(ignoreAbsence)) ??
+      (await stat(this.#archivePath(hash)).catch(ignoreAbsence))
+    return found?.mtime
   }
 
-  /** The bytes as a stream, `start` and `end` (inclusive) as in `fs.createReadStream`. */
-  read(hash: string, range: { start?: number; end?: number } = {}): Readable {
-    return createReadStream(this.#path(hash), { ...range, highWaterMark: 256 * 1024 })
+  /**
+   * The bytes as a stream, `start` and `end` (inclusive) as in `fs.createReadStream`. It fails with `ENOENT` when the
+   * file is not here, and with `not_a_file` for a directory.
+   */
+  read(hash: string, range: ByteRange = {}): Readable {
+    if (isSha256(hash)) return this.#readPlain(hash, range)
+    return Readable.from(this.#readIpfs(hash, range), { objectMode: false, highWaterMark: chunkBytes })
   }
 
-  /** The whole file in memory, or undefined when it is not here; for files known to be small. */
+  /**
+   * The whole file in memory, or undefined when it is not here; for files known to be small.
+   *
+   * @throws {ContentAddressError} `not_a_file` for a directory
+   */
   async readBytes(hash: string): Promise<Uint8Array | undefined> {
-    return readFile(this.#path(hash)).catch(ignoreAbsence)
+    const plain = await readFile(this.#path(hash)).catch(ignoreAbsence)
+    if (plain || isSha256(hash)) return plain
+    await using archive = await DagArchive.open(this.#archivePath(hash))
+    if (!archive) return undefined
+    const parts: Uint8Array[] = []
+    for await (const part of readUnixFsFile(parseCid(hash), archive.getBlock)) parts.push(part)
+    return Buffer.concat(parts)
+  }
+
+  /**
+   * What `path` below a CID leads to, or undefined when nothing is stored under the CID.
+   *
+   * @throws {ContentAddressError} `not_found`, `not_a_directory`, `invalid_path`
+   */
+  async readPath(cid: string, path: string): Promise<StoredPath | undefined> {
+    const root = parseCid(cid)
+    if (await this.#isPlain(cid)) {
+      await resolvePath(root, path, () => {
+        throw new ContentAddressError('not_a_directory', `${cid} is a file`)
+      })
+      return { ...(await this.stat(cid))!, cid, read: (range) => this.read(cid, range) }
+    }
+    await using archive = await DagArchive.open(this.#archivePath(cid))
+    if (!archive) return undefined
+    const found = await resolvePath(root, path, archive.getBlock)
+    const { value: entry } = await walkTree(found, archive.getBlock).next()
+    if (!entry || entry.kind === 'symlink') {
+      throw new ContentAddressError('not_a_file', `${path} is a symbolic link`)
+    }
+    return {
+      cid: found.toString(),
+      type: entry.kind === 'directory' ? 'dir' : 'file',
+      size: entry.kind === 'directory' && found.equals(root) ? archive.stat.size : entry.size,
+      read: (range) =>
+        Readable.from(this.#readIpfs(cid, range, found.toString()), {
+          objectMode: false,
+          highWaterMark: chunkBytes,
+        }),
+    }
+  }
+
+  /**
+   * Everything in a stored directory, directories before what is in them, files with their bytes (to be read before
+   * the next entry is asked for); a stored file is one entry with the empty path. Nothing comes when nothing is stored
+   * under the CID.
+   */
+  async *walk(cid: string): AsyncGenerator<TreeEntry & { read: () => AsyncIterable<Uint8Array> }, void> {
+    const root = parseCid(cid)
+    if (await this.#isPlain(cid)) {
+      const { size } = (await this.stat(cid))!
+      yield { path: '', cid: root, kind: 'file', size, read: () => this.read(cid) }
+      return
+    }
+    await using archive = await DagArchive.open(this.#archivePath(cid))
+    if (!archive) return
+    for await (const entry of walkTree(root, archive.getBlock)) {
+      yield { ...entry, read: () => readUnixFsFile(entry.cid, archive.getBlock) }
+    }
   }
 
   /**
@@ -68,31 +174,86 @@ export class FileStore {
    * @throws {FileStoreError} `file_too_large` beyond `maxBytes`; `hash_mismatch` when `expectedHash` is given and the
    * bytes are others
    */
-  async write(
-    source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    options: { maxBytes: number; expectedHash?: string },
-  ): Promise<StoredFile> {
-    const draft = join(this.#incoming, randomUUID())
-    try {
-      const stored = await writeHashing(draft, source, options.maxBytes)
-      if (options.expectedHash !== undefined && options.expectedHash !== stored.hash) {
-        throw new FileStoreError(
-          'hash_mismatch',
-          `The bytes hash to ${stored.hash}, not to ${options.expectedHash}`,
-        )
-      }
-      const path = this.#path(stored.hash)
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-      await rename(draft, path)
-      await syncFolder(dirname(path))
-      return stored
-    } finally {
-      await rm(draft, { force: true })
+  async write(source: ByteSource, options: { maxBytes: number; expectedHash?: string }): Promise<StoredFile> {
+    await using draft = await Draft.create(this.#incoming)
+    const sha256 = createSha256()
+    await writeFile(draft, source, options.maxBytes, sha256)
+    const hash = sha256.hex()
+    if (options.expectedHash !== undefined && options.expectedHash !== hash) {
+      throw new FileStoreError('hash_mismatch', `The bytes hash to ${hash}, not to ${options.expectedHash}`)
     }
+    await draft.publish(this.#path(hash))
+    return { hash, size: draft.size }
+  }
+
+  /**
+   * Streams a file in as Kubo's `add` does, and keeps it durably under its CID.
+   *
+   * @throws {FileStoreError} `file_too_large`; `hash_mismatch` when `expectedCid` is given and the bytes give another
+   */
+  async addIpfsFile(
+    source: ByteSource,
+    options: { cidVersion?: CidVersion; maxBytes: number; expectedCid?: string },
+  ): Promise<{ cid: string; size: number }> {
+    await using draft = await Draft.create(this.#incoming)
+    const dag = new FileDag({ cidVersion: options.cidVersion })
+    await writeFile(draft, source, options.maxBytes, dag)
+    const { cid: root, size } = dag.finish()
+    const cid = root.toString()
+    checkCid(cid, options.expectedCid)
+    if (!(await this.has(cid))) await draft.publish(this.#path(cid))
+    return { cid, size }
+  }
+
+  /**
+   * Streams the files of a folder in, one after the other, and keeps them under the CID of the folder.
+   *
+   * @throws {FileStoreError} `file_too_large` when all files have more than `maxBytes`; `hash_mismatch`
+   * @throws {ContentAddressError} `invalid_path`, `too_large`
+   */
+  async addIpfsFolder(
+    files: AsyncIterable<FolderFile> | Iterable<FolderFile>,
+    options: { cidVersion?: CidVersion; maxBytes: number; expectedCid?: string },
+  ): Promise<ImportedDag> {
+    await using draft = await Draft.create(this.#incoming)
+    const dag = await writeFolder(draft, files, options.maxBytes, options.cidVersion ?? 0)
+    checkCid(dag.cid, options.expectedCid)
+    if (!(await this.has(dag.cid))) await draft.publish(this.#archivePath(dag.cid))
+    return dag
+  }
+
+  /**
+   * Streams a CAR in, verifies every block and that they are the whole DAG of its one root, and keeps it under the
+   * root's CID.
+   *
+   * @throws {FileStoreError} `file_too_large` when the CAR has more than `maxBytes`; `hash_mismatch` when its root is
+   * not `expectedRoot`
+   * @throws {ContentAddressError} for what is no CAR, or no whole and consistent UnixFS DAG
+   */
+  async importCar(
+    source: ByteSource,
+    options: { maxBytes: number; expectedRoot?: string },
+  ): Promise<ImportedDag> {
+    await using draft = await Draft.create(this.#incoming)
+    const dag = await writeCar(draft, source, options.maxBytes, options.expectedRoot)
+    if (!(await this.has(dag.cid))) await draft.publish(this.#archivePath(dag.cid))
+    return dag
+  }
+
+  /** What is stored under a CID as a CARv1, its blocks in no certain order; undefined when nothing is. */
+  async exportCar(cid: string): Promise<Readable | undefined> {
+    if (await this.#isPlain(cid)) {
+      const bytes = this.#readPlain(cid, {})
+      return Readable.from(fileAsCar(parseCid(cid), bytes), { objectMode: false, highWaterMark: chunkBytes })
+    }
+    const path = this.#archivePath(cid)
+    if (!(await stat(path).catch(ignoreAbsence))) return undefined
+    return Readable.from(archiveAsCar(path), { objectMode: false, highWaterMark: chunkBytes })
   }
 
   async delete(hash: string): Promise<void> {
     await rm(this.#path(hash), { force: true })
+    if (!isSha256(hash)) await rm(this.#archivePath(hash), { force: true })
   }
 
   /** Hashes of all files, folder by folder. */
@@ -100,13 +261,34 @@ export class FileStore {
     for (const shard of await readdir(this.#folder)) {
       if (shard === 'incoming') continue
       for (const inner of await readdir(join(this.#folder, shard))) {
-        yield* await readdir(join(this.#folder, shard, inner))
+        for (const name of await readdir(join(this.#folder, shard, inner))) {
+          yield name.endsWith(archiveSuffix) ? name.slice(0, -archiveSuffix.length) : name
+        }
       }
     }
   }
 
+  #readPlain(hash: string, range: ByteRange): Readable {
+    return createReadStream(this.#path(hash), { ...range, highWaterMark: chunkBytes })
+  }
+
+  /** The file `inside` the DAG of `cid`, by default the DAG's root itself. */
+  async *#readIpfs(cid: string, range: ByteRange = {}, inside = cid): AsyncGenerator<Uint8Array, void> {
+    await using archive = await DagArchive.open(this.#archivePath(cid))
+    if (archive) yield* readUnixFsFile(parseCid(inside), archive.getBlock, range)
+    else yield* this.#readPlain(cid, range)
+  }
+
+  async #isPlain(cid: string): Promise<boolean> {
+    return (await stat(this.#path(cid)).catch(ignoreAbsence))?.isFile() ?? false
+  }
+
   get #incoming(): string {
     return join(this.#folder, 'incoming')
+  }
+
+  #archivePath(cid: string): string {
+    return this.#path(cid) + archiveSuffix
   }
 
   /** Two levels of 256 folders keep any one folder small. */
@@ -116,36 +298,18 @@ export class FileStore {
   }
 }
 
-async function writeHashing(
-  path: string,
-  source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  maxBytes: number,
-): Promise<StoredFile> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    const sha256 = createSha256()
-    let size = 0
-    for await (const chunk of source) {
-      size += chunk.byteLength
-      if (size > maxBytes)
-        throw new FileStoreError('file_too_large', `The file is larger than ${maxBytes} bytes`)
-      sha256.update(chunk)
-      await file.writeFile(chunk)
-    }
-    await file.sync()
-    return { hash: sha256.hex(), size }
-  } finally {
-    await file.close()
-  }
+async function* archiveAsCar(path: string): AsyncGenerator<Uint8Array, void> {
+  await using archive = await DagArchive.open(path)
+  if (archive) yield* archive.car()
 }
 
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+function checkCid(cid: string, expected: string | undefined): void {
+  if (expected === undefined || expected === cid) return
+  throw new FileStoreError('hash_mismatch', `The CID is ${cid}, not ${expected}`)
+}
+
+function isSha256(hash: string): boolean {
+  return /^[0-9a-f]{64}$/.test(hash)
 }
 
 function ignoreAbsence(error: NodeJS.ErrnoException): undefined {
