@@ -6,55 +6,95 @@ import { startCoreNode } from '@aleph-ts/devnet'
 import { signedPosts } from './signed-posts.ts'
 import { spread } from './statistics.ts'
 
-const perSecond = 50
+type CoreNode = Awaited<ReturnType<typeof startCoreNode>>
+
+/** Nodes of the larger network that each newcomer dials. */
+const dials = 2
+/** Time for a mesh to form before anything is measured, ms. */
+const settleMs = 5_000
+
+/** A trickle between two nodes, then into one of seven, then 200 messages a second into one of seven. */
+export async function benchGossip() {
+  return {
+    'two nodes': await measureGossip({ nodes: 2, perSecond: 50, count: 500 }),
+    'seven nodes, calm': await measureGossip({ nodes: 7, perSecond: 50, count: 1_000 }),
+    'seven nodes, busy': await measureGossip({ nodes: 7, perSecond: 200, count: 4_000 }),
+  }
+}
 
 /**
- * From the moment one core node is handed a message to the moment another tells its websocket listeners
- * that it has processed it, at a steady trickle, in milliseconds. Both nodes and the clock share one machine.
+ * From the moment one core node is handed a message to the moment each other one tells its websocket listeners that it
+ * has processed it, at a steady rate, in milliseconds. All nodes, their databases and the clock share one machine.
  */
-export async function benchGossip({ count = 500 } = {}) {
+export async function measureGossip(options: { nodes: number; perSecond: number; count: number }) {
+  const { nodes: size, perSecond, count } = options
   const folder = mkdtempSync(join(tmpdir(), 'aleph-bench-'))
-  const first = await startCoreNode({ name: 'a', dataDir: join(folder, 'a'), logFile: join(folder, 'a.log') })
-  const second = await startCoreNode({
-    name: 'b',
-    dataDir: join(folder, 'b'),
-    logFile: join(folder, 'b.log'),
-    peers: first.multiaddrs,
-  })
+  const nodes: CoreNode[] = []
   try {
-    const arrivals = new Map<string, number>()
-    const socket = new WebSocket(
-      `${second.url.replace('http', 'ws')}/api/ws0/messages?channels=bench&history=0`,
+    while (nodes.length < size) nodes.push(await startNode(folder, nodes))
+    const others = nodes.slice(1)
+    const listeners = await Promise.all(others.map(({ url }) => listen(url)))
+    await sleep(settleMs)
+    const bodies = signedPosts(count)
+    const { sent, refused } = await send(nodes[0]!.url, bodies, perSecond)
+    await sleep(settleMs)
+    const delays = listeners.flatMap(({ arrivals }) =>
+      [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : [])),
     )
-    socket.onmessage = ({ data }) => {
-      arrivals.set((JSON.parse(String(data)) as { item_hash: string }).item_hash, performance.now())
-    }
-    await new Promise((resolve) => socket.addEventListener('open', resolve))
-    await sleep(3_000)
-
-    const sent = new Map<string, number>()
-    for (const body of signedPosts(count)) {
-      const { message } = JSON.parse(body) as { message: { item_hash: string } }
-      sent.set(message.item_hash, performance.now())
-      void fetch(`${first.url}/api/v0/messages`, {
-        method: 'POST',
-        body,
-        headers: { 'content-type': 'application/json' },
-      })
-      await sleep(1_000 / perSecond)
-    }
-    await sleep(3_000)
-    socket.close()
-    const delays = [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : []))
+    for (const { socket } of listeners) socket.close()
     return {
       messages: count,
-      arrived: delays.length,
       'messages per second': perSecond,
+      'not acknowledged': refused(),
+      'arrived at others': `${delays.length} of ${count * others.length}`,
       'delay, ms': spread(delays),
     }
   } finally {
-    await second.stop()
-    await first.stop()
+    for (const node of nodes) await node.stop()
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+function startNode(folder: string, others: CoreNode[]): Promise<CoreNode> {
+  const name = `node-${others.length}`
+  const peers = others.toSorted(() => Math.random() - 0.5).slice(0, dials)
+  return startCoreNode({
+    name,
+    dataDir: join(folder, name),
+    logFile: join(folder, `${name}.log`),
+    peers: peers.flatMap(({ multiaddrs }) => multiaddrs),
+  })
+}
+
+async function listen(url: string) {
+  const arrivals = new Map<string, number>()
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/api/ws0/messages?channels=bench&history=0`)
+  socket.onmessage = ({ data }) => {
+    arrivals.set((JSON.parse(String(data)) as { item_hash: string }).item_hash, performance.now())
+  }
+  await new Promise((resolve) => socket.addEventListener('open', resolve))
+  return { arrivals, socket }
+}
+
+/** @returns when each message was handed over, by hash, and how many the node did not acknowledge */
+async function send(url: string, bodies: string[], perSecond: number) {
+  const sent = new Map<string, number>()
+  let refused = 0
+  const started = performance.now()
+  for (const [index, body] of bodies.entries()) {
+    const { message } = JSON.parse(body) as { message: { item_hash: string } }
+    sent.set(message.item_hash, performance.now())
+    const headers = { 'content-type': 'application/json' }
+    fetch(`${url}/api/v0/messages`, { method: 'POST', body, headers }).then(
+      ({ ok }) => {
+        if (!ok) refused += 1
+      },
+      () => {
+        refused += 1
+      },
+    )
+    // By the clock, so that what a timer oversleeps is made up for.
+    await sleep(Math.max(0, started + ((index + 1) * 1_000) / perSecond - performance.now()))
+  }
+  return { sent, refused: () => refused }
 }

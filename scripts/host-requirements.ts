@@ -1,8 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import process from 'node:process'
-import { type HostTool, missingHostTools, requiredHostTools } from '@aleph-ts/guest'
+import { type HostTool, instanceHostTools, missingHostTools, requiredHostTools } from '@aleph-ts/guest'
 
 const hypervisor: HostTool = { tool: 'qemu-system-x86_64', package: 'qemu-system-x86' }
+
+/** What only tests use: they log into the instances they start. */
+export const testTools: readonly HostTool[] = [
+  { tool: 'ssh', package: 'openssh-client' },
+  { tool: 'ssh-keygen', package: 'openssh-client' },
+  { tool: 'tar', package: 'tar' },
+]
 
 /**
  * What the machine itself must have: the hypervisor, and the tools that build guest images.
@@ -10,8 +17,8 @@ const hypervisor: HostTool = { tool: 'qemu-system-x86_64', package: 'qemu-system
  *
  * @returns false when something is missing and could not be brought
  */
-export async function hostRequirements(): Promise<boolean> {
-  const missing = await missingHostTools([hypervisor, ...requiredHostTools])
+export async function hostRequirements(more: readonly HostTool[] = []): Promise<boolean> {
+  const missing = await missingHostTools([hypervisor, ...requiredHostTools, ...instanceHostTools, ...more])
   if (missing.length === 0) return true
 
   const packages = [...new Set(missing.map((each) => each.package))]

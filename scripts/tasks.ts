@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import process from 'node:process'
-import { hostRequirements } from './host-requirements.ts'
+import { hostRequirements, testTools } from './host-requirements.ts'
 import { runTests } from './run-tests.ts'
 
 const root = join(import.meta.dirname, '..')
@@ -18,4 +18,5 @@ if (task === undefined) {
   console.error(`Unknown task "${name}". Known: ${Object.keys(tasks).join(', ')}.`)
   process.exit(2)
 }
-process.exit((await hostRequirements()) ? await task(args) : 1)
+const more = name === 'test' ? testTools : []
+process.exit((await hostRequirements(more)) ? await task(args) : 1)

@@ -18,6 +18,17 @@ export class CliError extends Error {
   }
 }
 
+/** Everything was said in the result; only the exit code is left to tell. */
+export class ToldFailure extends Error {
+  override readonly name = 'ToldFailure'
+  readonly exitCode: ExitCode
+
+  constructor(exitCode: ExitCode) {
+    super('the result tells')
+    this.exitCode = exitCode
+  }
+}
+
 /** A failure as it is shown. `json` is the document printed with --json. */
 export interface Failure {
   exitCode: ExitCode

@@ -5,9 +5,10 @@ import { aggregateCommand } from './commands/aggregate.ts'
 import { fileCommand } from './commands/file.ts'
 import { messageCommand } from './commands/message.ts'
 import { networkCommand } from './commands/network.ts'
+import { priceCommand } from './commands/price.ts'
 import { programCommand } from './commands/program.ts'
 import { type ExitCode, exitCodeHelp, exitCodes } from './exit-codes.ts'
-import { describeFailure } from './failure.ts'
+import { describeFailure, ToldFailure } from './failure.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const examples = `
@@ -33,6 +34,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     return exitCodes.ok
   } catch (error) {
     if (isHelp(error)) return (error as { exitCode?: number }).exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    if (error instanceof ToldFailure) return error.exitCode
     const { exitCode, json } = describeFailure(error, terminal.signal.aborted)
     if (args.includes('--json')) {
       terminal.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
@@ -70,6 +72,7 @@ function createRoot(terminal: Terminal): Command {
     messageCommand,
     fileCommand,
     aggregateCommand,
+    priceCommand,
     networkCommand,
   ]) {
     add(root, terminal)

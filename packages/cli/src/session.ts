@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { mainnetProfile } from '@aleph-ts/protocol'
 import { AlephClient } from '@aleph-ts/sdk'
 import type { Command } from 'commander'
 import { AccountStore } from './account/account-store.ts'
@@ -21,8 +22,6 @@ export interface GlobalOptions {
   yes?: boolean
   debug?: boolean
 }
-
-const defaultChannel = 'ALEPH-CLOUDSOLUTIONS'
 
 /** One run of one command: what it was told, and what it may use. Everything is found when first asked for. */
 export class Session {
@@ -74,7 +73,7 @@ export class Session {
   }
 
   get channel(): string {
-    return this.#options.channel ?? defaultChannel
+    return this.#options.channel ?? mainnetProfile.channels.default
   }
 
   /** The passphrase: from ALEPH_PASSPHRASE, else asked for. */

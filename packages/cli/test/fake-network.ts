@@ -150,8 +150,15 @@ export class FakeNetwork implements AsyncDisposable {
   }
 
   #estimate(): Reply {
+    const row = {
+      type: 'EXECUTION',
+      name: 'program',
+      cost_hold: this.price,
+      cost_stream: '0',
+      cost_credit: '0',
+    }
     return {
-      body: { required_tokens: Number(this.price), payment_type: 'hold', cost: this.price, detail: [] },
+      body: { required_tokens: Number(this.price), payment_type: 'hold', cost: this.price, detail: [row] },
     }
   }
 

@@ -77,7 +77,7 @@ async function readImports(sources: Record<string, { content: string }>): Promis
   for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
     for (const [, target] of next.content.matchAll(/^import[^"]*"([^"]+)";/gm)) {
       const path = target!.startsWith('.') ? join(dirname(next.path), target!) : target!
-      if (found.has(path)) continue
+      if (found.has(path) || Object.hasOwn(sources, path)) continue
       const content = await readFile(resolve(path), 'utf8')
       found.set(path, content)
       queue.push({ path, content })

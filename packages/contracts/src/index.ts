@@ -2,3 +2,5 @@ export { type AlephPayment, alephDecimals, readAlephBalance, transferAleph } fro
 export { type DeployedContracts, deployContracts, type EvmSigner, TransactionFailedError } from './deploy.ts'
 export { alephSyncAbi, alephSyncBytecode } from './generated/aleph-sync.ts'
 export { alephTokenAbi, alephTokenBytecode } from './generated/aleph-token.ts'
+export { guestbookAbi, guestbookBytecode } from './generated/guestbook.ts'
+export { ownedWalletAbi, ownedWalletBytecode } from './generated/owned-wallet.ts'

@@ -1,21 +1,47 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { isAbsolute, resolve } from 'node:path'
-import { devnetProfile, mainnetProfile, type NetworkProfile, parseNetworkProfile } from '@aleph-ts/protocol'
+import {
+  type Chain,
+  devnetProfile,
+  isChain,
+  mainnetProfile,
+  type NetworkProfile,
+  parseNetworkProfile,
+  signatureScheme,
+} from '@aleph-ts/protocol'
 import { z } from 'zod'
+import { rpcUrls } from './chains/evm-rpc.ts'
 
 /** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
 export interface CoreNodeConfig {
   /** Folder of everything this node keeps: database, files, keys. */
   dataDir: string
   http: { host: string; port: number }
-  p2p: { host: string; port: number; peers: string[] }
+  p2p: {
+    host: string
+    port: number
+    peers: string[]
+    /** Seconds between two comparisons with peers. */
+    reconcileSeconds?: number
+    /** Only configured and registered peers may connect. */
+    membersOnly?: boolean
+  }
   profile: NetworkProfile
-  /** JSON-RPC URL of the Ethereum chain balances are read from; without it every balance is zero. */
+  /** JSON-RPC URL (or several, with commas) of the Ethereum chain balances are read from; without it every balance is zero. */
   ethereumRpc?: string
+  /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
+  evmRpc: Partial<Record<Chain, string>>
+  /** Threads that check signatures. */
+  verifyWorkers: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
   privateKeyFile: string
+  /** Puts unconfirmed messages on chain in batches; without it this node only reads batches. */
+  packer?: PackerSettings
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
   databaseUrl?: string
+  /** A replica of it that the API reads from. */
+  databaseReadUrl?: string
   logLevel: string
   limits: {
     /** Body of any JSON route, bytes. */
@@ -24,11 +50,26 @@ export interface CoreNodeConfig {
     fileBytes: number
     /** One file uploaded without a signed message, bytes. */
     unsignedFileBytes: number
+    /**
+     * Requests of one address; 0: as many as it likes. Undefined: a generous number for all but this machine.
+     */
+    requestsPerMinute?: number | undefined
+    /** Queries of the API that run longer are cancelled, ms. */
+    queryMs: number
     /** Messages waiting in the inbox above which the API door answers 503. */
     pendingMessages: number
   }
   /** Retries of a message before it is refused (protocol 02 §5.1). */
   maxRetries: number
+}
+
+export interface PackerSettings {
+  /** EVM key that pays and signs, hex text; it must be one of the profile's authorised emitters. */
+  privateKeyFile: string
+  /** Pause between batches. */
+  seconds: number
+  /** Highest price of gas at which a batch is sent, gwei. */
+  mostGweiPerGas: number
 }
 
 /** A setting that cannot be used; the message names it and says how to mend it. */
@@ -40,6 +81,7 @@ export const defaultLimits: CoreNodeConfig['limits'] = {
   bodyBytes: 1024 * 1024,
   fileBytes: 100 * 1024 * 1024,
   unsignedFileBytes: 25 * 1024 * 1024,
+  queryMs: 15_000,
   pendingMessages: 500_000,
 }
 
@@ -52,10 +94,24 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_HOST: z.string().min(1).default('127.0.0.1'),
   ALEPH_CORE_P2P_PORT: port.default(4025),
   ALEPH_CORE_P2P_PEERS: z.string().default(''),
+  ALEPH_CORE_P2P_MEMBERS_ONLY: z.stringbool().default(false),
+  ALEPH_CORE_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
-  ALEPH_CORE_ETHEREUM_RPC: z.url({ protocol: /^(https?|wss?)$/ }).optional(),
+  ALEPH_CORE_ETHEREUM_RPC: z
+    .string()
+    .refine(
+      (text) => rpcUrls(text).length > 0,
+      'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
+    )
+    .optional(),
+  ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
+  ALEPH_CORE_PACKER_KEY_FILE: z.string().min(1).optional(),
+  ALEPH_CORE_PACKER_SECONDS: z.coerce.number().min(1).max(86_400).default(35),
+  ALEPH_CORE_PACKER_MAX_GWEI: z.coerce.number().positive().max(1_000_000).default(150),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
+  DATABASE_READ_URL: z.string().min(1).optional(),
+  ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
   ALEPH_CORE_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info'),
@@ -85,15 +141,51 @@ export function configFromEnvironment(environment: Record<string, string | undef
       peers: env.ALEPH_CORE_P2P_PEERS.split(',')
         .map((peer) => peer.trim())
         .filter(Boolean),
+      reconcileSeconds: env.ALEPH_CORE_RECONCILE_SECONDS,
+      membersOnly: env.ALEPH_CORE_P2P_MEMBERS_ONLY,
     },
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
+    evmRpc: evmRpcUrls(given),
+    verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
+    packer: env.ALEPH_CORE_PACKER_KEY_FILE
+      ? {
+          privateKeyFile: env.ALEPH_CORE_PACKER_KEY_FILE,
+          seconds: env.ALEPH_CORE_PACKER_SECONDS,
+          mostGweiPerGas: env.ALEPH_CORE_PACKER_MAX_GWEI,
+        }
+      : undefined,
     databaseUrl: env.DATABASE_URL,
+    databaseReadUrl: env.DATABASE_READ_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
-    limits: { ...defaultLimits, fileBytes: profile.limits.fileBytes },
+    limits: {
+      ...defaultLimits,
+      fileBytes: profile.limits.fileBytes,
+      requestsPerMinute: env.ALEPH_CORE_REQUESTS_PER_MINUTE,
+    },
     maxRetries: 10,
   }
+}
+
+const rpcVariable = 'ALEPH_CORE_EVM_RPC_'
+
+/** `ALEPH_CORE_EVM_RPC_<CHAIN>`; Ethereum's is also that of the balances. */
+function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<Chain, string>> {
+  const urls: Partial<Record<Chain, string>> = {}
+  if (given.ALEPH_CORE_ETHEREUM_RPC) urls.ETH = given.ALEPH_CORE_ETHEREUM_RPC
+  for (const [name, url] of Object.entries(given)) {
+    if (!name.startsWith(rpcVariable)) continue
+    const chain = name.slice(rpcVariable.length)
+    if (!isChain(chain) || signatureScheme(chain) !== 'evm') {
+      throw new ConfigError(`${name}: "${chain}" is no chain with wallet contracts`)
+    }
+    if (rpcUrls(url!).length === 0) {
+      throw new ConfigError(`${name}: give http:// or https:// addresses, with commas between them`)
+    }
+    urls[chain] = url!
+  }
+  return urls
 }
 
 function loadProfile(nameOrPath: string): NetworkProfile {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { CoreNodeConfig } from './config.ts'
 import type { Database } from './database/schema.ts'
 import type { CoreEvents } from './events.ts'
+import type { SignatureVerifier } from './identity/signature-verifier.ts'
 import type { Inbox } from './inbox/inbox.ts'
 import type { CoreMetrics } from './metrics.ts'
 import type { OperatorKey } from './operator-key.ts'
@@ -35,6 +36,7 @@ export interface CoreNodeContext {
   events: CoreEvents
   fileStore: FileStore
   inbox: Inbox
+  verifier: SignatureVerifier
   metrics: CoreMetrics
   operatorKey: OperatorKey
 }

@@ -9,6 +9,7 @@ import { createServer } from './api/server.ts'
 import { CatchUp } from './catch-up/catch-up.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
+import { ChainBridge } from './chains/chain-bridge.ts'
 import type { CoreNodeConfig } from './config.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
@@ -19,6 +20,7 @@ import type { Database } from './database/schema.ts'
 import { SingleOwner } from './database/single-owner.ts'
 import { CoreEvents } from './events.ts'
 import { Gossip } from './gossip/gossip.ts'
+import { createVerifier } from './identity/create-verifier.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { CoreMetrics } from './metrics.ts'
 import { loadOperatorKey } from './operator-key.ts'
@@ -27,6 +29,7 @@ import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './placement/registry.ts'
+import { RemovalJobs } from './removal/removal-jobs.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
@@ -98,18 +101,21 @@ export class CoreNode {
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
+    this.#started.adopt(services.reads, (connections) => connections.end())
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
+    this.#started.use(context.verifier)
     for (const name of await migrate(pool)) logger.info({ migration: name }, 'database brought up to date')
     await inbox.start()
     this.#run(services.registry)
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    this.#server = await createServer(context, {
-      ...services,
-      nodeMultiaddrs: () => services.gossip.multiaddrs,
-    })
+    const reading = { db: createKysely(services.reads), pool: services.reads, writes: pool }
+    this.#server = await createServer(
+      { ...context, ...reading },
+      { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs },
+    )
     this.#started.adopt(this.#server, (server) => server.close())
     await this.#server.listen({ host: config.http.host, port: config.http.port })
     this.#run(services.gossip)
@@ -118,8 +124,12 @@ export class CoreNode {
     await services.catchUp.start()
     this.#run(services.fetchWorker)
     await services.fetchWorker.start()
+    this.#run(services.chainBridge)
+    await services.chainBridge.start()
     this.#run(services.garbageCollector)
     services.garbageCollector.start()
+    this.#run(services.removalJobs)
+    services.removalJobs.start()
     this.#run(services.placement)
     await services.placement.start(this.#stateIsCurrent())
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
@@ -221,16 +231,30 @@ async function createContext(
 ): Promise<CoreNodeContext> {
   const events = new CoreEvents()
   const fileStore = await FileStore.create(join(config.dataDir, 'files'))
+  const verifier = createVerifier({ config, pool, logger })
   const inbox = new Inbox({
     pool,
     events,
     fileStore,
+    verifier,
     pendingLimit: config.limits.pendingMessages,
     futureSeconds: config.profile.limits.futureSeconds,
   })
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
-  return { config, profile: config.profile, db, pool, logger, events, fileStore, inbox, metrics, operatorKey }
+  return {
+    config,
+    profile: config.profile,
+    db,
+    pool,
+    logger,
+    events,
+    fileStore,
+    inbox,
+    verifier,
+    metrics,
+    operatorKey,
+  }
 }
 
 type Services = Awaited<ReturnType<typeof createServices>>
@@ -240,7 +264,7 @@ async function createServices(
   connectionString: string,
   contentFetcher: ContentFetcher | undefined,
 ) {
-  const { config, pool, profile, fileStore, logger, inbox, events, metrics } = context
+  const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
   const registry = new Registry(context)
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
@@ -252,7 +276,15 @@ async function createServices(
       ownUrl: () => gossip.httpUrl,
     })
   const processWorker = new ProcessWorker({
-    tools: { pool, profile, fileStore, logger, maxRetries: config.maxRetries, waitedFor: new Set() },
+    tools: {
+      pool,
+      profile,
+      fileStore,
+      logger,
+      maxRetries: config.maxRetries,
+      waitedFor: new Set(),
+      stale: { some: true },
+    },
     events,
     inbox,
     metrics,
@@ -265,24 +297,36 @@ async function createServices(
     fileStore,
     fetcher,
     inbox,
+    verifier,
     maxRetries: config.maxRetries,
     maxFileBytes: profile.limits.fileBytes,
     onFetched: () => processWorker.wake(),
   })
+  inbox.onConfirmed(() => processWorker.reconsider())
   inbox.onStored((arrivals) => {
     processWorker.wake(arrivals)
     if (arrivals.some((arrival) => !arrival.fetched)) fetchWorker.wake()
   })
   return {
     owner: new SingleOwner(connectionString),
+    reads: createPool({
+      connectionString: config.databaseReadUrl ?? connectionString,
+      logger,
+      statementMs: config.limits.queryMs,
+    }),
     registry,
     gossip,
-    catchUp: CatchUp.create(context, gossip.host),
+    catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
     placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
     outcomes: new Outcomes(events),
     fetcher,
+    chainBridge: await ChainBridge.create(context, {
+      fetcher,
+      onConfirmed: () => processWorker.reconsider(),
+    }),
     processWorker,
     fetchWorker,
-    garbageCollector: new GarbageCollector(context),
+    removalJobs: new RemovalJobs(context, processWorker),
+    garbageCollector: new GarbageCollector(context, processWorker),
   }
 }

@@ -34,6 +34,12 @@ export interface CoreEventMap {
   processed: [batch: ProcessedMessage[]]
   rejected: [batch: RejectedMessage[]]
   retry: [batch: RetriedMessage[]]
+  /** Messages that are not paid for: they go unless that changes within their time of grace. */
+  removing: [batch: { item_hash: string; type: MessageType; owner: string }[]]
+  /** Messages that were going and are paid again. */
+  recovered: [batch: { item_hash: string; type: MessageType; owner: string }[]]
+  /** Messages that went for want of payment. */
+  removed: [batch: { item_hash: string; type: MessageType; owner: string }[]]
   /** Messages that left the state (forgotten), with the FORGET that did it. */
   forgotten: [batch: { item_hash: string; type: MessageType; owner: string }[]]
 }

@@ -171,13 +171,15 @@ test('files that nothing keeps are deleted after the grace period, others stay',
   const wallet = newWallet()
   await stored(wallet, 'kept')
   await node.upload('unclaimed')
-  const { pool, fileStore, logger } = node.node.context
-  const collector = new GarbageCollector({ pool, fileStore, logger })
-  const tomorrow = Date.now() + 25 * 3600 * 1000
-  await collector.collect(tomorrow)
+  const { pool, fileStore, logger, events } = node.node.context
+  const collector = new GarbageCollector(
+    { pool, fileStore, logger, events },
+    { exclusively: (work) => work() },
+  )
+  const hours = (count: number) => Date.now() + count * 3600 * 1000
+  await collector.collect(hours(23))
   expect(await fileStore.has(sha256('unclaimed'))).toBe(true)
-  await pool.query(`update file_pins set delete_by = now() - interval '1 second' where delete_by is not null`)
-  await collector.collect(tomorrow)
+  await collector.collect(hours(25))
   expect(await fileStore.has(sha256('unclaimed'))).toBe(false)
   expect((await node.get(`/api/v0/storage/raw/${sha256('unclaimed')}`)).status).toBe(404)
   expect((await node.get(`/api/v0/storage/raw/${sha256('kept')}`)).status).toBe(200)

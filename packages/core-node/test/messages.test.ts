@@ -44,6 +44,16 @@ test('a signed post is processed and can be read back in every form', async () =
   expect(posts.body.posts[0]).toMatchObject({ content: { text: 'hello', big: 1 }, original_type: 'greeting' })
 })
 
+test('the state has a digest, which a message changes', async () => {
+  const digest = async () => (await node.get('/api/v1/state/digest')).body
+  const before = await digest()
+  expect(before.tables.posts).toMatch(/^[0-9a-f]{64}$/)
+  await node.publish(post(newWallet(), 'something new'))
+  const after = await digest()
+  expect(after.digest).not.toBe(before.digest)
+  expect(after.tables.vms).toBe(before.tables.vms)
+})
+
 test('sending a processed message again is answered at once', async () => {
   const message = post(newWallet(), 'again')
   await node.publish(message)

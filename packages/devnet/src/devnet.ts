@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { transferAleph } from '@aleph-ts/contracts'
 import { buildGuestImages } from '@aleph-ts/guest'
+import { devnetProfile } from '@aleph-ts/protocol'
 import { AlephClient, EthereumAccount } from '@aleph-ts/sdk'
 import { type ComputeNodeProcess, computeNodeProcess } from './compute-node-process.ts'
 import { type CoreNodeProcess, type CoreNodeReady, coreNodeProcess } from './core-node-process.ts'
@@ -215,7 +216,10 @@ export class Devnet {
       compute.push({ hash, owner: operator.account.address, name, url, parent: core[parentIndex]!.hash })
     }
     const content = corechannelContent(core, compute, Date.now() / 1000)
-    await authority.publishAggregate({ key: 'corechannel', content }, { channel: 'FOUNDATION' })
+    await authority.publishAggregate(
+      { key: 'corechannel', content },
+      { channel: devnetProfile.channels.registry },
+    )
     return { core, compute }
   }
 

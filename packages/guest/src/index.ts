@@ -11,7 +11,7 @@ export {
   loadGuestImages,
   type RuntimeImage,
 } from './images/guest-images.ts'
-export { type HostTool, missingHostTools, requiredHostTools } from './images/host-tools.ts'
+export { type HostTool, instanceHostTools, missingHostTools, requiredHostTools } from './images/host-tools.ts'
 export { buildInstanceImage, type InstanceImage } from './images/instance-image.ts'
 export { channelPortName } from './images/kernel.ts'
 export { type RuntimeName, runtimeNames } from './images/runtime-recipes.ts'

@@ -44,6 +44,37 @@ export {
 } from './allocation/allocation-auth.ts'
 export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
 export { type VmIpv6, type VmKind, vmIpv6 } from './allocation/vm-ipv6.ts'
+export { type ApiFailure, apiFailureSchema } from './api/api-failure.ts'
+export { apiRoutes } from './api/api-routes.ts'
+export { apiMessageSchema, messageFilterFields, messageFilterSchema } from './api/message-routes.ts'
+export { eventTopics } from './api/node-routes.ts'
+export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './api/openapi-document.ts'
+export { postFilterSchema } from './api/post-routes.ts'
+export {
+  type AnswerOf,
+  type ApiRoute,
+  type BodyOf,
+  type PathParameters,
+  type QueryOf,
+  snakeCase,
+} from './api/route.ts'
+export {
+  BatchArchiveError,
+  batchArchive,
+  batchMessages,
+  mostBatchMessages,
+  readBatchArchive,
+} from './chain-bridge/batch-archive.ts'
+export { type ContractMessage, contractEnvelope } from './chain-bridge/contract-message.ts'
+export {
+  type CommittedMessage,
+  messageLeaf,
+  messageProof,
+  messageTree,
+  type TreeNode,
+  verifyMessageProof,
+} from './chain-bridge/message-tree.ts'
+export { offChainPayload, parseSyncPayload, type SyncPayload } from './chain-bridge/sync-payload.ts'
 export type { AggregateContent } from './content/aggregate.ts'
 export { type ContentOf, contentSchemas } from './content/content-of.ts'
 export { parseContentText } from './content/content-text.ts'
@@ -66,11 +97,69 @@ export { extractTags } from './content/tags.ts'
 export type { TrustedExecution } from './content/trusted-execution.ts'
 export type { VProgramContent } from './content/v-program.ts'
 export type { Volume } from './content/volumes.ts'
+export {
+  type CarBlock,
+  CarReader,
+  type CarReaderOptions,
+  maxBlockBytes,
+} from './content-addressing/car-reader.ts'
+export { carFramePrefix, carHeader, walkDag, writeCar } from './content-addressing/car-writer.ts'
+export { type Cid, type CidVersion, parseCid, verifyBlock } from './content-addressing/cid.ts'
+export {
+  ContentAddressError,
+  type ContentAddressErrorCode,
+} from './content-addressing/content-address-error.ts'
+export {
+  type DirectoryDagOptions,
+  type DirectoryEntry,
+  directoryDag,
+} from './content-addressing/directory-dag.ts'
+export {
+  type Block,
+  type BuiltNode,
+  chunkBytes,
+  FileDag,
+  type FileDagOptions,
+  fileLeaf,
+} from './content-addressing/file-dag.ts'
+export type { GetBlock } from './content-addressing/get-block.ts'
+export {
+  listDirectory,
+  resolvePath,
+  type TreeEntry,
+  walkTree,
+} from './content-addressing/read-directory.ts'
+export { type ByteRange, readUnixFsFile } from './content-addressing/read-file.ts'
+export { TreeDag } from './content-addressing/tree-dag.ts'
+export { decodeUnixFsNode, type UnixFsLink, type UnixFsNode } from './content-addressing/unixfs-node.ts'
+export { type DagSummary, type VerifyDagOptions, verifyDag } from './content-addressing/verify-dag.ts'
+export { applyCreditPost, type CreditPost } from './credits/apply-credit-post.ts'
+export {
+  type CreditEntry,
+  type CreditFacts,
+  type CreditLot,
+  compareLots,
+  isSpendable,
+} from './credits/credit-entry.ts'
+export { CreditLedger, type CreditPart, creditBalance, creditParts } from './credits/credit-ledger.ts'
+export {
+  type CreditOperation,
+  type CreditPostFields,
+  creditPostTypes,
+  readCreditPost,
+} from './credits/credit-post.ts'
+export { accountsOf, type CreditReplay, compareCreditPosts, replayCredits } from './credits/replay-credits.ts'
 export { accountId, parseAccountId } from './did/account-id.ts'
 export type { Delegate, DelegateLimits } from './did/delegates.ts'
 export { type DidDocument, type DidVerificationMethod, didDocument } from './did/did-document.ts'
 export { DidError, type DidErrorCode } from './did/did-error.ts'
 export { formatDid, parseDid } from './did/did-pkh.ts'
+export {
+  type DidResolution,
+  didContentType,
+  didResolution,
+  failedDidResolution,
+} from './did/did-resolution.ts'
 export {
   type ErrorName,
   errorCodes,
@@ -126,6 +215,8 @@ export {
   type SignedMessage,
   verifySignature,
 } from './identity/verify-signature.ts'
+export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
+export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
 export {
   type Chain,
   chainCodes,
@@ -144,6 +235,7 @@ export {
   messageTypes,
 } from './message/envelope.ts'
 export type { FormatIssue } from './message/format-issues.ts'
+export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
 export {
@@ -163,6 +255,20 @@ export {
 } from './placement/place-vm.ts'
 export { type PlacementLevel, rankNodes, rendezvousRank, type WeightedNode } from './placement/rendezvous.ts'
 export { noRequirements, type VmRequirements, vmRequirements } from './placement/vm-requirements.ts'
+export { type BalancesUpdate, balancesPostType, readBalancesUpdate } from './posts/balances-update.ts'
+export {
+  type ComputeNodeMetrics,
+  type CoreNodeMetrics,
+  metricsPostTypes,
+  readNetworkMetrics,
+} from './posts/network-metrics.ts'
+export {
+  type AccountPlan,
+  accountPlan,
+  affordable,
+  creditsOfADay,
+  type PaidResource,
+} from './pricing/account-plan.ts'
 export { type BalanceQuestion, balanceShortfall } from './pricing/balance-check.ts'
 export {
   type CostContext,
@@ -176,8 +282,60 @@ export { type CostRow, type CostType, totalCost } from './pricing/cost-row.ts'
 export type { CostableMessage } from './pricing/costable.ts'
 export { defaultPricing } from './pricing/default-pricing.ts'
 export { defaultSettings } from './pricing/default-settings.ts'
+export { type Estimate, parseEstimate } from './pricing/parse-estimate.ts'
 export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
 export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
 export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
+export { answerReconciliation } from './reconciliation/answer-request.ts'
+export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'
+export { MessageSet } from './reconciliation/message-set.ts'
+export { type Differences, Reconciler } from './reconciliation/reconciler.ts'
+export { ReconciliationError } from './reconciliation/reconciliation-error.ts'
+export type { IgnoredReason } from './registry/operations/operation.ts'
+export { publishedRegistry } from './registry/published-registry.ts'
+export {
+  type RegistryPost,
+  readOperation,
+  readScores,
+  registryPostType,
+  scorePostType,
+} from './registry/read-registry-posts.ts'
+export { applyRegistryEvent, type IgnoredOperation, reduceRegistry } from './registry/reduce-registry.ts'
+export {
+  type BalanceEvent,
+  compareRegistryEvents,
+  type NodeScore,
+  type OperationEvent,
+  type RegistryAction,
+  type RegistryEvent,
+  type ScoreEvent,
+} from './registry/registry-event.ts'
+export type { RegistryPolicy } from './registry/registry-policy.ts'
+export {
+  createRegistryState,
+  type RegisteredComputeNode,
+  type RegisteredCoreNode,
+  type RegistryState,
+} from './registry/registry-state.ts'
+export { type CreditRevenue, creditRevenueShares, missingNode } from './rewards/credit-revenue.ts'
+export type { RewardPolicy } from './rewards/reward-policy.ts'
+export {
+  type RewardRole,
+  type RewardShare,
+  type RewardShares,
+  type RewardStream,
+  rewardAddress,
+  type UnallocatedShare,
+} from './rewards/reward-share.ts'
+export { type RewardStatement, rewardStatement, type SlashedShare } from './rewards/reward-statement.ts'
+export { type StakingInterval, stakersPool, stakingShares } from './rewards/staking-rewards.ts'
+export { utcDays, wageBetween, wageShares } from './rewards/wage-subsidy.ts'
+export type {
+  ComputeNodeMeasurement,
+  CoreNodeMeasurement,
+  VersionAge,
+} from './scoring/measurements.ts'
+export { type NetworkScore, networkScores, type Observations } from './scoring/network-scores.ts'
+export { type NodeRating, rateComputeNode, rateCoreNode, type ScoreFactor } from './scoring/node-score.ts'

@@ -59,7 +59,7 @@ describe('every account is a DID', () => {
 
   it.each([
     ['', 'invalid_did'],
-    ['did:web:example.org', 'invalid_did'],
+    ['did:web:example.org', 'unsupported_method'],
     ['did:pkh:eip155:1', 'invalid_did'],
     [`did:pkh:eip155:1:${owner}:x`, 'invalid_did'],
     [`did:pkh:eip155:1:${owner}#key`, 'unsupported_chain'],

@@ -3,12 +3,7 @@ import * as native from '../src/hash/sha256.native.ts'
 import * as portable from '../src/hash/sha256.portable.ts'
 import { classifyHash, createSha256, itemHash, sha256Bytes, sha256Hex } from '../src/index.ts'
 import { readFixture } from './fixtures.ts'
-
-interface BytesInput {
-  utf8?: string
-  base64?: string
-  repeat?: { hex?: string; utf8?: string; count: number }
-}
+import { type BytesInput, bytesOf } from './vector-bytes.ts'
 
 type HashVector =
   | { kind: 'bytes'; name: string; input: BytesInput; size: number; sha256: string }
@@ -20,14 +15,6 @@ const vectors = readFixture<HashVector[]>('hash-vectors')
 const bytesVectors = vectors.filter((vector) => vector.kind === 'bytes')
 const classifyVectors = vectors.filter((vector) => vector.kind === 'classify')
 const contentVectors = vectors.filter((vector) => vector.kind === 'item_content')
-
-function bytesOf({ utf8, base64, repeat }: BytesInput): Uint8Array {
-  if (utf8 !== undefined) return Buffer.from(utf8)
-  if (base64 !== undefined) return Buffer.from(base64, 'base64')
-  const { hex, utf8: text = '', count } = repeat!
-  const unit = hex === undefined ? Buffer.from(text) : Buffer.from(hex, 'hex')
-  return Buffer.alloc(unit.length * count, unit)
-}
 
 describe('sha256', () => {
   it.each(bytesVectors)(

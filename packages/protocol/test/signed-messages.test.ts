@@ -2,9 +2,8 @@ import { describe, expect, it } from 'vitest'
 import {
   canonicalSignature,
   isCounterfactualSignature,
-  ProtocolError,
+  judgeMessage,
   parseEnvelope,
-  parseInlineContent,
   verifySignature,
 } from '../src/index.ts'
 import { readFixture, type SignedMessageFixture } from './fixtures.ts'
@@ -25,16 +24,7 @@ const policies: Record<string, string> = {
 
 /** What a node concludes about a message: fine, or the first thing that is wrong with it. */
 function judge(message: unknown): string {
-  try {
-    const envelope = parseEnvelope(message)
-    if (envelope.signature === null) return 'missing-signature'
-    if (!verifySignature(envelope)) return 'signature'
-    if (envelope.item_type === 'inline') parseInlineContent(envelope)
-    return 'valid'
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error
-    return error.message.includes('does not match the sha256') ? 'item_hash' : 'format'
-  }
+  return judgeMessage(message).fault ?? 'valid'
 }
 
 describe('messages of the production network and of every client on every chain', () => {

@@ -13,11 +13,12 @@ import { z } from 'zod'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import { sealedKeySchema } from './key-cipher.ts'
+import { keyChains } from './private-key-text.ts'
 
 const storedAccountSchema = z.strictObject({
   version: z.literal(1),
   name: z.string(),
-  chain: z.enum(['ETH', 'SOL']),
+  chain: z.enum(keyChains),
   address: z.string(),
   /** Encrypted with a passphrase … */
   sealed: sealedKeySchema.optional(),

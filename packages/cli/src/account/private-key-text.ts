@@ -1,14 +1,23 @@
+import { generatePrivateKey, isPrivateKey } from '@aleph-ts/protocol'
 import {
   type Account,
+  AvalancheAccount,
+  CosmosAccount,
   EthereumAccount,
+  Nuls2Account,
   readEthereumKey,
   readMnemonic,
   readSolanaKey,
   SolanaAccount,
+  SubstrateAccount,
+  TezosAccount,
 } from '@aleph-ts/sdk'
+import { exitCodes } from '../exit-codes.ts'
+import { CliError } from '../failure.ts'
 
 /** Kinds of keys the tool keeps. Every EVM wallet is an `ETH` one (protocol 01 §4.1). */
-export type KeyChain = 'ETH' | 'SOL'
+export const keyChains = ['ETH', 'SOL', 'AVAX', 'CSDK', 'DOT', 'NULS2', 'TEZOS'] as const
+export type KeyChain = (typeof keyChains)[number]
 
 export interface PrivateKey {
   chain: KeyChain
@@ -16,12 +25,31 @@ export interface PrivateKey {
   key: Uint8Array
 }
 
-/** Reads a key as people have it: hexadecimal, a recovery phrase (ETH), or what a Solana wallet exports. */
+/** A new key from the platform's secure random source. */
+export function newPrivateKey(chain: KeyChain): PrivateKey {
+  return { chain, key: generatePrivateKey(chain) }
+}
+
+/**
+ * Reads a key as people have it: 64 hexadecimal digits, a recovery phrase (ETH), or what a Solana wallet exports.
+ *
+ * @throws {CliError | AlephError} without repeating what was given
+ */
 export async function readPrivateKey(text: string, asked?: KeyChain): Promise<PrivateKey> {
   const chain = asked ?? guessChain(text)
   if (chain === 'SOL') return { chain, key: readSolanaKey(text) }
   const isPhrase = /\S\s+\S/.test(text)
-  return { chain, key: isPhrase ? await readMnemonic(text) : readEthereumKey(text) }
+  if (isPhrase && chain !== 'ETH') {
+    throw new CliError('unusable_key', `A recovery phrase is understood for ETH only, not for ${chain}`, {
+      exitCode: exitCodes.usage,
+      hint: 'Give the key as 64 hexadecimal digits.',
+    })
+  }
+  const key = isPhrase ? await readMnemonic(text) : readEthereumKey(text)
+  if (isPrivateKey(chain, key)) return { chain, key }
+  throw new CliError('unusable_key', `This is no key of ${chain}: the number is out of range`, {
+    exitCode: exitCodes.usage,
+  })
 }
 
 function guessChain(text: string): KeyChain {
@@ -29,6 +57,17 @@ function guessChain(text: string): KeyChain {
   return /^[1-9A-HJ-NP-Za-km-z]{80,90}$/.test(trimmed) ? 'SOL' : 'ETH'
 }
 
+const accounts: Record<KeyChain, (key: Uint8Array) => Account> = {
+  ETH: (key) => EthereumAccount.fromPrivateKey(key),
+  SOL: (key) => SolanaAccount.fromPrivateKey(key),
+  AVAX: (key) => AvalancheAccount.fromPrivateKey(key),
+  CSDK: (key) => CosmosAccount.fromPrivateKey(key),
+  DOT: (key) => SubstrateAccount.fromSeed(key),
+  NULS2: (key) => Nuls2Account.fromPrivateKey(key),
+  TEZOS: (key) => TezosAccount.fromPrivateKey(key),
+}
+
+/** The account of a key, with the commonest address of its chain. */
 export function accountOfKey({ chain, key }: PrivateKey): Account {
-  return chain === 'SOL' ? SolanaAccount.fromPrivateKey(key) : EthereumAccount.fromPrivateKey(key)
+  return accounts[chain](key)
 }

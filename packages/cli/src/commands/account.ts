@@ -1,11 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { text as readAll } from 'node:stream/consumers'
-import { type Account, EthereumAccount, SolanaAccount } from '@aleph-ts/sdk'
+import type { Account } from '@aleph-ts/sdk'
 import { type Command, Option } from 'commander'
 import type { StoredAccount } from '../account/account-store.ts'
 import { sealKey } from '../account/key-cipher.ts'
-import { accountOfKey, type KeyChain, type PrivateKey, readPrivateKey } from '../account/private-key-text.ts'
+import {
+  accountOfKey,
+  type KeyChain,
+  keyChains,
+  newPrivateKey,
+  type PrivateKey,
+  readPrivateKey,
+} from '../account/private-key-text.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import { Session } from '../session.ts'
@@ -30,7 +37,7 @@ Examples:
 
 const importHelp = `
 The key is read from standard input, from --key-file, or asked for; never from the command line, which others
-on the machine can see. Understood: 64 hexadecimal digits, a recovery phrase, a Solana wallet's export.
+on the machine can see. Understood: 64 hexadecimal digits, a recovery phrase (ETH), a Solana wallet's export.
 
 Examples:
   aleph account import main --key-file key.txt
@@ -39,7 +46,7 @@ Examples:
 /** `aleph account`: the keys this machine keeps. */
 export function accountCommand(root: Command, terminal: Terminal): void {
   const account = root.command('account').description('the keys you act with')
-  const chain = () => new Option('--chain <chain>', 'kind of key').choices(['ETH', 'SOL'])
+  const chain = () => new Option('--chain <chain>', 'kind of key').choices([...keyChains])
   account
     .command('create')
     .argument('[name]', 'what to call it', 'default')
@@ -79,10 +86,8 @@ export function accountCommand(root: Command, terminal: Terminal): void {
 
 async function create(session: Session, name: string, options: KeyOptions): Promise<void> {
   refuseTaken(session, name)
-  const chain = options.chain ?? 'ETH'
-  const generated = chain === 'SOL' ? SolanaAccount.generate() : EthereumAccount.generate()
-  const key = Buffer.from(generated.privateKey.slice(2), 'hex')
-  await keep(session, name, { chain, key }, generated.account, options.passphrase)
+  const key = newPrivateKey(options.chain ?? 'ETH')
+  await keep(session, name, key, accountOfKey(key), options.passphrase)
 }
 
 async function importKey(

@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
-import { text as readAll } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import { Session } from '../session.ts'
+import { parseJson, readText } from '../terminal/input.ts'
 import { fields } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -68,25 +66,16 @@ async function set(session: Session, key: string, json: string): Promise<void> {
   )
 }
 
-async function readJson(terminal: Terminal, json: string): Promise<string> {
-  if (json === '@-') return readAll(terminal.stdin)
-  return json.startsWith('@') ? readFile(resolve(terminal.cwd, json.slice(1)), 'utf8') : json
+function readJson(terminal: Terminal, json: string): Promise<string> {
+  return json.startsWith('@') ? readText(terminal, json.slice(1)) : Promise.resolve(json)
 }
 
 function parseObject(text: string): Record<string, unknown> {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch (error) {
-    throw notAnObject(`it is not JSON (${(error as Error).message})`)
+  const value = parseJson(text, 'the content of an aggregate')
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+    return value as Record<string, unknown>
   }
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
-    throw notAnObject('it is no object')
-  return value as Record<string, unknown>
-}
-
-function notAnObject(why: string): CliError {
-  return new CliError('bad_json', `Cannot use this as the content of an aggregate: ${why}`, {
+  throw new CliError('bad_json', 'Cannot use this as the content of an aggregate: it is no object', {
     exitCode: exitCodes.usage,
     hint: `Give a JSON object, in quotes: '{"name":"Ada"}'`,
   })

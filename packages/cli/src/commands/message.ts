@@ -5,6 +5,8 @@ import { Session } from '../session.ts'
 import { printable, shownTime } from '../terminal/printable.ts'
 import { fields, table } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { signCommand } from './message-sign.ts'
+import { verifyCommand } from './message-verify.ts'
 import { pageSize } from './program-list.ts'
 
 interface ListOptions {
@@ -15,9 +17,9 @@ interface ListOptions {
   limit: number
 }
 
-/** `aleph message`: what is on the network. */
+/** `aleph message`: what is on the network, and messages on their way to it. */
 export function messageCommand(root: Command, terminal: Terminal): void {
-  const message = root.command('message').description('messages on the network')
+  const message = root.command('message').description('messages: read, check, sign')
   message
     .command('get')
     .argument('<hash>', 'item hash')
@@ -40,6 +42,8 @@ export function messageCommand(root: Command, terminal: Terminal): void {
       '\nExamples:\n  aleph message list --type POST --on-channel my-app\n  aleph message list --limit 5 --json',
     )
     .action((options: ListOptions, command: Command) => list(Session.of(terminal, command), options))
+  verifyCommand(message, terminal)
+  signCommand(message, terminal)
 }
 
 async function get(session: Session, hash: string): Promise<void> {

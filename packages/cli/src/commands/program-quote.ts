@@ -1,7 +1,6 @@
 import {
   AlephApiError,
   type AlephClient,
-  buildMessage,
   buildProgram,
   formatAmount,
   type ProgramFields,
@@ -80,9 +79,9 @@ async function estimate(
   // The code has no hash yet; its size stands in for it (protocol 03 §11.2).
   const { content } = buildProgram({ ...program, code: '0'.repeat(64) }, options)
   const code = { ...(content.code as object), estimated_size_mib: Math.ceil(codeBytes / 1024 ** 2) }
-  const message = buildMessage('PROGRAM', { ...content, code }, options)
+  const text = JSON.stringify({ ...content, code })
   try {
-    const { cost } = await client.estimatePrice(message, { signal })
+    const { cost } = await client.estimatePrice({ type: 'PROGRAM', text }, { signal })
     return cost
   } catch (error) {
     // A node that cannot estimate is no reason to keep the user waiting: the network decides in the end.

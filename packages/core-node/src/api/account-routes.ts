@@ -1,24 +1,21 @@
-import { addressKey, chainCodes } from '@aleph-ts/protocol'
+import { addressKey, apiRoutes } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
-import { sql } from 'kysely'
-import { z } from 'zod'
-import { listBalances } from '../chains/balances.ts'
-import type { CoreNodeContext } from '../context.ts'
+import { type SqlBool, sql } from 'kysely'
+import { allBalances, listBalances } from '../chains/balances.ts'
 import { ApiError } from './api-error.ts'
+import { creditParts } from './credit-parts.ts'
+import { distinctValues } from './distinct-values.ts'
+import { sendJsonList } from './json-list.ts'
+import { isOneOf } from './message-filter.ts'
 import { isoTime } from './message-shape.ts'
-import { cursorPlace, encodeCursor, flag, hash, pageFields, pageOf, parseQuery, sortOrder } from './query.ts'
-
-const balanceSchema = z.object({ chain: z.enum(chainCodes).optional(), includeCreditDetails: flag })
-const filesSchema = z.object({ ...pageFields(100), sortOrder, fileHash: hash.optional() })
-
-type AddressRoute = { Params: { address: string } }
+import { beyond, cursorPlace, cursorTexts, encodeCursor, pageOf } from './query.ts'
+import { serve } from './serve.ts'
+import type { ApiContext } from './server.ts'
 
 /** What an address holds and keeps (protocol 03 §10.1, §10.4, §10.6). */
-export function accountRoutes({ db, pool }: CoreNodeContext) {
+export function accountRoutes({ db, pool }: ApiContext) {
   return async (server: FastifyInstance): Promise<void> => {
-    server.get<AddressRoute>('/api/v0/addresses/:address/balance', async (request) => {
-      const query = parseQuery(balanceSchema, request.query)
-      const address = cleanAddress(request.params.address)
+    serve(server, apiRoutes.getBalance, async ({ params: { address }, query }) => {
       const account = addressKey('ETH', address)
       const held = (await listBalances(pool, account)).filter((row) => row.dapp === null)
       const counted = held.filter((row) => query.chain === undefined || row.chain === query.chain)
@@ -28,20 +25,19 @@ export function accountRoutes({ db, pool }: CoreNodeContext) {
         .where('payment_type', '=', 'hold')
         .select(sql<string>`coalesce(sum(cost_hold), 0)`.as('locked'))
         .executeTakeFirstOrThrow()
+      const credits = await creditParts(pool, account)
       return {
         address,
         balance: counted.reduce((sum, row) => sum + Number(row.balance), 0),
         details: query.chain ? {} : Object.fromEntries(held.map((row) => [row.chain, Number(row.balance)])),
         locked_amount: Number(locked),
-        credit_balance: 0,
-        credit_balance_details: query.includeCreditDetails ? [] : null,
+        credit_balance: credits.reduce((sum, part) => sum + part.amount, 0),
+        credit_balance_details: query.includeCreditDetails ? credits : null,
       }
     })
 
-    server.get<AddressRoute>('/api/v0/addresses/:address/files', async (request) => {
-      const query = parseQuery(filesSchema, request.query)
+    serve(server, apiRoutes.listFiles, async ({ params: { address }, query }) => {
       const page = pageOf(query)
-      const address = cleanAddress(request.params.address)
       let all = db
         .selectFrom('file_pins as p')
         .innerJoin('files as f', 'f.hash', 'p.file_hash')
@@ -54,11 +50,7 @@ export function accountRoutes({ db, pool }: CoreNodeContext) {
       if (count === 0n) throw new ApiError(404, 'no_files', '404: Not Found')
       let rows = all
       if (page.after) {
-        const { at, id } = cursorPlace(page.after)
-        const further = query.sortOrder === 'desc' ? sql`<` : sql`>`
-        rows = rows.where(
-          sql<boolean>`p.created ${further} ${at} or (p.created = ${at} and p.item_hash > ${id})`,
-        )
+        rows = rows.where(beyond('p.created', 'p.item_hash', query.sortOrder, cursorPlace(page.after)))
       }
       const found = await rows
         .select(['p.file_hash', 'f.size', 'f.type', 'p.created', 'p.item_hash'])
@@ -69,6 +61,7 @@ export function accountRoutes({ db, pool }: CoreNodeContext) {
         .execute()
       const files = found.map((row) => ({
         ...row,
+        item_hash: row.item_hash!,
         size: Number(row.size),
         created: page.after === undefined ? isoTime(row.created, 'Z') : row.created,
       }))
@@ -83,36 +76,56 @@ export function accountRoutes({ db, pool }: CoreNodeContext) {
       return { ...common, pagination_per_page: page.limit, next_cursor }
     })
 
-    server.get<AddressRoute>('/api/v0/addresses/:address/post_types', async (request) => {
-      const address = cleanAddress(request.params.address)
-      const rows = await db
-        .selectFrom('messages')
-        .where('sender', '=', address)
-        .where('type', '=', 'POST')
-        .where('content_type', 'is not', null)
-        .select('content_type')
-        .distinct()
-        .orderBy('content_type')
-        .execute()
-      return { address, post_types: rows.map((row) => row.content_type) }
+    serve(server, apiRoutes.listPostTypes, async ({ params: { address } }) => {
+      const post_types = await distinctValues(
+        pool,
+        `select content_type as value from messages where sender = $1 and type = 'POST' and content_type > $2
+         order by content_type limit 1`,
+        [address],
+      )
+      return { address, post_types }
     })
 
-    server.get<AddressRoute>('/api/v0/addresses/:address/channels', async (request) => {
-      const address = cleanAddress(request.params.address)
-      const rows = await db
-        .selectFrom('messages')
-        .where('sender', '=', address)
-        .where('channel', 'is not', null)
-        .select('channel')
-        .distinct()
-        .orderBy('channel')
-        .execute()
-      return { address, channels: rows.map((row) => row.channel) }
+    serve(server, apiRoutes.listAddressChannels, async ({ params: { address } }) => {
+      const channels = await distinctValues(
+        pool,
+        'select channel as value from messages where sender = $1 and channel > $2 order by channel limit 1',
+        [address],
+      )
+      return { address, channels }
+    })
+
+    serve(server, apiRoutes.listBalances, async ({ query, reply }) => {
+      const page = pageOf(query)
+      const conditions = [sql<SqlBool>`balance >= ${query.minBalance}`]
+      if (query.chains) conditions.push(isOneOf('chain', query.chains))
+      const matching = sql`from (${sql.raw(allBalances)}) b where ${sql.join(conditions, sql` and `)}`
+      const rest = page.after ? cursorTexts(page.after, ['a', 'c', 'd']) : undefined
+      const { rows } = await sql<BalanceRow>`
+        select address, chain, coalesce(dapp, '') as dapp, balance::text as balance ${matching}
+        ${rest ? sql`and (address, chain, coalesce(dapp, '')) > (${rest[0]}, ${rest[1]}, ${rest[2]})` : sql``}
+        order by address, chain, coalesce(dapp, '') limit ${page.limit} offset ${page.offset}`.execute(db)
+      const last = rows.at(-1)
+      return sendJsonList(reply, {
+        name: 'balances',
+        items: rows.map(({ address, chain, balance }) =>
+          JSON.stringify({ address, balance: Number(balance), chain }),
+        ),
+        page,
+        query,
+        total: async () => {
+          const counted = await sql<{ count: bigint }>`select count(*) as count ${matching}`.execute(db)
+          return Number(counted.rows[0]!.count)
+        },
+        place: last && { a: last.address, c: last.chain, d: last.dapp },
+      })
     })
   }
 }
 
-/** PostgreSQL knows no NUL, and neither does any address. */
-function cleanAddress(address: string): string {
-  return address.replaceAll('\0', '')
+interface BalanceRow {
+  address: string
+  chain: string
+  dapp: string
+  balance: string
 }

@@ -1,19 +1,17 @@
+import { apiRoutes } from '@aleph-ts/protocol'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
-import { z } from 'zod'
-import type { CoreNodeContext } from '../context.ts'
-import type { ProcessedMessage } from '../events.ts'
 import {
-  type FilteredColumns,
-  filterFields,
   formatOf,
   type MessageFilter,
   matchesFilter,
   matchingMessages,
   messageFilter,
 } from './message-filter.ts'
+import type { HubListener } from './message-hub.ts'
 import { type ContentFormat, messageJson } from './message-shape.ts'
-import { integer, parseQuery } from './query.ts'
+import { parseQuery } from './query.ts'
+import type { ApiContext } from './server.ts'
 
 const mostFeeds = 10_000
 /** A reader that lets more than this pile up, bytes, is cut off. */
@@ -23,58 +21,62 @@ const pingMs = 30_000
 const tryAgainLater = 1013
 const goingAway = 1001
 
-const feedSchema = z.object({ ...filterFields, history: integer(0).pipe(z.number().max(199)).default(10) })
-
 interface Feed {
   socket: WebSocket
   filter: MessageFilter
   format: ContentFormat
+  listener: HubListener
   /** Live messages that came while the history was being read; undefined once it was sent. */
   held?: { hash: string; body: string }[]
+  heldBytes: number
 }
 
 /** The live feed of messages (protocol 03 §5.1): a short history first, then every message as it is processed. */
-export function feedRoutes(context: CoreNodeContext) {
-  const { db, events, metrics, logger } = context
+export function feedRoutes(context: ApiContext) {
+  const { db, hub, metrics, logger } = context
+  const { path, query: schema } = apiRoutes.watchMessages
   const feeds = new Set<Feed>()
-  let sending: Promise<void> = Promise.resolve()
 
-  function onProcessed(batch: ProcessedMessage[]): void {
-    if (feeds.size === 0) return
-    const hashes = batch.map((message) => message.item_hash)
-    sending = sending
-      .then(() => broadcast(hashes))
-      .catch((error) => logger.warn({ err: error }, 'a batch was not sent to the feeds'))
-  }
-
-  async function broadcast(hashes: string[]): Promise<void> {
-    const formats = new Set([...feeds].map((feed) => feed.format))
-    for (const format of formats) {
-      const rows = await db
-        .selectFrom('messages as m')
-        .where('m.item_hash', 'in', hashes)
-        .selectAll('m')
-        .select(messageJson(format).as('body'))
-        .orderBy('m.seq')
-        .execute()
-      for (const feed of feeds) {
-        if (feed.format !== format) continue
-        for (const row of rows) {
-          if (matchesFilter(feed.filter, row as FilteredColumns)) deliver(feed, row.item_hash, row.body)
-        }
-      }
+  function deliver(feed: Feed, hash: string, body: string): void {
+    if (feed.held) {
+      feed.held.push({ hash, body })
+      feed.heldBytes += body.length
+    } else feed.socket.send(body)
+    if (feed.socket.bufferedAmount + feed.heldBytes > mostBuffered) {
+      close(feed, tryAgainLater, 'Reader is too slow')
     }
   }
 
-  function deliver(feed: Feed, hash: string, body: string): void {
-    if (feed.held) feed.held.push({ hash, body })
-    else feed.socket.send(body)
-    const waiting = feed.socket.bufferedAmount + (feed.held?.length ?? 0) * 1024
-    if (waiting > mostBuffered) close(feed, tryAgainLater, 'Reader is too slow')
+  function open(socket: WebSocket, filter: MessageFilter, format: ContentFormat): Feed {
+    const feed: Feed = {
+      socket,
+      filter,
+      format,
+      held: [],
+      heldBytes: 0,
+      listener: {
+        format,
+        onMessage: ({ row, body }) => {
+          if (matchesFilter(filter, row)) deliver(feed, row.item_hash, body(format))
+        },
+      },
+    }
+    feeds.add(feed)
+    hub.add(feed.listener)
+    metrics.webSockets.set(feeds.size)
+    socket.on('error', () => socket.terminate())
+    socket.on('close', () => drop(feed))
+    return feed
+  }
+
+  function drop(feed: Feed): void {
+    feeds.delete(feed)
+    hub.remove(feed.listener)
+    metrics.webSockets.set(feeds.size)
   }
 
   function close(feed: Feed, code: number, reason: string): void {
-    feeds.delete(feed)
+    drop(feed)
     feed.socket.close(code, reason)
   }
 
@@ -94,38 +96,30 @@ export function feedRoutes(context: CoreNodeContext) {
     for (const row of rows.reverse()) feed.socket.send(row.body)
     const held = feed.held ?? []
     feed.held = undefined
+    feed.heldBytes = 0
     for (const { hash, body } of held) if (!sent.has(hash)) feed.socket.send(body)
   }
 
   return async (server: FastifyInstance): Promise<void> => {
-    events.on('processed', onProcessed)
     const pings = setInterval(() => {
       for (const feed of feeds) feed.socket.ping()
     }, pingMs)
     server.addHook('preClose', async () => {
       clearInterval(pings)
-      events.off('processed', onProcessed)
       for (const feed of feeds) close(feed, goingAway, 'The node is stopping')
     })
 
     server.get(
-      '/api/ws0/messages',
+      path,
       {
         websocket: true,
         // Before the upgrade, so that a wrong parameter is an ordinary 422.
-        preValidation: async (request) => void parseQuery(feedSchema, request.query),
+        preValidation: async (request) => void messageFilter(parseQuery(schema, request.query)),
       },
       async (socket: WebSocket, request) => {
         if (feeds.size >= mostFeeds) return socket.close(tryAgainLater, 'Too many connections')
-        const query = parseQuery(feedSchema, request.query)
-        const feed: Feed = { socket, filter: messageFilter(query), format: formatOf(query), held: [] }
-        feeds.add(feed)
-        metrics.webSockets.set(feeds.size)
-        socket.on('error', () => socket.terminate())
-        socket.on('close', () => {
-          feeds.delete(feed)
-          metrics.webSockets.set(feeds.size)
-        })
+        const query = parseQuery(schema, request.query)
+        const feed = open(socket, messageFilter(query), formatOf(query))
         try {
           await sendHistory(feed, query.history, query.sortOrder)
         } catch (error) {

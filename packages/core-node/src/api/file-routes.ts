@@ -1,8 +1,11 @@
-import { isItemHash } from '@aleph-ts/protocol'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { CoreNodeContext } from '../context.ts'
+import { Readable } from 'node:stream'
+import { apiRoutes, isItemHash } from '@aleph-ts/protocol'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fileTag } from '../state/files.ts'
 import { ApiError } from './api-error.ts'
+import { readRange } from './file-range.ts'
+import { serve } from './serve.ts'
+import type { ApiContext } from './server.ts'
 
 /** Files up to this size are also served as base64 inside JSON, bytes. */
 const largestBase64 = 100 * 1024 * 1024
@@ -15,7 +18,7 @@ interface FileRow {
 }
 
 /** Downloads and look-ups of files (protocol 03 §9.1, §9.2, §9.5 to §9.7). */
-export function fileRoutes({ db, config, fileStore }: CoreNodeContext) {
+export function fileRoutes({ db, config, fileStore }: ApiContext) {
   async function findFile(hash: string): Promise<FileRow | undefined> {
     const row = await db.selectFrom('files').selectAll().where('hash', '=', hash).executeTakeFirst()
     return row && { ...row, size: Number(row.size) }
@@ -33,8 +36,35 @@ export function fileRoutes({ db, config, fileStore }: CoreNodeContext) {
     return describe({ ref, owner: row.owner, file_hash: row.file_hash })
   }
 
+  /** The bytes, or the part of them that is asked for (protocol 03 §9.5); HEAD never touches them. */
+  async function download(hash: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const file = await findFile(hash)
+    const size = file && (await fileStore.size(hash))
+    if (size === undefined) throw new ApiError(404, 'file_not_found', 'Not found')
+    const etag = `"${hash}"`
+    reply
+      .type('application/octet-stream')
+      .header('accept-ranges', 'bytes')
+      .header('etag', etag)
+      .header('cache-control', 'public, max-age=31536000, immutable')
+      // What people upload must not run in the name of the node.
+      .header('x-content-type-options', 'nosniff')
+      .header('content-security-policy', 'sandbox')
+    if (namesTag(request.headers['if-none-match'], etag)) return reply.code(304).send()
+    const condition = request.headers['if-range']
+    const range =
+      condition === undefined || condition === etag ? readRange(request.headers.range, size) : undefined
+    if (range === 'unsatisfiable') {
+      reply.header('content-range', `bytes */${size}`).removeHeader('etag')
+      throw new ApiError(416, 'range_not_satisfiable', `The file has ${size} bytes`, { path: 'header.range' })
+    }
+    if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`)
+    reply.header('content-length', range ? range.end - range.start + 1 : size)
+    return reply.send(request.method === 'HEAD' ? Readable.from([]) : fileStore.read(hash, range))
+  }
+
   return async (server: FastifyInstance): Promise<void> => {
-    server.get('/api/v0/storage/limits.json', async () => {
+    serve(server, apiRoutes.getLimits, () => {
       const { fileBytes, unsignedFileBytes } = config.limits
       const unsigned = { max_unauthenticated_upload_file_size: unsignedFileBytes }
       return {
@@ -43,39 +73,35 @@ export function fileRoutes({ db, config, fileStore }: CoreNodeContext) {
       }
     })
 
-    server.get<{ Params: { hash: string } }>('/api/v0/storage/raw/:hash', async (request, reply) => {
-      const hash = fileHash(request, 'Invalid hash')
-      const file = await findFile(hash)
-      const size = file && (await fileStore.size(hash))
-      if (size === undefined) throw new ApiError(404, 'file_not_found', 'Not found')
-      reply
-        .type('application/octet-stream')
-        .header('content-length', size)
-        .header('accept-ranges', 'none')
-        .header('etag', `"${hash}"`)
-        .header('cache-control', 'public, max-age=31536000, immutable')
-      return reply.send(fileStore.read(hash))
-    })
+    serve(server, apiRoutes.downloadFile, ({ params, request, reply }) =>
+      download(fileHash(params.hash, 'Invalid hash'), request, reply),
+    )
 
-    server.get<{ Params: { hash: string } }>('/api/v0/storage/:hash', { compress: {} }, async (request) => {
-      const hash = fileHash(request, 'Invalid hash provided')
+    serve(
+      server,
+      apiRoutes.getFileAsText,
+      async ({ params, reply }) => {
+        const hash = fileHash(params.hash, 'Invalid hash provided')
+        const file = await findFile(hash)
+        if (!file) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
+        if (file.size > largestBase64) throw new ApiError(413, 'file_too_large', `Use ${downloadUrl(hash)}`)
+        const bytes = await fileStore.readBytes(hash)
+        if (!bytes) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
+        reply.header('cache-control', 'public, max-age=31536000, immutable')
+        return { status: 'success', hash, engine: 'storage', content: mimeBase64(bytes) }
+      },
+      { compress: {} },
+    )
+
+    serve(server, apiRoutes.getFileMetadata, async ({ params: { hash } }) => {
       const file = await findFile(hash)
       if (!file) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
-      if (file.size > largestBase64) throw new ApiError(413, 'file_too_large', `Use ${downloadUrl(hash)}`)
-      const bytes = await fileStore.readBytes(hash)
-      if (!bytes) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
-      return { status: 'success', hash, engine: 'storage', content: mimeBase64(bytes) }
+      const type = file.type as 'file' | 'dir'
+      return { file_hash: hash, type, size: file.size, download_url: downloadUrl(hash) }
     })
 
-    server.get<{ Params: { hash: string } }>('/api/v0/storage/metadata/:hash', async (request) => {
-      const { hash } = request.params
-      const file = await findFile(hash.replaceAll('\0', ''))
-      if (!file) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
-      return { file_hash: hash, type: file.type, size: file.size, download_url: downloadUrl(hash) }
-    })
-
-    server.get<{ Params: { hash: string } }>('/api/v0/storage/by-message-hash/:hash', async (request) => {
-      const hash = fileHash(request, 'Invalid hash provided')
+    serve(server, apiRoutes.findFileByMessage, async ({ params }) => {
+      const hash = fileHash(params.hash, 'Invalid hash provided')
       const pin = await db
         .selectFrom('file_pins')
         .select(['ref', 'owner', 'file_hash'])
@@ -86,26 +112,21 @@ export function fileRoutes({ db, config, fileStore }: CoreNodeContext) {
       return describe({ ref: pin.ref ?? hash, owner: pin.owner!, file_hash: pin.file_hash })
     })
 
-    server.get<{ Params: { ref: string } }>('/api/v0/storage/by-ref/:ref', async (request) => {
-      const { ref } = request.params
-      if (!isItemHash(ref)) {
-        throw new ApiError(400, 'address_required', 'address is required for user-defined ref')
-      }
-      return byTag(ref)
+    serve(server, apiRoutes.findFileByHashRef, ({ params: { ref } }) => {
+      if (isItemHash(ref)) return byTag(ref)
+      throw new ApiError(400, 'address_required', 'address is required for user-defined ref', {
+        path: 'path.ref',
+      })
     })
 
-    server.get<{ Params: { address: string; ref: string } }>(
-      '/api/v0/storage/by-ref/:address/:ref',
-      async (request) => {
-        const { address, ref } = request.params
-        return byTag(fileTag(address, ref, ref).replaceAll('\0', ''))
-      },
+    serve(server, apiRoutes.findFileByRef, ({ params: { address, ref } }) =>
+      byTag(fileTag(address, ref, ref)),
     )
 
-    server.get<{ Params: { hash: string } }>('/api/v0/storage/count/:hash', async (request) => {
+    serve(server, apiRoutes.countPins, async ({ params }) => {
       const { count } = await db
         .selectFrom('file_pins')
-        .where('file_hash', '=', request.params.hash.replaceAll('\0', ''))
+        .where('file_hash', '=', params.hash)
         .select((eb) => eb.fn.countAll<bigint>().as('count'))
         .executeTakeFirstOrThrow()
       return Number(count)
@@ -113,10 +134,14 @@ export function fileRoutes({ db, config, fileStore }: CoreNodeContext) {
   }
 }
 
-function fileHash(request: FastifyRequest, complaint: string): string {
-  const { hash } = request.params as { hash: string }
-  if (!isItemHash(hash)) throw new ApiError(400, 'invalid_hash', complaint)
-  return hash
+function fileHash(hash: string, complaint: string): string {
+  if (isItemHash(hash)) return hash
+  throw new ApiError(400, 'invalid_hash', complaint, { path: 'path.hash' })
+}
+
+/** Whether `If-None-Match` lists a tag. */
+function namesTag(header: string | undefined, etag: string): boolean {
+  return (header ?? '').split(',').some((each) => [etag, `W/${etag}`, '*'].includes(each.trim()))
 }
 
 function downloadUrl(hash: string): string {

@@ -1,42 +1,10 @@
-import { chainCodes, messageTypes } from '@aleph-ts/protocol'
+import type { messageFilterSchema } from '@aleph-ts/protocol'
 import { type ExpressionBuilder, sql } from 'kysely'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Database, MessagesTable } from '../database/schema.ts'
-import { QueryError } from './api-error.ts'
-import { flag, hash, list, parseQuery, seconds, sortOrder, text } from './query.ts'
+import { queryError } from './api-error.ts'
 
-const statuses = ['processed', 'removing', 'pending', 'rejected', 'forgotten', 'removed'] as const
-const contentFormats = ['full', 'headers', 'none'] as const
-
-/** Parameters that choose messages (protocol 03 §4.1), for lists and feeds alike. */
-export const filterFields = {
-  msgType: z.enum(messageTypes).optional(),
-  msgTypes: list(z.enum(messageTypes)),
-  messageType: z.enum(messageTypes).optional(),
-  messageTypes: list(z.enum(messageTypes)),
-  msgStatuses: list(z.enum(statuses)),
-  messageStatuses: list(z.enum(statuses)),
-  addresses: list(text),
-  owners: list(text),
-  refs: list(text),
-  contentHashes: list(hash),
-  contentKeys: list(text),
-  contentTypes: list(text),
-  chains: list(z.enum(chainCodes)),
-  channels: list(text),
-  tags: list(text),
-  hashes: list(hash),
-  paymentTypes: list(z.enum(['hold', 'superfluid', 'credit'])),
-  startDate: seconds,
-  endDate: seconds,
-  sortBy: z.enum(['time', 'tx-time']).default('time'),
-  sortOrder,
-  contentFormat: z.enum(contentFormats).optional(),
-  excludeContent: flag,
-}
-
-const filterSchema = z.object(filterFields)
-type FilterQuery = z.output<typeof filterSchema>
+export type FilterQuery = z.output<typeof messageFilterSchema>
 
 /** Columns a message is chosen by. */
 export type FilteredColumns = Pick<
@@ -65,23 +33,23 @@ export interface MessageFilter {
   from?: number
   /** Excluded. */
   until?: number
+  /** First confirmed at this height or later, or not at all. */
+  fromBlock?: number
+  /** First confirmed below this height. */
+  untilBlock?: number
 }
 
 /** @throws {QueryError} */
-export function parseMessageFilter(query: unknown): MessageFilter {
-  return messageFilter(parseQuery(filterSchema, query))
-}
-
 export function messageFilter(query: FilterQuery): MessageFilter {
-  const { startDate, endDate } = query
+  const { startDate, endDate, startBlock, endBlock } = query
   if (startDate > 0 && endDate > 0 && endDate < startDate) {
-    throw new QueryError([
-      { type: 'value_error', loc: ['endDate'], msg: 'end date cannot be lower than start date' },
-    ])
+    throw queryError('endDate', 'end date cannot be lower than start date')
   }
-  const single = query.msgType ?? query.messageType
+  if (startBlock > 0 && endBlock > 0 && endBlock < startBlock) {
+    throw queryError('endBlock', 'end block cannot be lower than start block')
+  }
   const columns: MessageFilter['columns'] = {
-    type: single ? [single] : (query.msgTypes ?? query.messageTypes),
+    type: typesOf(query),
     status: query.msgStatuses ?? query.messageStatuses,
     sender: query.addresses,
     owner: query.owners,
@@ -99,7 +67,17 @@ export function messageFilter(query: FilterQuery): MessageFilter {
     tags: query.tags,
     from: startDate || undefined,
     until: endDate || undefined,
+    fromBlock: startBlock || undefined,
+    untilBlock: endBlock || undefined,
   }
+}
+
+/** The single type and the list are both conditions. */
+export function typesOf(query: FilterQuery): string[] | undefined {
+  const single = query.msgType ?? query.messageType
+  const several = query.msgTypes ?? query.messageTypes
+  if (!single) return several
+  return several && !several.includes(single) ? [] : [single]
 }
 
 /** The content format that a query asks for. */
@@ -112,17 +90,31 @@ export function formatOf(
 /** The filter as SQL over `messages m`. */
 export function matchingMessages(filter: MessageFilter) {
   return (eb: ExpressionBuilder<{ m: Database['messages'] }, 'm'>) => {
-    const conditions = Object.entries(filter.columns).map(
-      ([column, values]) => sql<boolean>`${sql.ref(`m.${column}`)} = any(${values})`,
+    const conditions = Object.entries(filter.columns).map(([column, values]) =>
+      isOneOf(`m.${column}`, values),
     )
     if (filter.tags) conditions.push(sql<boolean>`m.tags && ${filter.tags}::text[]`)
     if (filter.from !== undefined) conditions.push(sql<boolean>`m.time >= ${filter.from}`)
     if (filter.until !== undefined) conditions.push(sql<boolean>`m.time < ${filter.until}`)
+    const height = sql`(select min(t.height) from message_confirmations c join chain_txs t on t.hash = c.tx_hash
+      where c.item_hash = m.item_hash)`
+    if (filter.fromBlock !== undefined) {
+      conditions.push(sql<boolean>`coalesce(${height} >= ${filter.fromBlock}, true)`)
+    }
+    if (filter.untilBlock !== undefined) conditions.push(sql<boolean>`${height} < ${filter.untilBlock}`)
     return eb.and(conditions)
   }
 }
 
-/** The same filter over a row in memory. */
+/** A column equal to one of several values; a single one as `=`, which lets an index give the order as well. */
+export function isOneOf(column: string, values: readonly string[]) {
+  const [first] = values
+  return values.length === 1
+    ? sql<boolean>`${sql.ref(column)} = ${first}`
+    : sql<boolean>`${sql.ref(column)} = any(${values})`
+}
+
+/** The same filter over a row that has just been processed. */
 export function matchesFilter(filter: MessageFilter, row: FilteredColumns): boolean {
   for (const [column, values] of Object.entries(filter.columns)) {
     const value = row[column as keyof FilteredColumns]
@@ -130,5 +122,7 @@ export function matchesFilter(filter: MessageFilter, row: FilteredColumns): bool
   }
   if (filter.tags && !row.tags?.some((tag) => filter.tags!.includes(tag))) return false
   if (filter.from !== undefined && row.time < filter.from) return false
+  // What has just been processed is hardly ever confirmed yet.
+  if (filter.untilBlock !== undefined) return false
   return filter.until === undefined || row.time < filter.until
 }

@@ -13,10 +13,15 @@ const headerContent = sql`json_strip_nulls(json_build_object(
   'item_hash', case when m.type = 'STORE' then m.content_item_hash end,
   'ref', case when m.type in ('POST', 'STORE') then m.content_ref end))`
 
-/**
- * A message as JSON text, made by PostgreSQL from `messages m` (protocol 03 §4.1). Confirmations come with the
- * chain's batches.
- */
+/** The transactions that carry the message of a column, as in every shape of a message. */
+export function confirmationFields(hash: string) {
+  const carried = sql`from message_confirmations c join chain_txs t on t.hash = c.tx_hash where c.item_hash = ${sql.ref(hash)}`
+  return sql`'confirmations', (select coalesce(json_agg(json_build_object('chain', t.chain, 'height', t.height,
+      'hash', t.hash) order by t.datetime, t.hash), '[]'::json) ${carried}),
+    'confirmed', exists (select ${carried})`
+}
+
+/** A message as JSON text, made by PostgreSQL from `messages m` (protocol 03 §4.1). */
 export function messageJson(format: ContentFormat = 'full') {
   const content = {
     full: sql`, 'content', ${wholeContent}`,
@@ -26,7 +31,7 @@ export function messageJson(format: ContentFormat = 'full') {
   return sql<string>`json_build_object(
     'item_hash', m.item_hash, 'type', m.type, 'chain', m.chain, 'sender', m.sender, 'signature', m.signature,
     'item_type', m.item_type, 'item_content', m.item_content, 'time', m.time, 'channel', m.channel, 'size', m.size,
-    'confirmations', '[]'::json, 'confirmed', false${content})::text`
+    ${confirmationFields('m.item_hash')}${content})::text`
 }
 
 /** ISO 8601 in UTC, microseconds only when there are any; `suffix` is `Z` or `+00:00` (protocol 03 §1.5). */

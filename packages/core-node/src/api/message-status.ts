@@ -27,9 +27,13 @@ const envelopeFields = `'sender', p.sender, 'chain', p.chain, 'signature', p.sig
 /** For each status the JSON text of what is to say about a message, by its hash (protocol 03 §4.4). */
 const bodies: Record<string, string> = {
   processed: `select json_build_object('message', json_build_object(${envelopeFields}, 'item_content', p.item_content,
-      'time', p.time, 'content', coalesce(p.content, p.item_content)::json, 'confirmations', '[]'::json,
-      'confirmed', false))::text as body
-    from messages p where p.item_hash = $1`,
+      'time', p.time, 'content', coalesce(p.content, p.item_content)::json,
+      'confirmations', coalesce(t.confirmations, '[]'::json), 'confirmed', t.confirmations is not null))::text as body
+    from messages p, lateral (
+      select json_agg(json_build_object('chain', x.chain, 'height', x.height, 'hash', x.hash)
+        order by x.datetime, x.hash) as confirmations
+      from message_confirmations c join chain_txs x on x.hash = c.tx_hash where c.item_hash = p.item_hash) t
+    where p.item_hash = $1`,
   pending: `select json_build_object('messages', json_agg(json_build_object(${envelopeFields},
       'item_content', p.item_content, 'time', to_timestamp(p.time),
       'content', case when p.item_type = 'inline' then p.item_content::json end, 'reception_time', p.reception_time,
@@ -40,6 +44,9 @@ const bodies: Record<string, string> = {
       'payment_type', p.payment_type, 'size', p.size, 'forgotten_at', p.forgotten_at),
       'forgotten_by', p.forgotten_by)::text as body
     from forgotten_messages p where p.item_hash = $1`,
+  removed: `select json_build_object('message', json_build_object(${envelopeFields}, 'time', p.time, 'owner', p.owner,
+      'payment_type', p.payment_type, 'size', p.size), 'removed_at', p.removed_at)::text as body
+    from removed_messages p where p.item_hash = $1`,
   rejected: `select json_build_object('message', p.message, 'error_code', p.error_code, 'details', p.details)::text as body
     from rejected_messages p where p.item_hash = $1`,
 }

@@ -1,14 +1,31 @@
+import { apiRoutes, sha256Hex } from '@aleph-ts/protocol'
+import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
-import type { CoreNodeContext } from '../context.ts'
+import { type SqlBool, sql } from 'kysely'
+import { stateDigests } from '../state/digest.ts'
 import { version } from '../version.ts'
+import { ApiError } from './api-error.ts'
 import { CountCache } from './count-cache.ts'
-import type { ApiServices } from './server.ts'
+import { distinctValues } from './distinct-values.ts'
+import { nodeMetrics } from './node-metrics.ts'
+import { serve } from './serve.ts'
+import type { ApiContext, ApiServices } from './server.ts'
+
+const statusMs = 10_000
+const mostWatchers = 1000
+const mostPrograms = 10_000
+/** Close codes of RFC 6455. */
+const tryAgainLater = 1013
+const goingAway = 1001
 
 /** Who this node is and how it does (protocol 03 §12). */
-export function nodeRoutes({ db, inbox, metrics }: CoreNodeContext, { nodeMultiaddrs }: ApiServices) {
+export function nodeRoutes(
+  { db, pool, inbox, metrics, logger }: ApiContext,
+  { nodeMultiaddrs }: ApiServices,
+) {
   const counts = new CountCache()
 
-  async function statistics(): Promise<Record<string, unknown>> {
+  async function statistics() {
     const count = (table: 'messages' | 'file_pins' | 'peers') =>
       counts.get(table, async () => {
         const row = await db
@@ -39,13 +56,19 @@ export function nodeRoutes({ db, inbox, metrics }: CoreNodeContext, { nodeMultia
   }
 
   return async (server: FastifyInstance): Promise<void> => {
-    server.get('/api/v0/info/public.json', async () => ({ node_multi_addresses: nodeMultiaddrs() }))
-    for (const path of ['/version', '/api/v0/version']) {
-      server.get(path, async () => ({ version, name: 'aleph-ts core node' }))
-    }
-    for (const path of ['/metrics.json', '/api/v0/metrics.json']) server.get(path, statistics)
+    serve(server, apiRoutes.getNodeInfo, () => ({ node_multi_addresses: nodeMultiaddrs() }))
+    serve(server, apiRoutes.getVersion, () => ({ version, name: 'aleph-ts core node' }))
+    serve(server, apiRoutes.getMetrics, statistics)
+    serve(server, apiRoutes.getStateDigest, async ({ request }) => {
+      // It reads everything there is: no stranger may ask for that.
+      if (!isLoopback(request.ip)) {
+        throw new ApiError(403, 'loopback_only', 'The digest is computed for callers on this machine only')
+      }
+      const tables = await stateDigests(pool)
+      return { digest: sha256Hex(JSON.stringify(tables)), tables }
+    })
 
-    server.get('/metrics', async (_request, reply) => {
+    serve(server, apiRoutes.getMetricsText, async ({ reply }) => {
       reply.type('text/plain; charset=utf-8')
       const own = await metrics.registry.metrics()
       const known = new Set(metrics.registry.getMetricsAsArray().map((metric) => metric.name))
@@ -55,15 +78,71 @@ export function nodeRoutes({ db, inbox, metrics }: CoreNodeContext, { nodeMultia
       return `${own}${further.join('\n')}\n`
     })
 
-    server.get('/api/v0/channels/list.json', async () => {
-      const rows = await db
-        .selectFrom('messages')
-        .where('channel', 'is not', null)
-        .select('channel')
-        .distinct()
-        .orderBy('channel')
+    serve(
+      server,
+      apiRoutes.listChannels,
+      async () => ({
+        channels: await distinctValues(
+          pool,
+          'select channel as value from messages where channel > $1 order by channel limit 1',
+        ),
+      }),
+      { compress: {} },
+    )
+
+    serve(server, apiRoutes.listMessagePrograms, async ({ query }) => {
+      const programs = await db
+        .selectFrom('vms')
+        .where('type', '=', 'program')
+        .where(sql<SqlBool>`content -> 'on' -> 'message' is not null`)
+        .where(sql<SqlBool>`content -> 'on' ->> 'message' is not null`)
+        .select(['item_hash', sql<unknown>`content -> 'on' -> 'message'`.as('message')])
+        .orderBy('created', query.sortOrder)
+        .orderBy('item_hash')
+        .limit(mostPrograms)
         .execute()
-      return { channels: rows.map((row) => row.channel) }
+      return programs.map(({ item_hash, message }) => ({ item_hash, content: { on: { message } } }))
+    })
+
+    const histories = [
+      { route: apiRoutes.getCoreNodeMetrics, table: 'ccn_metrics' },
+      { route: apiRoutes.getComputeNodeMetrics, table: 'crn_metrics' },
+    ] as const
+    for (const { route, table } of histories) {
+      serve(server, route, ({ params, query }) => nodeMetrics(pool, table, params.node_id, query))
+    }
+
+    const watchers = new Set<WebSocket>()
+    let told = ''
+    const timer = setInterval(() => {
+      if (watchers.size > 0)
+        void tell().catch((error) => logger.warn({ err: error }, 'no status for the feed'))
+    }, statusMs)
+    server.addHook('preClose', async () => {
+      clearInterval(timer)
+      for (const socket of watchers) socket.close(goingAway, 'The node is stopping')
+    })
+    async function tell(): Promise<void> {
+      const now = JSON.stringify(await statistics())
+      if (now === told) return
+      told = now
+      for (const socket of watchers) socket.send(now)
+    }
+    server.get(apiRoutes.watchStatus.path, { websocket: true }, async (socket: WebSocket) => {
+      if (watchers.size >= mostWatchers) return socket.close(tryAgainLater, 'Too many connections')
+      watchers.add(socket)
+      socket.on('error', () => socket.terminate())
+      socket.on('close', () => watchers.delete(socket))
+      try {
+        socket.send(JSON.stringify(await statistics()))
+      } catch (error) {
+        logger.warn({ err: error }, 'a status feed could not be started')
+        socket.close(tryAgainLater, 'The status cannot be read now')
+      }
     })
   }
+}
+
+function isLoopback(ip: string): boolean {
+  return ip === '::1' || /^(::ffff:)?127\./.test(ip)
 }

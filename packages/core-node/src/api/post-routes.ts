@@ -1,27 +1,19 @@
-import type { FastifyInstance } from 'fastify'
-import { type SqlBool, sql } from 'kysely'
-import { z } from 'zod'
-import type { CoreNodeContext } from '../context.ts'
+import { apiRoutes, type postFilterSchema } from '@aleph-ts/protocol'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { type Kysely, type SqlBool, sql } from 'kysely'
+import type { z } from 'zod'
+import type { Database } from '../database/schema.ts'
+import { queryError } from './api-error.ts'
 import { CountCache } from './count-cache.ts'
 import { sendJsonList } from './json-list.ts'
-import { isoTime } from './message-shape.ts'
-import { cursorPlace, hash, list, pageFields, pageOf, parseQuery, seconds, sortOrder, text } from './query.ts'
+import { isOneOf } from './message-filter.ts'
+import { confirmationFields, isoTime } from './message-shape.ts'
+import { pageInPath } from './page-in-path.ts'
+import { beyond, cursorPlace, pageOf } from './query.ts'
+import { serve } from './serve.ts'
+import type { ApiContext } from './server.ts'
 
-const schema = z.object({
-  ...pageFields(20),
-  addresses: list(text),
-  hashes: list(hash),
-  refs: list(text),
-  types: list(text),
-  postTypes: list(text),
-  tags: list(text),
-  channels: list(text),
-  startDate: seconds,
-  endDate: seconds,
-  sortBy: z.enum(['time', 'tx-time']).default('time'),
-  sortOrder,
-})
-type PostQuery = z.output<typeof schema>
+type PostQuery = z.output<typeof postFilterSchema>
 
 interface PostRow {
   item_hash: string
@@ -44,52 +36,84 @@ const v0Body = sql<string>`json_build_object(
   'type', case when o.latest_amend is null then o.type else 'amend' end,
   'original_item_hash', o.item_hash, 'hash', o.item_hash, 'original_signature', m.signature,
   'original_type', o.type, 'chain', m.chain, 'channel', o.channel, 'ref', o.ref, 'address', o.owner,
-  'sender', o.owner, 'confirmed', false, 'confirmations', '[]'::json)::text`
+  'sender', o.owner, ${confirmationFields('v.item_hash')})::text`
 
 const v1Body = sql<string>`json_build_object(
   'item_hash', v.item_hash, 'content', ${content}, 'original_item_hash', o.item_hash, 'original_type', o.type,
   'address', o.owner, 'ref', o.ref, 'channel', o.channel)::text`
 
 /** Posts merged with their newest amends (protocol 03 §6). */
-export function postRoutes({ db }: CoreNodeContext) {
+export function postRoutes({ db }: ApiContext) {
   const counts = new CountCache()
 
   async function count(query: PostQuery): Promise<number> {
-    const { rows } = await sql<{
-      count: bigint
-    }>`select count(*) as count from ${tables} where ${conditions(query)}`.execute(db)
+    const { rows } = await sql<{ count: bigint }>`
+      select count(*) as count from ${query.tags ? tables : sql`posts o`} where ${conditions(query)}`.execute(
+      db,
+    )
     return Number(rows[0]!.count)
   }
 
-  return async (server: FastifyInstance): Promise<void> => {
-    for (const version of ['v0', 'v1'] as const) {
-      server.get(`/api/${version}/posts.json`, { compress: {} }, async (request, reply) => {
-        const query = parseQuery(schema, request.query)
-        const page = pageOf(query)
-        const direction = query.sortOrder === 'desc' ? sql`desc` : sql`asc`
-        const further = query.sortOrder === 'desc' ? sql`<` : sql`>`
-        const place = page.after ? cursorPlace(page.after) : undefined
-        const beyond = place
-          ? sql`and (o.last_updated ${further} ${place.at} or (o.last_updated = ${place.at} and o.item_hash > ${place.id}))`
-          : sql``
-        const { rows } = await sql<PostRow>`
-          select o.item_hash, ${version === 'v0' ? v0Body : v1Body} as body, o.created, o.last_updated
-          from ${tables} where ${conditions(query)} ${beyond}
-          order by o.last_updated ${direction}, o.item_hash asc limit ${page.limit} offset ${page.offset}`.execute(
-          db,
-        )
-        const last = rows.at(-1)
-        return sendJsonList(reply, {
-          name: 'posts',
-          items: rows.map((row) => (version === 'v0' ? row.body : withTimes(row))),
-          page,
-          query,
-          total: () => counts.get(JSON.stringify({ ...query, page: 0, pagination: 0 }), () => count(query)),
-          place: last && { t: last.last_updated, h: last.item_hash },
-        })
-      })
+  async function list(version: 'v0' | 'v1', query: PostQuery, reply: FastifyReply): Promise<FastifyReply> {
+    if (query.startDate > 0 && query.endDate > 0 && query.endDate < query.startDate) {
+      throw queryError('endDate', 'end date cannot be lower than start date')
     }
+    if (query.cursor && query.sortBy === 'tx-time') throw queryError('cursor', 'cursors need sortBy=time')
+    const page = pageOf(query)
+    const direction = query.sortOrder === 'desc' ? sql`desc` : sql`asc`
+    // What no chain has confirmed counts as newer than everything that is.
+    const order =
+      query.sortBy === 'tx-time'
+        ? sql`coalesce(m.first_confirmed_at, 'infinity') ${direction}, o.created ${direction}, o.item_hash asc`
+        : sql`o.last_updated ${direction}, o.item_hash asc`
+    const rest = page.after
+      ? sql`and ${beyond('o.last_updated', 'o.item_hash', query.sortOrder, cursorPlace(page.after))}`
+      : sql``
+    const { rows } = await sql<PostRow>`
+      select o.item_hash, ${version === 'v0' ? v0Body : v1Body} as body, o.created, o.last_updated
+      from ${tables} where ${conditions(query)} ${rest}
+      order by ${order} limit ${page.limit} offset ${page.offset}`.execute(db)
+    const last = rows.at(-1)
+    return sendJsonList(reply, {
+      name: 'posts',
+      items: rows.map((row) => (version === 'v0' ? row.body : withTimes(row))),
+      page,
+      query,
+      total: () => counts.get(JSON.stringify({ ...query, page: 0, pagination: 0 }), () => count(query)),
+      place: last && { t: last.last_updated, h: last.item_hash },
+    })
   }
+
+  return async (server: FastifyInstance): Promise<void> => {
+    const { listPosts, listPostsV0, listPostsByPage, listPostsV0ByPage } = apiRoutes
+    const options = { compress: {} }
+    serve(server, listPosts, ({ query, reply }) => list('v1', query, reply), options)
+    serve(server, listPostsV0, ({ query, reply }) => list('v0', query, reply), options)
+    const withPage = (query: PostQuery, page: string) => ({ ...query, page: pageInPath(page) })
+    serve(
+      server,
+      listPostsByPage,
+      ({ params, query, reply }) => list('v1', withPage(query, params.page), reply),
+      options,
+    )
+    serve(
+      server,
+      listPostsV0ByPage,
+      ({ params, query, reply }) => list('v0', withPage(query, params.page), reply),
+      options,
+    )
+  }
+}
+
+/** One post as the newer list has it, by the hash of its original; undefined when it is none. */
+export async function loadPost(db: Kysely<Database>, hash: string): Promise<string | undefined> {
+  const { rows } = await sql<PostRow>`
+    select o.item_hash, ${v1Body} as body, o.created, o.last_updated from ${tables}
+    where o.amends is null
+      and o.item_hash = (select coalesce(p.amends, p.item_hash) from posts p where p.item_hash = ${hash})`.execute(
+    db,
+  )
+  return rows[0] && withTimes(rows[0])
 }
 
 function withTimes({ body, created, last_updated }: PostRow): string {
@@ -107,7 +131,7 @@ function conditions(query: PostQuery) {
     channel: query.channels,
   }
   for (const [column, values] of Object.entries(columns)) {
-    if (values) parts.push(sql<SqlBool>`${sql.ref(`o.${column}`)} = any(${values})`)
+    if (values) parts.push(isOneOf(`o.${column}`, values))
   }
   if (query.tags) parts.push(sql<SqlBool>`v.tags && ${query.tags}::text[]`)
   if (query.startDate) parts.push(sql<SqlBool>`o.last_updated >= ${query.startDate}`)

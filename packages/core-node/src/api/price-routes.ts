@@ -1,24 +1,26 @@
 import {
+  apiRoutes,
   type CostInput,
   type CostRow,
   computeCost,
-  isItemHash,
   ProtocolError,
+  parseEstimate,
   paymentTypeOf,
   totalCost,
 } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
-import type { CoreNodeContext } from '../context.ts'
 import { loadTariff } from '../pipeline/price.ts'
 import { type FileReference, referenceKey, resolveReferences } from '../state/files.ts'
 import { ApiError } from './api-error.ts'
-import { parseEstimate } from './estimate.ts'
+import { validHash } from './message-routes.ts'
 import { findStatus } from './message-status.ts'
+import { serve } from './serve.ts'
+import type { ApiContext } from './server.ts'
 
 const pricedTypes = ['STORE', 'PROGRAM', 'INSTANCE', 'V-PROGRAM']
 
 /** What messages cost (protocol 03 §11.1 to §11.3). */
-export function priceRoutes(context: CoreNodeContext) {
+export function priceRoutes(context: ApiContext) {
   const { db, pool, profile } = context
 
   async function estimate(message: unknown) {
@@ -40,15 +42,14 @@ export function priceRoutes(context: CoreNodeContext) {
   }
 
   return async (server: FastifyInstance): Promise<void> => {
-    server.get<{ Params: { item_hash: string } }>('/api/v0/price/:item_hash', async (request) => {
-      const hash = request.params.item_hash
-      if (!isItemHash(hash))
-        throw new ApiError(400, 'invalid_hash', `Invalid message hash: ${hash.slice(0, 100)}`)
+    serve(server, apiRoutes.getPrice, async ({ params, query }) => {
+      const hash = validHash(params.item_hash)
       const { status } = await findStatus(pool, hash)
       if (status === 'pending') throw new ApiError(409, 'pending', `Message still pending: ${hash}`)
       if (status === 'rejected') throw new ApiError(404, 'rejected', `This message was rejected: ${hash}`)
-      if (status === 'forgotten')
-        throw new ApiError(410, 'forgotten', `This message has been forgotten: ${hash}`)
+      if (status === 'forgotten' || status === 'removed') {
+        throw new ApiError(410, status, `This message has been ${status}: ${hash}`)
+      }
       const message = await db
         .selectFrom('messages')
         .select(['type', 'owner', 'payment_type'])
@@ -61,17 +62,43 @@ export function priceRoutes(context: CoreNodeContext) {
       const paymentType = paymentTypeOf(message.type as CostInput['type'], {
         payment: message.payment_type ? { type: message.payment_type } : null,
       })
-      return describe(rows as unknown as CostRow[], message.owner, paymentType)
+      const sizes = query.includeSize ? await sizesOf(hash, rows) : undefined
+      return describe(rows as unknown as CostRow[], message.owner, paymentType, sizes)
     })
 
-    server.post('/api/v0/price/estimate', async (request) => {
-      const { message } = (request.body ?? {}) as { message?: unknown }
-      return asUserError(() => estimate(message))
-    })
+    serve(server, apiRoutes.estimatePrice, ({ body }) => asUserError(() => estimate(body.message)))
 
-    server.post('/api/v0/price/estimate/instance', async (request) =>
-      asUserError(() => estimate({ type: 'INSTANCE', item_content: JSON.stringify(request.body) })),
+    serve(server, apiRoutes.estimateInstancePrice, ({ body }) =>
+      asUserError(() => estimate({ type: 'INSTANCE', item_content: JSON.stringify(body) })),
     )
+
+    for (const route of [apiRoutes.recalculatePrices, apiRoutes.recalculatePrice]) {
+      serve(server, route, ({ request, reply }) => {
+        if (request.headers['x-auth-token'] === undefined) {
+          reply.header('www-authenticate', 'Bearer')
+          throw new ApiError(401, 'token_required', 'Missing X-Auth-Token header', {
+            path: 'header.x-auth-token',
+          })
+        }
+        throw new ApiError(501, 'not_served', 'Prices follow from the messages alone; nothing to recalculate')
+      })
+    }
+  }
+
+  /** Sizes of the files behind cost rows, bytes, by the reference of the row or by the message itself. */
+  async function sizesOf(hash: string, rows: { ref: string | null }[]): Promise<Map<string, number>> {
+    const refs = [hash, ...rows.flatMap((row) => row.ref ?? [])]
+    const found = await db
+      .selectFrom('file_pins as p')
+      .innerJoin('files as f', 'f.hash', 'p.file_hash')
+      .where('p.item_hash', 'in', refs)
+      .where('p.type', '=', 'message')
+      .select(['p.item_hash', 'f.size'])
+      .execute()
+    const sizes = new Map(found.map((row) => [row.item_hash!, Number(row.size)]))
+    const own = sizes.get(hash)
+    if (own !== undefined) sizes.set('', own)
+    return sizes
   }
 }
 
@@ -87,21 +114,25 @@ async function asUserError<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-function describe(rows: CostRow[], owner: string, paymentType: ReturnType<typeof paymentTypeOf>) {
+const mib = 1024 * 1024
+
+function describe(
+  rows: CostRow[],
+  owner: string,
+  paymentType: ReturnType<typeof paymentTypeOf>,
+  sizes?: Map<string, number>,
+) {
   const cost = totalCost(rows, paymentType)
   return {
     required_tokens: Number(cost),
     payment_type: paymentType,
     cost,
     charged_address: owner,
-    detail: rows.map(({ type, name, cost_hold, cost_stream, cost_credit }) => ({
-      type,
-      name,
-      cost_hold,
-      cost_stream,
-      cost_credit,
-      size_mib: null,
-    })),
+    detail: rows.map(({ type, name, cost_hold, cost_stream, cost_credit, ...row }) => {
+      const bytes = sizes?.get((row as { ref?: string | null }).ref ?? '')
+      const size_mib = bytes === undefined ? null : bytes / mib
+      return { type, name, cost_hold, cost_stream, cost_credit, size_mib }
+    }),
   }
 }
 

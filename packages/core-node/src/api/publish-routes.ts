@@ -1,9 +1,10 @@
-import { errorDescriptions, errorName, type MessageStatus } from '@aleph-ts/protocol'
+import { apiRoutes, errorDescriptions, errorName, type MessageStatus } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { CoreNodeContext } from '../context.ts'
 import type { Outcome } from '../pipeline/outcomes.ts'
 import { ApiError } from './api-error.ts'
-import type { ApiServices } from './server.ts'
+import { serve } from './serve.ts'
+import type { ApiContext, ApiServices } from './server.ts'
 
 /** Longest wait of a `sync` call, ms (protocol 03 §4.8). */
 const syncTimeoutMs = 30_000
@@ -76,38 +77,35 @@ function reasonOf(details: unknown, fallback: string): string {
 }
 
 /** Publishing (protocol 03 §4.8 and §4.9). */
-export function publishRoutes(context: CoreNodeContext, services: ApiServices) {
+export function publishRoutes(context: ApiContext, services: ApiServices) {
   return async (server: FastifyInstance): Promise<void> => {
-    server.post('/api/v0/messages', async (request, reply) => {
-      const { message, sync = false } = (request.body ?? {}) as { message?: unknown; sync?: unknown }
-      if (typeof message !== 'object' || message === null || Array.isArray(message)) {
-        throw new ApiError(422, 'INVALID_FORMAT', 'InvalidMessageFormat: message: must be an object')
-      }
-      if (typeof sync !== 'boolean') throw new ApiError(422, 'INVALID_FORMAT', 'sync: must be true or false')
+    serve(server, apiRoutes.publishMessage, async ({ body: { message, sync }, reply }) => {
       const publication = await publish(context, services, message, sync)
       return reply.code(publication.httpStatus).send(publication.body)
     })
 
-    for (const path of ['/api/v0/p2p/pubsub/pub', '/api/v0/ipfs/pubsub/pub']) {
-      server.post(path, async (request, reply) => {
-        const { topic, data } = (request.body ?? {}) as { topic?: unknown; data?: unknown }
-        const ours = context.profile.topics.messages
-        if (topic !== ours) {
-          throw new ApiError(403, 'unauthorized_topic', `Unauthorized P2P topic: ${topic}. Use ${ours}.`)
-        }
-        const message = typeof data === 'string' ? parseData(data) : data
-        const { httpStatus, body } = await publish(context, services, message, false)
-        if (httpStatus === 422) return reply.code(422).send(body)
-        return { status: 'success', failed: [] }
-      })
-    }
+    serve(server, apiRoutes.publishOnTopic, async ({ body: { topic, data }, reply }) => {
+      const ours = context.profile.topics.messages
+      if (topic !== ours) {
+        const reason = `Unauthorized P2P topic: ${String(topic).slice(0, 200)}. Use ${ours}.`
+        throw new ApiError(403, 'unauthorized_topic', reason, { path: 'body.topic' })
+      }
+      const { httpStatus, body } = await publish(context, services, messageOf(data), false)
+      if (httpStatus === 422) return reply.code(422).send(body)
+      return { status: 'success', failed: [] }
+    })
   }
 }
 
-function parseData(data: string): unknown {
+/** Old clients send the message as JSON text, some as an object. */
+function messageOf(data: unknown): unknown {
+  if (typeof data === 'object' && data !== null) return data
+  const problem =
+    typeof data === 'string' ? 'must be deserializable as JSON.' : 'expected a serialized JSON string.'
   try {
-    return JSON.parse(data)
+    if (typeof data === 'string') return JSON.parse(data)
   } catch {
-    throw new ApiError(422, 'INVALID_FORMAT', "'data': must be deserializable as JSON.")
+    // Told below.
   }
+  throw new ApiError(422, 'INVALID_FORMAT', `'data': ${problem}`, { path: 'body.data' })
 }

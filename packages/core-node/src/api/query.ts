@@ -1,12 +1,11 @@
-import { isItemHash } from '@aleph-ts/protocol'
-import { z } from 'zod'
-import { QueryError } from './api-error.ts'
+import { snakeCase } from '@aleph-ts/protocol'
+import { type SqlBool, sql } from 'kysely'
+import type { z } from 'zod'
+import { QueryError, queryError } from './api-error.ts'
 
 /** Most items of one answer; larger wishes are cut down to it. */
 const largestPage = 1000
 const largestCursorPage = 200
-/** Values of one list parameter. */
-const longestList = 500
 
 /**
  * Reads query parameters by a schema of camelCase names. The snake_case spelling of each works as well, of repeated
@@ -16,9 +15,12 @@ const longestList = 500
  */
 export function parseQuery<S extends z.ZodObject>(schema: S, query: unknown): z.output<S> {
   const given: Record<string, unknown> = {}
+  const spelling = new Map<string, string>()
   for (const name of Object.keys(schema.shape)) {
-    const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-    const raw = (query as Record<string, unknown>)[name] ?? (query as Record<string, unknown>)[snake]
+    const known = query as Record<string, unknown>
+    const spelled = known[name] === undefined ? snakeCase(name) : name
+    spelling.set(name, spelled)
+    const raw = known[spelled]
     if (raw !== undefined) given[name] = Array.isArray(raw) ? raw[0] : raw
   }
   const parsed = schema.safeParse(given)
@@ -26,60 +28,10 @@ export function parseQuery<S extends z.ZodObject>(schema: S, query: unknown): z.
   throw new QueryError(
     parsed.error.issues.map((issue) => ({
       type: issue.code,
-      loc: issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part)),
+      loc: issue.path.map((part, index) => (index === 0 ? spelling.get(String(part))! : Number(part))),
       msg: issue.message,
     })),
   )
-}
-
-const trueWords = ['1', 'true', 't', 'yes', 'y', 'on']
-const falseWords = ['0', 'false', 'f', 'no', 'n', 'off']
-
-/** Comma-separated values. */
-export function list<S extends z.ZodType<unknown, string>>(item: S) {
-  return z
-    .string()
-    .transform((text) => text.split(','))
-    .pipe(z.array(item).max(longestList))
-    .optional()
-}
-
-/** Text that may be compared with a column; PostgreSQL knows no NUL. */
-export const text = z.string().refine((value) => !value.includes('\0'), { error: 'contains a NUL character' })
-
-export const hash = z.string().refine(isItemHash, { error: 'not an item hash' })
-
-export function integer(min: number) {
-  return z
-    .string()
-    .regex(/^\s*[+-]?\d+(\.0*)?\s*$/, { error: 'must be an integer' })
-    .transform(Number)
-    .pipe(z.number().min(min).max(Number.MAX_SAFE_INTEGER))
-}
-
-/** Epoch seconds; 0 switches the filter off. */
-export const seconds = z.string().transform(Number).pipe(z.number().min(0).max(1e12)).default(0)
-
-export const flag = z
-  .string()
-  .toLowerCase()
-  .refine((word) => trueWords.includes(word) || falseWords.includes(word), { error: 'must be a boolean' })
-  .transform((word) => trueWords.includes(word))
-  .default(false)
-
-/** `-1` newest first, `1` oldest first. */
-export const sortOrder = z
-  .enum(['-1', '1'])
-  .default('-1')
-  .transform((order) => (order === '1' ? ('asc' as const) : ('desc' as const)))
-
-/** `page`, `pagination` and `cursor` of a list with its own default page size (protocol 03 §1.6). */
-export function pageFields(defaultSize: number) {
-  return {
-    page: integer(1).default(1),
-    pagination: integer(0).default(defaultSize),
-    cursor: z.string().max(4096).optional(),
-  }
 }
 
 export interface Page {
@@ -98,7 +50,7 @@ export function pageOf(query: { page: number; pagination: number; cursor?: strin
     return { limit, offset: pagination === 0 ? 0 : (page - 1) * limit }
   }
   if (pagination === 0) {
-    throw cursorError('pagination', 'pagination=0 is not allowed with cursor-based pagination')
+    throw queryError('pagination', 'pagination=0 is not allowed with cursor-based pagination')
   }
   return {
     limit: Math.min(pagination, largestCursorPage),
@@ -120,18 +72,40 @@ function decodeCursor(cursor: string): Record<string, unknown> {
   } catch {
     // Falls through to the one answer for everything that is no cursor of ours.
   }
-  throw cursorError('cursor', 'Invalid cursor: it was not issued by this node')
+  throw queryError('cursor', 'Invalid cursor: it was not issued by this node')
 }
 
 /** The place after which a list sorted by (number, text) continues. */
 export function cursorPlace(after: Record<string, unknown>): { at: number; id: string } {
   const { t, h } = after
   if (typeof t !== 'number' || !Number.isFinite(t) || typeof h !== 'string' || h.includes('\0')) {
-    throw cursorError('cursor', 'Invalid cursor: it belongs to another list')
+    throw queryError('cursor', 'Invalid cursor: it belongs to another list')
   }
   return { at: t, id: h }
 }
 
-function cursorError(parameter: string, msg: string): QueryError {
-  return new QueryError([{ type: 'value_error', loc: [parameter], msg }])
+/** The place after which a list sorted by texts continues. */
+export function cursorTexts(after: Record<string, unknown>, names: string[]): string[] {
+  return names.map((name) => {
+    const value = after[name]
+    if (typeof value !== 'string' || value.includes('\0')) {
+      throw queryError('cursor', 'Invalid cursor: it belongs to another list')
+    }
+    return value
+  })
+}
+
+/**
+ * Rows beyond a place of a list that is sorted by a number in `order` and by a text ascending. The first comparison
+ * alone bounds the scan of an index.
+ */
+export function beyond(
+  number: string,
+  text: string,
+  order: 'asc' | 'desc',
+  place: { at: number; id: string },
+) {
+  const further = order === 'desc' ? sql`<` : sql`>`
+  return sql<SqlBool>`(${sql.ref(number)} ${further}= ${place.at}
+    and (${sql.ref(number)} ${further} ${place.at} or ${sql.ref(text)} > ${place.id}))`
 }

@@ -1,23 +1,35 @@
+import { randomUUID } from 'node:crypto'
 import compress from '@fastify/compress'
 import cors from '@fastify/cors'
+import rateLimit from '@fastify/rate-limit'
 import websocket from '@fastify/websocket'
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import type pg from 'pg'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
-import { isDatabaseAway } from '../database/pool.ts'
-import { InboxUnavailableError } from '../inbox/inbox.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
-import { ApiError, QueryError } from './api-error.ts'
+import { allowedMethods } from './allowed-methods.ts'
+import { ApiError, completeFailure } from './api-error.ts'
+import { authorizationRoutes } from './authorization-routes.ts'
+import { costRoutes } from './cost-routes.ts'
+import { creditRoutes } from './credit-routes.ts'
+import { describeError } from './describe-error.ts'
+import { didRoutes } from './did-routes.ts'
+import { documentRoutes } from './document-routes.ts'
+import { eventRoutes } from './event-routes.ts'
 import { feedRoutes } from './feed-routes.ts'
 import { fileRoutes } from './file-routes.ts'
+import { MessageHub } from './message-hub.ts'
 import { messageRoutes } from './message-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
 import { postRoutes } from './post-routes.ts'
 import { priceRoutes } from './price-routes.ts'
+import { proofRoutes } from './proof-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
+import { statsRoutes } from './stats-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
 /** What the API needs beside the context. */
@@ -28,21 +40,41 @@ export interface ApiServices {
   nodeMultiaddrs: () => string[]
 }
 
+/** What routes work with: `db` and `pool` are for reading, with a limit on time, and may be a replica. */
+export interface ApiContext extends CoreNodeContext {
+  /** The database that takes writes. */
+  writes: pg.Pool
+  /** Messages as they are processed, for whoever follows them. */
+  hub: MessageHub
+}
+
 /** Requests that are slower than this to arrive are dropped, ms. */
 const requestTimeoutMs = 300_000
 
 /** The public API of a core node (protocol 03), ready to listen. */
 export async function createServer(
-  context: CoreNodeContext,
+  context: Omit<ApiContext, 'hub'>,
   services: ApiServices,
 ): Promise<FastifyInstance> {
   const server = Fastify({
     logger: false,
     bodyLimit: context.config.limits.bodyBytes,
     requestTimeout: requestTimeoutMs,
+    // A reverse proxy on this machine says for whom it asks.
+    trustProxy: 'loopback',
+    genReqId: requestId,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
   })
+  const hub = new MessageHub(context)
+  hub.start()
+  server.addHook('preClose', async () => hub.stop())
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  server.addHook('preSerialization', async (request, reply, body) =>
+    completeFailure(reply.statusCode, request.id, body),
+  )
   // The API is public and has no sessions: any page may call it.
   await server.register(cors, {
     origin: '*',
@@ -50,60 +82,70 @@ export async function createServer(
     maxAge: 600,
     exposedHeaders: '*',
   })
+  await limitRates(server, context.config.limits.requestsPerMinute)
   await server.register(compress, { global: false, encodings: ['br', 'gzip', 'deflate'] })
   await server.register(websocket, { options: { maxPayload: 64 * 1024 } })
   server.setErrorHandler((error: FastifyError, _request, reply) => {
     const { statusCode, body, headers = {} } = describeError(error)
-    if (statusCode >= 500 && statusCode !== 503) context.logger.error({ err: error }, 'a request failed')
+    if (statusCode >= 500 && statusCode !== 503 && statusCode !== 501) {
+      context.logger.error({ err: error }, 'a request failed')
+    }
     reply.code(statusCode).headers(headers).send(body)
   })
-  server.setNotFoundHandler((_request, reply) => {
-    reply.code(404).send({ error: '404: Not Found', code: 'not_found' })
+  const methodsOf = allowedMethods(server)
+  server.setNotFoundHandler((request, reply) => {
+    const methods = methodsOf(request.url)
+    if (methods.length === 0) {
+      return reply.code(404).send({ error: '404: Not Found', code: 'not_found', path: 'path' })
+    }
+    const error = `405: Method Not Allowed: this path takes ${methods.join(', ')}`
+    return reply.code(405).header('allow', methods.join(', ')).send({ error, code: 'method_not_allowed' })
   })
   for (const routes of [
     publishRoutes,
     messageRoutes,
     feedRoutes,
+    eventRoutes,
     postRoutes,
     aggregateRoutes,
+    authorizationRoutes,
     fileRoutes,
     uploadRoutes,
     accountRoutes,
+    statsRoutes,
+    creditRoutes,
     priceRoutes,
+    proofRoutes,
+    costRoutes,
+    didRoutes,
     nodeRoutes,
+    documentRoutes,
   ]) {
-    await server.register(routes(context, services))
+    await server.register(routes({ ...context, hub }, services))
   }
   await server.register(placementRoutes(services.placement))
   return server
 }
 
-interface ErrorAnswer {
-  statusCode: number
-  body: unknown
-  headers?: Record<string, string>
+/** The caller's own id when it is a decent one. */
+function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[\w.-]{8,64}$/.test(given) ? given : randomUUID()
 }
 
-function describeError(error: FastifyError): ErrorAnswer {
-  if (error instanceof ApiError) return { statusCode: error.statusCode, body: error.body() }
-  if (error instanceof QueryError) return { statusCode: 422, body: error.issues }
-  if (error instanceof InboxUnavailableError || isDatabaseAway(error)) {
-    const message =
-      error instanceof InboxUnavailableError ? error.message : 'The database is away; try again later'
-    return { statusCode: 503, body: { error: message, code: 'unavailable' }, headers: { 'retry-after': '1' } }
-  }
-  const statusCode = error.statusCode ?? 500
-  if (statusCode === 413) {
-    const body = { error: 'Maximum request body size exceeded.', code: 'body_too_large' }
-    return { statusCode, body }
-  }
-  if (statusCode < 500) {
-    // A body that is not JSON is a message that breaks the format, not a broken request (protocol 03 §4.8).
-    const isBody = statusCode === 400 && error.code?.startsWith('FST_ERR_CTP')
-    return {
-      statusCode: isBody || error instanceof SyntaxError ? 422 : statusCode,
-      body: { error: error.message, code: 'bad_request' },
-    }
-  }
-  return { statusCode: 500, body: { error: 'Internal error', code: 'internal_error' } }
+/** `perMinute` undefined: a generous limit for everybody but this machine; 0: none. */
+async function limitRates(server: FastifyInstance, perMinute: number | undefined): Promise<void> {
+  if (perMinute === 0) return
+  await server.register(rateLimit, {
+    max: perMinute ?? 6000,
+    timeWindow: 60_000,
+    cache: 50_000,
+    allowList: (request: FastifyRequest) => perMinute === undefined && isLoopback(request.ip),
+    errorResponseBuilder: (_request, { ttl }) =>
+      new ApiError(429, 'too_many_requests', `Too many requests; try again in ${Math.ceil(ttl / 1000)} s`),
+  })
+}
+
+function isLoopback(ip: string): boolean {
+  return /^(127\.|::1$|::ffff:127\.)/.test(ip)
 }

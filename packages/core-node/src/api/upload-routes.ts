@@ -1,21 +1,23 @@
 import {
+  apiRoutes,
   type Envelope,
   ProtocolError,
   parseEnvelope,
   parseInlineContent,
   type StoreContent,
-  verifySignature,
 } from '@aleph-ts/protocol'
 import multipart from '@fastify/multipart'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { CoreNodeContext } from '../context.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
+import { InboxUnavailableError } from '../inbox/inbox.ts'
 import { storeShortfall } from '../pipeline/store-shortfall.ts'
 import { recordUpload } from '../state/files.ts'
 import { FileStoreError, type StoredFile } from '../storage/file-store.ts'
 import { ApiError } from './api-error.ts'
 import { publish } from './publish-routes.ts'
-import type { ApiServices } from './server.ts'
+import { pathPattern, serve } from './serve.ts'
+import type { ApiContext, ApiServices } from './server.ts'
 import { sortedJson } from './sorted-json.ts'
 
 const metadataSchema = z.object({ message: z.record(z.string(), z.unknown()), sync: z.boolean() })
@@ -28,8 +30,8 @@ interface Upload {
 }
 
 /** Uploads to the node's own store (protocol 03 §9.3 and §9.4). */
-export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
-  const { config, pool, fileStore } = context
+export function uploadRoutes(context: ApiContext, services: ApiServices) {
+  const { config, writes: pool, fileStore, verifier } = context
   const { fileBytes, unsignedFileBytes } = config.limits
 
   async function receive(request: FastifyRequest): Promise<Upload> {
@@ -70,7 +72,7 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
       return { status: 'success', hash: file.hash }
     }
     const { message, sync } = parseMetadata(metadata)
-    const { envelope, content } = readStore(message)
+    const { envelope, content } = await readStore(message, verifier)
     if (content.item_hash !== file.hash) {
       const reason = `422: File hash does not match (${file.hash} != ${content.item_hash})`
       throw new ApiError(422, 'hash_mismatch', reason)
@@ -100,22 +102,33 @@ export function uploadRoutes(context: CoreNodeContext, services: ApiServices) {
           fileSize: Number.MAX_SAFE_INTEGER,
         },
         throwFileSizeLimit: false,
+        // Some clients send the file without a name.
+        isPartAFile: (field, type, name) =>
+          field === 'file' || name !== undefined || type === 'application/octet-stream',
       })
       raw.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
-      raw.post('/api/v0/storage/add_file', { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)
+      raw.post(pathPattern(apiRoutes.uploadFile.path), { bodyLimit: Number.MAX_SAFE_INTEGER }, handleUpload)
     })
 
-    server.post('/api/v0/storage/add_json', { bodyLimit: unsignedFileBytes }, async (request) => {
-      const text = sortedJson(request.body)
-      const file = await keepText(text)
-      return { status: 'success', hash: file.hash }
-    })
+    serve(
+      server,
+      apiRoutes.uploadJson,
+      async ({ body }) => {
+        const file = await keepText(sortedJson(body))
+        return { status: 'success', hash: file.hash }
+      },
+      { bodyLimit: unsignedFileBytes },
+    )
 
-    for (const path of ['/api/v0/ipfs/add_file', '/api/v0/ipfs/add_json', '/api/v0/ipfs/add_car']) {
-      server.post(path, async () => {
-        throw new ApiError(403, 'ipfs_disabled', '403: IPFS is disabled on this node')
-      })
-    }
+    await server.register(async (ipfs) => {
+      ipfs.removeAllContentTypeParsers()
+      ipfs.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined))
+      for (const route of [apiRoutes.uploadIpfsFile, apiRoutes.uploadIpfsJson, apiRoutes.uploadCar]) {
+        ipfs.post(pathPattern(route.path), () => {
+          throw new ApiError(403, 'ipfs_disabled', '403: IPFS is disabled on this node')
+        })
+      }
+    })
   }
 
   async function keepText(text: string): Promise<StoredFile> {
@@ -142,17 +155,22 @@ function parseMetadata(text: string): z.output<typeof metadataSchema> {
 }
 
 /** @throws {ApiError} 422 for what is no inline STORE message, 403 for a signature that is not the sender's */
-function readStore(message: unknown): { envelope: Envelope; content: StoreContent } {
+async function readStore(
+  message: unknown,
+  verifier: SignatureVerifier,
+): Promise<{ envelope: Envelope; content: StoreContent }> {
   let envelope: Envelope
   try {
     envelope = parseEnvelope(message)
     if (envelope.type !== 'STORE' || envelope.item_type !== 'inline') {
       throw badMetadata('message: must be a STORE message with item_type "inline"')
     }
-    if (envelope.signature === null || !verifySignature(envelope)) {
-      throw new ApiError(403, 'INVALID_SIGNATURE', '403: Forbidden: the signature is not of the sender', {
-        error_code: 1,
-      })
+    const verdict = await verifier.verify(envelope)
+    if (verdict.outcome === 'unknown') throw new InboxUnavailableError(verdict.error.message)
+    if (verdict.outcome === 'invalid') {
+      const { code, errorCode, message: reason } = verdict.error
+      if (code !== 'INVALID_SIGNATURE') throw verdict.error
+      throw new ApiError(403, code, `403: Forbidden: ${reason}`, { error_code: errorCode })
     }
   } catch (error) {
     if (error instanceof ProtocolError) throw badMetadata(error.message)

@@ -1,59 +1,83 @@
-import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import type { CoreNodeContext } from '../context.ts'
-import { type CursorStore, PostgresCursorStore } from './cursor-table.ts'
-import { followLog } from './follow-log.ts'
-import { type MessageLog, PostgresMessageLog } from './message-log.ts'
-import { serveLog } from './serve-log.ts'
-import { catchUpProtocol, FrameStream } from './wire.ts'
+import { PeerBuckets } from '../rate-limit/peer-buckets.ts'
+import { CatchUpMetrics } from './catch-up-metrics.ts'
+import { type HeldMessages, PostgresHeldMessages } from './held-messages.ts'
+import { pullMessages } from './pull.ts'
+import { RecentlyAsked } from './recently-asked.ts'
+import { serveMessages } from './serve.ts'
+import { catchUpProtocol, FrameStream, maxFrameBytes, maxRequestBytes } from './wire.ts'
 
-export type CatchUpContext = Pick<CoreNodeContext, 'logger' | 'inbox'>
+export type CatchUpContext = Pick<CoreNodeContext, 'logger' | 'inbox' | 'metrics'>
 
 export interface CatchUpOptions {
   context: CatchUpContext
   host: Libp2p
-  log: MessageLog
-  cursors: CursorStore
-  /** Time between two rounds over all connected peers, ms. */
+  held: HeldMessages
+  /** Time between two rounds, ms. */
   periodMs?: number
 }
 
-const defaultPeriodMs = 10_000
+const defaultPeriodMs = 30_000
+/** Peers compared with in one round, chosen anew each time; differences spread from there. */
+const peersPerRound = 3
+/** A stream for each of a few sessions of one peer; a connection has so many at most. */
 const maxInboundStreams = 4
+/** Bytes each peer may be sent at once, and per second after that. */
+const servedBytes = { capacity: 64 * 1024 * 1024, perSecond: 8 * 1024 * 1024 }
+/** A message that a peer offered and we could not use is asked of that peer again after this long, ms. */
+const pauseMs = 10 * 60_000
+const rememberedQuestions = 100_000
+/** Messages waiting to be processed above which no more are fetched. */
+const enoughPending = 20_000
+const lookMs = 100
+const openMs = 15_000
+/** A session that takes longer is begun anew, with sets that differ less, ms. */
+const sessionMs = 10 * 60_000
 
 /**
- * Brings in what gossip did not: at every connection and every 10 s this node follows the log of each connected peer
- * that speaks {@link catchUpProtocol}, and takes in the messages it lacks through the inbox like any other door.
+ * Brings in what gossip did not: at every connection and every half minute this node compares its messages with those
+ * of a peer that speaks {@link catchUpProtocol}, and takes in what it lacks through the inbox like any other door.
  */
 export class CatchUp {
   readonly #options: CatchUpOptions
   readonly #stopped = new AbortController()
-  readonly #following = new Map<string, Promise<boolean>>()
+  readonly #pulling = new Map<string, Promise<boolean>>()
+  readonly #serving = new Set<Promise<void>>()
   readonly #firstRound = Promise.withResolvers<void>()
+  readonly #asked = new RecentlyAsked({ pauseMs, size: rememberedQuestions })
+  readonly #metrics: CatchUpMetrics
+  readonly #served = new PeerBuckets(servedBytes)
   #timer: NodeJS.Timeout | undefined
   #topology: string | undefined
+  #rounding: Promise<void> | undefined
 
   constructor(options: CatchUpOptions) {
     this.#options = options
+    this.#metrics = new CatchUpMetrics(options.context.metrics.registry)
   }
 
-  static create(context: CatchUpContext & Pick<CoreNodeContext, 'pool'>, host: Libp2p): CatchUp {
-    return new CatchUp({
-      context,
-      host,
-      log: new PostgresMessageLog(context.pool),
-      cursors: new PostgresCursorStore(context.pool),
-    })
+  /** @param periodMs time between two rounds */
+  static create(
+    context: CatchUpContext & Pick<CoreNodeContext, 'pool'>,
+    host: Libp2p,
+    periodMs?: number,
+  ): CatchUp {
+    return new CatchUp({ context, host, held: new PostgresHeldMessages(context.pool), periodMs })
   }
 
-  /** Serves our log and follows others'. The host must be started. */
+  /** Answers others and asks them. The host must be started. */
   async start(): Promise<void> {
     const { host, periodMs = defaultPeriodMs } = this.#options
-    await host.handle(catchUpProtocol, (stream) => this.#serve(stream), { maxInboundStreams })
-    this.#topology = await host.register(catchUpProtocol, {
-      onConnect: (peer) => void this.follow(peer),
+    await host.handle(catchUpProtocol, (stream, connection) => this.#serve(stream, connection), {
+      maxInboundStreams,
     })
-    this.#timer = setInterval(() => this.#round(), periodMs)
-    this.#round()
+    this.#topology = await host.register(catchUpProtocol, {
+      onConnect: (peer) => void this.pull(peer),
+    })
+    this.#timer = setInterval(() => this.#startRound(), periodMs)
+    this.#startRound()
   }
 
   async stop(): Promise<void> {
@@ -62,68 +86,91 @@ export class CatchUp {
     this.#firstRound.resolve()
     if (this.#topology) this.#options.host.unregister(this.#topology)
     await this.#options.host.unhandle(catchUpProtocol)
-    await Promise.all(this.#following.values())
+    await Promise.all([this.#rounding, ...this.#pulling.values(), ...this.#serving])
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
 
-  /** Resolves when one peer's log was followed to its end for the first time, or the node stops. */
+  /** Resolves when the messages of one peer were compared to the end for the first time, or the node stops. */
   get caughtUpOnce(): Promise<void> {
     return this.#firstRound.promise
   }
 
   /**
-   * Follows one peer's log to its end now; joins a follow that is under way.
+   * Compares with one peer now and takes in what we lack; joins a comparison that is under way.
    *
-   * @returns whether the end was reached
+   * @returns whether it came to its end
    */
-  follow(peer: PeerId): Promise<boolean> {
+  pull(peer: PeerId): Promise<boolean> {
     const id = peer.toString()
-    const running = this.#following.get(id)
+    const running = this.#pulling.get(id)
     if (running) return running
-    const started = this.#follow(peer).finally(() => this.#following.delete(id))
-    this.#following.set(id, started)
+    const started = this.#pull(peer).finally(() => this.#pulling.delete(id))
+    this.#pulling.set(id, started)
     return started
   }
 
-  #round(): void {
-    const peers = new Map(
-      this.#options.host.getConnections().map(({ remotePeer }) => [`${remotePeer}`, remotePeer]),
-    )
-    for (const peer of peers.values()) void this.#followIfAble(peer)
+  #startRound(): void {
+    this.#rounding ??= this.#round()
+      .catch((error: unknown) => {
+        this.#options.context.logger.warn({ err: error }, 'could not compare messages with peers')
+      })
+      .finally(() => {
+        this.#rounding = undefined
+      })
   }
 
-  async #followIfAble(peer: PeerId): Promise<void> {
-    try {
-      const { protocols } = await this.#options.host.peerStore.get(peer)
-      if (protocols.includes(catchUpProtocol)) await this.follow(peer)
-    } catch (error) {
-      this.#options.context.logger.debug(
-        { err: error, peer: peer.toString() },
-        'peer left before catching up',
-      )
+  async #round(): Promise<void> {
+    // Also without peers, so that noted changes do not pile up.
+    await this.#options.held.set()
+    const able = await this.#ablePeers()
+    for (let left = Math.min(peersPerRound, able.length); left > 0; left--) {
+      const [peer] = able.splice(Math.floor(Math.random() * able.length), 1)
+      void this.pull(peer!)
     }
   }
 
-  async #follow(peer: PeerId): Promise<boolean> {
-    const { host, log, cursors, context } = this.#options
+  /** Connected peers that speak our protocol. */
+  async #ablePeers(): Promise<PeerId[]> {
+    const { host, context } = this.#options
+    const able = await Promise.all(
+      host.getPeers().map(async (peer) => {
+        try {
+          const { protocols } = await host.peerStore.get(peer)
+          return protocols.includes(catchUpProtocol) ? [peer] : []
+        } catch (error) {
+          context.logger.debug({ err: error, peer: peer.toString() }, 'peer left before catching up')
+          return []
+        }
+      }),
+    )
+    return able.flat()
+  }
+
+  async #pull(peer: PeerId): Promise<boolean> {
+    const { host, held, context } = this.#options
     const peerId = peer.toString()
     let frames: FrameStream | undefined
     try {
-      const stream = await host.dialProtocol(peer, catchUpProtocol, { signal: this.#stopped.signal })
-      frames = new FrameStream(stream, this.#stopped.signal)
+      const opening = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(openMs)])
+      const stream = await host.dialProtocol(peer, catchUpProtocol, { signal: opening })
+      const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(sessionMs)])
+      frames = new FrameStream(stream, { signal, maxBytes: maxFrameBytes })
       const accept = async (message: unknown) => {
         await context.inbox.accept(message, { door: 'catch-up', peer: peerId })
       }
-      const taken = await followLog({ peerId, frames, log, cursors, accept })
-      if (taken > 0) context.logger.info({ peer: peerId, messages: taken }, 'caught up')
+      const room = () => this.#room()
+      const result = await pullMessages({ peerId, frames, held, asked: this.#asked, accept, room })
+      this.#metrics.completed(result)
+      if (result.taken > 0) context.logger.info({ peer: peerId, ...result }, 'caught up')
       await frames.close()
-      this.#firstRound.resolve()
+      if (result.busy === 0) this.#firstRound.resolve()
       return true
     } catch (error) {
       frames?.abort(error as Error)
+      this.#metrics.interrupted()
       if (!this.#stopped.signal.aborted) {
         context.logger.info({ peer: peerId, reason: (error as Error).message }, 'catching up was interrupted')
       }
@@ -131,13 +178,31 @@ export class CatchUp {
     }
   }
 
-  async #serve(stream: Stream): Promise<void> {
-    const frames = new FrameStream(stream, this.#stopped.signal)
+  async #room(): Promise<void> {
+    const { inbox } = this.#options.context
+    while (inbox.pendingCount > enoughPending) {
+      await sleep(lookMs, undefined, { signal: this.#stopped.signal })
+    }
+  }
+
+  #serve(stream: Stream, connection: Connection): void {
+    const served = this.#answer(stream, connection).finally(() => this.#serving.delete(served))
+    this.#serving.add(served)
+  }
+
+  async #answer(stream: Stream, connection: Connection): Promise<void> {
+    const { signal } = this.#stopped
+    const frames = new FrameStream(stream, { signal, maxBytes: maxRequestBytes })
     try {
-      await serveLog(frames, this.#options.log)
+      await serveMessages(
+        frames,
+        this.#options.held,
+        this.#served.of(connection.remotePeer.toString()),
+        signal,
+      )
       await frames.close()
     } catch (error) {
-      // The follower closing its end after the last answer is the ordinary end.
+      // The asker closing its end after the last answer is the ordinary end.
       frames.abort(error as Error)
       this.#options.context.logger.trace({ reason: (error as Error).message }, 'catch-up stream ended')
     }

@@ -1,36 +1,32 @@
+import { maxReconciliationFrameBytes } from '@aleph-ts/protocol'
 import type { Stream } from '@libp2p/interface'
 import { type LengthPrefixedStream, lpStream } from '@libp2p/utils'
 import { z } from 'zod'
 
 /**
- * Our own libp2p protocol by which one node follows another's log. The follower opens a stream and asks; each request
- * and each answer is one length-prefixed JSON text:
+ * Our own libp2p protocol by which nodes find and close the difference between their messages. Who opens a stream asks;
+ * each request and each answer is one length-prefixed frame, whose first byte says what it is:
  *
- * - `{"op":"log","after":"<seq>","limit":n}` → `{"log_id":…,"entries":[["<seq>","<item_hash>"],…]}`, in order;
- * - `{"op":"get","hashes":[…]}` → `{"messages":[…]}`: the messages, of those hashes the node has, that fit one frame.
+ * - 0: a request of a `Reconciler`, answered by `answerReconciliation`;
+ * - 1: JSON `{"hashes":[…]}`, answered with JSON `{"messages":[…]}`: the messages, of those hashes the node has, that fit
+ *   one frame.
  */
-export const catchUpProtocol = '/aleph-ts/catch-up/1.0.0'
+export const catchUpProtocol = '/aleph-ts/reconcile/1.0.0'
 
-/** Most entries of a page, and most hashes of a request. */
-export const maxPageEntries = 1000
+export const compareOperation = 0
+export const getOperation = 1
+
+/** Most hashes of one request. */
 export const maxRequestedMessages = 200
-/** One frame in either direction, bytes. */
+/** One frame of messages, bytes. */
 export const maxFrameBytes = 8 * 1024 * 1024
+/** What an asker has to say always fits. */
+export const maxRequestBytes = maxReconciliationFrameBytes + 1
 const frameTimeoutMs = 30_000
 
-const seq = z.string().regex(/^\d{1,19}$/)
 const hash = z.string().min(1).max(128)
 
-export const requestSchema = z.discriminatedUnion('op', [
-  z.object({ op: z.literal('log'), after: seq, limit: z.int().min(1).max(maxPageEntries) }),
-  z.object({ op: z.literal('get'), hashes: z.array(hash).min(1).max(maxRequestedMessages) }),
-])
-export type CatchUpRequest = z.infer<typeof requestSchema>
-
-export const logPageSchema = z.object({
-  log_id: z.string().min(1).max(64),
-  entries: z.array(z.tuple([seq, hash])).max(maxPageEntries),
-})
+export const getSchema = z.object({ hashes: z.array(hash).min(1).max(maxRequestedMessages) })
 export const messagesSchema = z.object({ messages: z.array(z.unknown()).max(maxRequestedMessages) })
 
 /** The other side does not keep to the protocol. */
@@ -38,34 +34,38 @@ export class CatchUpProtocolError extends Error {
   readonly code = 'catch_up_protocol'
 }
 
-/** A stream of JSON frames with a limit on size and time. */
+/** A stream of frames with a limit on size and time. */
 export class FrameStream {
   readonly #stream: Stream
   readonly #frames: LengthPrefixedStream<Stream>
   readonly #signal: AbortSignal
 
-  constructor(stream: Stream, signal: AbortSignal) {
+  /** @param maxBytes longest frame the other side may send */
+  constructor(stream: Stream, options: { signal: AbortSignal; maxBytes: number }) {
     this.#stream = stream
-    this.#signal = signal
-    this.#frames = lpStream(stream, { maxDataLength: maxFrameBytes, maxBufferSize: 2 * maxFrameBytes })
+    this.#signal = options.signal
+    this.#frames = lpStream(stream, { maxDataLength: options.maxBytes, maxBufferSize: 2 * options.maxBytes })
   }
 
-  /** @throws {CatchUpProtocolError} when a frame is not what the schema says */
-  async read<T>(schema: z.ZodType<T>): Promise<T> {
+  async read(): Promise<{ operation: number; body: Uint8Array }> {
     const bytes = (await this.#frames.read({ signal: this.#limit() })).subarray()
-    let json: unknown
-    try {
-      json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-    } catch (error) {
-      throw new CatchUpProtocolError('a frame is not JSON', { cause: error })
-    }
-    const parsed = schema.safeParse(json)
-    if (!parsed.success) throw new CatchUpProtocolError(`unexpected frame: ${parsed.error.message}`)
-    return parsed.data
+    if (bytes.length === 0) throw new CatchUpProtocolError('an empty frame')
+    return { operation: bytes[0]!, body: bytes.subarray(1) }
   }
 
-  async write(value: unknown): Promise<void> {
-    await this.#frames.write(new TextEncoder().encode(JSON.stringify(value)), { signal: this.#limit() })
+  async write(operation: number, body: Uint8Array): Promise<void> {
+    const frame = new Uint8Array(body.length + 1)
+    frame[0] = operation
+    frame.set(body, 1)
+    await this.#frames.write(frame, { signal: this.#limit() })
+  }
+
+  /** Asks and reads the answer's body. */
+  async ask(operation: number, body: Uint8Array): Promise<Uint8Array> {
+    await this.write(operation, body)
+    const answer = await this.read()
+    if (answer.operation !== operation) throw new CatchUpProtocolError('an answer to another question')
+    return answer.body
   }
 
   async close(): Promise<void> {
@@ -79,4 +79,21 @@ export class FrameStream {
   #limit(): AbortSignal {
     return AbortSignal.any([this.#signal, AbortSignal.timeout(frameTimeoutMs)])
   }
+}
+
+export function toJsonBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
+}
+
+/** @throws {CatchUpProtocolError} when the bytes are not JSON, or not what the schema says */
+export function fromJsonBytes<T>(bytes: Uint8Array, schema: z.ZodType<T>): T {
+  let json: unknown
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw new CatchUpProtocolError('a frame is not JSON', { cause: error })
+  }
+  const parsed = schema.safeParse(json)
+  if (!parsed.success) throw new CatchUpProtocolError(`unexpected frame: ${parsed.error.message}`)
+  return parsed.data
 }

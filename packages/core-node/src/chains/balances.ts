@@ -1,5 +1,12 @@
 import type { Queryable } from './queryable.ts'
 
+/** What this node reads from chains itself; for all other chains, what posts report. */
+export const allBalances = `
+  select address, chain, dapp, balance from balances
+  union all
+  select address, chain, dapp, balance from reported_balances r
+  where not exists (select from chain_cursors c where c.chain = r.chain)`
+
 /**
  * What each address can spend: its own ALEPH summed over all chains (protocol 02 §14.1).
  *
@@ -10,7 +17,7 @@ export async function loadBalances(db: Queryable, addressKeys: string[]): Promis
   const balances = new Map(addressKeys.map((key) => [key, '0']))
   if (balances.size === 0) return balances
   const { rows } = await db.query<{ address: string; balance: string }>(
-    `select address, trim_scale(sum(balance))::text as balance from balances
+    `select address, trim_scale(sum(balance))::text as balance from (${allBalances}) b
      where address = any($1) and dapp is null group by address`,
     [[...balances.keys()]],
   )
@@ -29,7 +36,7 @@ export interface HeldBalance {
 /** Everything one address holds, by chain and application; empty when it holds nothing. */
 export async function listBalances(db: Queryable, addressKey: string): Promise<HeldBalance[]> {
   const { rows } = await db.query<HeldBalance>(
-    `select chain, dapp, trim_scale(balance)::text as balance from balances
+    `select chain, dapp, trim_scale(balance)::text as balance from (${allBalances}) b
      where address = $1 order by chain, dapp nulls first`,
     [addressKey],
   )

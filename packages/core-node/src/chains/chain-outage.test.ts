@@ -56,6 +56,16 @@ function rpcError(code: number, message: string, status = 200): Fault {
   return { status, body: { jsonrpc: '2.0', id: 1, error: { code, message } } }
 }
 
+test('another endpoint is asked while the first is out of reach, also in the middle of reading', async () => {
+  const reader = await newReader({
+    rpcUrl: `${rpc.url}/v3/secret-api-key, ${chain.chain.rpcUrl}`,
+    maxRange: 5,
+  })
+  rpc.fault = (call) => (call.method === 'eth_getLogs' && rpc.calls.length > 8 ? 'hang up' : undefined)
+  await reader.sync()
+  expect(await database.balances()).toEqual(await chain.holdings())
+})
+
 describe('a provider that limits eth_getLogs', () => {
   const refusals: [string, Fault][] = [
     ['-32005 as Infura says it', rpcError(-32005, 'query returned more than 10000 results')],

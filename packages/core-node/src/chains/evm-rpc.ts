@@ -3,8 +3,16 @@ import { type BlockMark, ChainSourceError } from './chain-source.ts'
 
 const maxResponseBytes = 64 * 1024 * 1024
 
+/** What a question to a contract may burn: much more than any signature check, less than what endpoints allow. */
+const callGas = '0x989680'
+/** How nodes say that the code itself failed, for which there is no one error code. */
+const codeFailed = /revert|evm error|opcode|out ?of ?gas|jump destination|stack (under|over)flow|\(3\)$/i
+
 export interface EvmRpcConfig {
-  /** `http:` or `https:`; may hold an API key, so it never appears in errors. */
+  /**
+   * `http:` or `https:`, or several with commas between them, of which the next is asked when one is out of reach. May
+   * hold an API key, so it never appears in errors.
+   */
   rpcUrl: string
   /** The chain that must answer, such as 1 for Ethereum. */
   evmChainId: number
@@ -15,31 +23,34 @@ export interface EvmRpcConfig {
 /** The few questions a log reader asks an EVM node, with every way of failing sorted into `ChainSourceError`. */
 export class EvmRpc {
   readonly evmChainId: number
-  readonly #client: ReturnType<typeof createPublicClient>
+  readonly #clients: ReturnType<typeof createPublicClient>[]
   readonly #closing = new AbortController()
-  readonly #url: string
+  readonly #urls: string[]
+  #current = 0
   #chainChecked = false
 
   constructor(config: EvmRpcConfig) {
-    if (!/^https?:\/\//.test(config.rpcUrl)) {
-      throw new ChainSourceError('unreachable', 'rpcUrl: give an http:// or https:// address')
+    this.#urls = rpcUrls(config.rpcUrl)
+    if (this.#urls.length === 0) {
+      throw new ChainSourceError('unreachable', 'rpcUrl: give http:// or https:// addresses')
     }
     this.evmChainId = config.evmChainId
-    this.#url = config.rpcUrl
     const timeoutMs = config.timeoutMs ?? 20_000
-    const transport = http(config.rpcUrl, {
-      // The reader decides itself when to ask again, and how much.
-      retryCount: 0,
-      // Ours below covers the body too, not only the wait for it.
-      timeout: 0,
-      maxResponseBodySize: maxResponseBytes,
-      fetchFn: (input, init) =>
-        fetch(input, {
-          ...init,
-          signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]),
-        }),
+    this.#clients = this.#urls.map((url) => {
+      const transport = http(url, {
+        // The reader decides itself when to ask again, and how much.
+        retryCount: 0,
+        // Ours below covers the body too, not only the wait for it.
+        timeout: 0,
+        maxResponseBodySize: maxResponseBytes,
+        fetchFn: (input, init) =>
+          fetch(input, {
+            ...init,
+            signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(timeoutMs)]),
+          }),
+      })
+      return createPublicClient({ transport, cacheTime: 0 })
     })
-    this.#client = createPublicClient({ transport, cacheTime: 0 })
   }
 
   async head(): Promise<BlockMark> {
@@ -76,6 +87,30 @@ export class EvmRpc {
     )
   }
 
+  /**
+   * What a contract returns, or, without `to`, what creation code does; nothing is changed on the chain.
+   *
+   * @param query `data` in hex with 0x; `block`: the height whose state is asked
+   * @returns hex with 0x (`0x` where there is no contract), null when the code ran and failed
+   */
+  async call(query: { to?: string; data: string; block: number }): Promise<string | null> {
+    await this.#checkChain()
+    const transaction = { ...(query.to ? { to: query.to } : {}), data: query.data, gas: callGas }
+    try {
+      return await this.#ask('eth_call', () =>
+        this.#client.request({
+          method: 'eth_call',
+          params: [transaction as never, `0x${query.block.toString(16)}`],
+        }),
+      )
+    } catch (error) {
+      if (error instanceof ChainSourceError && error.code === 'refused' && codeFailed.test(error.message)) {
+        return null
+      }
+      throw error
+    }
+  }
+
   close(): void {
     this.#closing.abort()
   }
@@ -93,16 +128,44 @@ export class EvmRpc {
     this.#chainChecked = true
   }
 
+  get #client() {
+    return this.#clients[this.#current]!
+  }
+
+  /** Asks the endpoint that answered last; when it is out of reach, the others in turn. */
   async #ask<Answer>(method: string, question: () => Promise<Answer>): Promise<Answer> {
-    try {
-      return await question()
-    } catch (error) {
-      if (this.#closing.signal.aborted) throw new ChainSourceError('closed', `${method}: closed`)
-      // Only texts that cannot hold the URL; the cause is left out as it does.
-      const text = describe(error).replaceAll(this.#url, 'the endpoint').slice(0, 500)
-      throw new ChainSourceError(isOutage(error) ? 'unreachable' : 'refused', `${method}: ${text}`)
+    for (let tries = 1; ; tries++) {
+      const asked = this.#current
+      try {
+        return await question()
+      } catch (error) {
+        const failure = this.#describeFailure(method, error)
+        if (failure.code !== 'unreachable' || tries >= this.#clients.length) throw failure
+        if (this.#current === asked) {
+          this.#current = (asked + 1) % this.#clients.length
+          this.#chainChecked = false
+        }
+        if (method !== 'eth_chainId') await this.#checkChain()
+      }
     }
   }
+
+  #describeFailure(method: string, error: unknown): ChainSourceError {
+    if (this.#closing.signal.aborted) return new ChainSourceError('closed', `${method}: closed`)
+    // Only texts that cannot hold the URL; the cause is left out as it does.
+    let text = describe(error)
+    for (const url of this.#urls) text = text.replaceAll(url, 'the endpoint')
+    return new ChainSourceError(
+      isOutage(error) ? 'unreachable' : 'refused',
+      `${method}: ${text.slice(0, 500)}`,
+    )
+  }
+}
+
+/** The endpoints of a setting such as `https://one,https://two`; none when one of them is no http(s) address. */
+export function rpcUrls(setting: string): string[] {
+  const urls = setting.split(',').map((url) => url.trim())
+  return urls.every((url) => /^https?:\/\/\S+$/.test(url) && URL.canParse(url)) ? urls : []
 }
 
 function markOf(block: { number: `0x${string}` | null; hash: `0x${string}` | null }): BlockMark {

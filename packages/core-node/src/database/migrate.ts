@@ -12,6 +12,34 @@ const lockKey = 0x616c6570 // "alep"
 const folder = join(import.meta.dirname, 'migrations')
 
 /**
+ * All text is compared byte by byte, on every machine alike; and columns of one order only can use each other's
+ * indexes.
+ */
+const byteOrder = `
+  do $$
+  declare
+    text_column record;
+    kept_view record;
+  begin
+    create temporary table kept_views on commit drop as
+      select viewname, definition from pg_views where schemaname = current_schema();
+    for kept_view in select * from kept_views loop
+      execute format('drop view %I', kept_view.viewname);
+    end loop;
+    for text_column in
+      select c.table_name, c.column_name from information_schema.columns c
+      join information_schema.tables t using (table_schema, table_name)
+      where c.table_schema = current_schema() and t.table_type = 'BASE TABLE'
+        and c.data_type = 'text' and c.collation_name is null
+    loop
+      execute format('alter table %I alter column %I type text collate "C"', text_column.table_name, text_column.column_name);
+    end loop;
+    for kept_view in select * from kept_views loop
+      execute format('create view %I as %s', kept_view.viewname, kept_view.definition);
+    end loop;
+  end $$`
+
+/**
  * Applies the SQL files of `migrations/` that this database lacks, in the order of their names, each in its own
  * transaction.
  *
@@ -40,6 +68,7 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
       await apply(client, name, text, sha256)
       applied.push(name)
     }
+    if (applied.length > 0) await client.query(byteOrder)
     return applied
   } finally {
     await client.query('select pg_advisory_unlock($1)', [lockKey]).catch(() => {})

@@ -9,11 +9,13 @@ const int8Oid = 20
  * Connections to the node's database. `bigint` columns come back as BigInt, `numeric` as decimal text.
  *
  * @param options.maxConnections kept below the server's `max_connections`
+ * @param options.statementMs statements that run longer are cancelled
  */
 export function createPool(options: {
   connectionString: string
   logger: Logger
   maxConnections?: number
+  statementMs?: number
 }): pg.Pool {
   const types: pg.CustomTypesConfig = {
     getTypeParser(oid: number, format?: 'text' | 'binary') {
@@ -24,6 +26,7 @@ export function createPool(options: {
   const pool = new pg.Pool({
     connectionString: options.connectionString,
     max: options.maxConnections ?? 24,
+    statement_timeout: options.statementMs,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
     types,

@@ -25,7 +25,6 @@ export interface Database {
   file_pins: FilePinsTable
   file_tags: { tag: string; owner: string; file_hash: string; last_updated: Seconds; item_hash: string }
   vms: VmsTable
-  vm_references: { vm_hash: string; ref: string }
   account_costs: AccountCostsTable
 }
 

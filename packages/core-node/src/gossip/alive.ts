@@ -16,6 +16,8 @@ const repeatAfterMs = 5_000
 /** One peer's announcements of one type closer together than this are not spread, ms. */
 const minimumGapMs = 1_000
 const maxStrangers = 512
+/** Clocks of nodes may differ by so much; what is said to be older was recorded and is played again, seconds. */
+const maxClockSkewSeconds = 600
 
 export interface AliveOptions {
   pubsub: GossipSub
@@ -35,7 +37,10 @@ export class Alive {
   /** Announcements of peers that are not members yet: they may be once the registry arrives. */
   readonly #strangers = new Map<string, { peerId: string; announcement: Announcement }>()
   readonly #lastHeardMs = new Map<string, number>()
+  readonly #lastTime = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
+  /** What a newcomer hears first may be lost while its streams are set up: it is said again soon, then ever later. */
+  #nextGapMs = repeatAfterMs
   #lastAnnouncedMs = 0
 
   constructor(options: AliveOptions) {
@@ -50,6 +55,7 @@ export class Alive {
         : TopicValidatorResult.Reject,
     )
     pubsub.subscribe(topic)
+    this.#nextGapMs = repeatAfterMs
     this.#announceIn(firstAfterMs)
   }
 
@@ -60,6 +66,7 @@ export class Alive {
   /** Announces soon, for a peer that just joined. */
   greet(): void {
     const waited = Date.now() - this.#lastAnnouncedMs
+    this.#nextGapMs = repeatAfterMs
     this.#announceIn(Math.max(100, repeatAfterMs - waited))
   }
 
@@ -75,7 +82,8 @@ export class Alive {
   #announceIn(delayMs: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
-      this.#announceIn(periodMs)
+      this.#announceIn(this.#nextGapMs)
+      this.#nextGapMs = Math.min(2 * this.#nextGapMs, periodMs)
       this.#lastAnnouncedMs = Date.now()
       void this.#announce()
     }, delayMs)
@@ -104,10 +112,23 @@ export class Alive {
     const key = `${peerId} ${announcement.peer_type}`
     const now = Date.now()
     if (now - (this.#lastHeardMs.get(key) ?? 0) < minimumGapMs) return TopicValidatorResult.Ignore
+    if (this.#isStale(key, announcement, now)) return TopicValidatorResult.Ignore
     rememberBounded(this.#lastHeardMs, key, now)
     if (this.#options.isMember(peerId)) void this.#save(peerId, announcement)
     else rememberBounded(this.#strangers, key, { peerId, announcement })
     return TopicValidatorResult.Accept
+  }
+
+  /**
+   * Announcements are signed by the peer that makes them, as every gossip message is; the time in it keeps others from
+   * playing an old one again.
+   */
+  #isStale(key: string, { time }: Announcement, nowMs: number): boolean {
+    const last = this.#lastTime.get(key)
+    if (time === undefined) return last !== undefined
+    if (Math.abs(nowMs / 1000 - time) > maxClockSkewSeconds || time <= (last ?? 0)) return true
+    rememberBounded(this.#lastTime, key, time)
+    return false
   }
 
   async #save(peerId: string, announcement: Announcement): Promise<void> {

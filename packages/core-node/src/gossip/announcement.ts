@@ -3,6 +3,8 @@ export interface Announcement {
   /** Multiaddress with `/p2p/…` for `P2P` and `IPFS`, base URL for `HTTP`. */
   address: string
   peer_type: PeerType
+  /** When it was said, epoch seconds; older nodes do not say. */
+  time?: number
 }
 export type PeerType = 'P2P' | 'HTTP' | 'IPFS'
 
@@ -23,11 +25,12 @@ export function encodeAnnouncement(announcement: Announcement, version: string, 
 /** Reads a received JSON value; `null` when it is not an announcement. */
 export function parseAnnouncement(value: unknown): Announcement | null {
   if (typeof value !== 'object' || value === null) return null
-  const { address, peer_type } = value as Record<string, unknown>
+  const { address, peer_type, time } = value as Record<string, unknown>
   if (typeof address !== 'string' || address.length === 0 || address.length > maxAddressLength) return null
   if (typeof peer_type !== 'string' || !peerTypes.includes(peer_type)) return null
   if (peer_type === 'HTTP' && !isHttpUrl(address)) return null
-  return { address, peer_type: peer_type as PeerType }
+  if (time !== undefined && (typeof time !== 'number' || !Number.isFinite(time))) return null
+  return { address, peer_type: peer_type as PeerType, ...(time === undefined ? {} : { time }) }
 }
 
 function isHttpUrl(text: string): boolean {

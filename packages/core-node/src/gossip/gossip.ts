@@ -5,17 +5,20 @@ import type { CoreNodeContext } from '../context.ts'
 import type { Registry } from '../placement/registry.ts'
 import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
+import { Discipline } from './discipline.ts'
+import { GossipMetrics } from './gossip-metrics.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
 import { MessageJudge } from './message-judge.ts'
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
+import { PeerConduct } from './peer-conduct.ts'
 import { PeerTable } from './peer-table.ts'
 import { Peering } from './peering.ts'
 import { Publisher } from './publisher.ts'
 
 export type GossipContext = Pick<
   CoreNodeContext,
-  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox'
+  'config' | 'profile' | 'pool' | 'logger' | 'events' | 'inbox' | 'verifier' | 'metrics'
 >
 
 /** A setting of the peer-to-peer network that cannot be used; the message names it. */
@@ -35,19 +38,31 @@ export class Gossip {
   readonly peers: PeerTable
   readonly #context: GossipContext
   readonly #registry: Registry
-  readonly #judge = new MessageJudge()
+  readonly #judge: MessageJudge
   readonly #publisher: Publisher
   readonly #peering: Peering
   readonly #alive: Alive
+  readonly #conduct: PeerConduct
+  readonly #discipline: Discipline
+  readonly #metrics: GossipMetrics
   readonly #configuredPeers: ReadonlySet<string>
   #httpUrl: string | undefined
   #inFlight = 0
 
-  private constructor(context: GossipContext, registry: Registry, host: P2pHost, version: string) {
+  private constructor(
+    context: GossipContext,
+    registry: Registry,
+    { host, conduct, version }: { host: P2pHost; conduct: PeerConduct; version: string },
+  ) {
     const { config, profile, pool, logger } = context
     this.#context = context
     this.#registry = registry
     this.host = host
+    this.#conduct = conduct
+    conduct.isMember = (peerId) => this.isMember(peerId)
+    this.#metrics = new GossipMetrics(context.metrics.registry, host)
+    this.#discipline = new Discipline(host, conduct, logger)
+    this.#judge = new MessageJudge(context.verifier)
     this.peers = new PeerTable(pool)
     const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
     this.#configuredPeers = new Set(configured.map(({ peerId }) => peerId))
@@ -80,13 +95,15 @@ export class Gossip {
    */
   static async create(context: GossipContext, registry: Registry, version: string): Promise<Gossip> {
     const { config, profile } = context
+    const conduct = new PeerConduct({ membersOnly: config.p2p.membersOnly ?? false })
     const host = await createHost({
       privateKey: await loadHostKey(join(config.dataDir, 'keys')),
       listenHost: config.p2p.host,
       listenPort: config.p2p.port,
       topics: [profile.topics.messages, profile.topics.alive],
+      conduct,
     })
-    return new Gossip(context, registry, host, version)
+    return new Gossip(context, registry, { host, conduct, version })
   }
 
   /** Listens, subscribes and dials. `httpUrl`: where this node's own API answers, as others should call it. */
@@ -107,6 +124,7 @@ export class Gossip {
     })
     this.#alive.start()
     this.#peering.start()
+    this.#discipline.start()
     await this.#publisher.resume()
   }
 
@@ -114,6 +132,7 @@ export class Gossip {
     this.#context.events.off('accepted', this.#onAccepted)
     this.host.services.pubsub.removeEventListener('subscription-change', this.#onSubscription)
     this.#alive.stop()
+    this.#discipline.stop()
     await this.#peering.stop()
     await this.#publisher.stop()
     await this.host.stop()
@@ -147,11 +166,19 @@ export class Gossip {
   }
 
   /** Runs before a message is forwarded: what fails here is spread no further. */
-  #onMessage(peer: string, data: Uint8Array): TopicValidatorResult {
-    if (this.#inFlight >= maxInFlight) return TopicValidatorResult.Ignore
-    const judgement = this.#judge.judge(data)
+  async #onMessage(peer: string, data: Uint8Array): Promise<TopicValidatorResult> {
+    if (!this.#conduct.admit(peer) || this.#inFlight >= maxInFlight) {
+      this.#metrics.count('excess')
+      return TopicValidatorResult.Ignore
+    }
+    this.#inFlight += 1
+    const judgement = await this.#judge.judge(data).finally(() => {
+      this.#inFlight -= 1
+    })
+    this.#metrics.count(judgement.verdict)
     if (judgement.verdict !== 'accept') {
       this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
+      if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)
       return judgement.verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore
     }
     // Not awaited: forwarding does not wait for our disk.

@@ -5,6 +5,7 @@ import type { Connection, PeerId, Stream } from '@libp2p/interface'
 interface Internals {
   streamsOutbound: Map<string, { rawStream: Stream }>
   onPeerConnected(peer: PeerId, connection: Connection): void
+  getScore(peerId: string): number
 }
 
 /**
@@ -24,6 +25,11 @@ export function offerGossip(pubsub: GossipSub, connection: Connection): void {
   if (hasOutboundStream(pubsub, remotePeer)) return
   internalsOf(pubsub).streamsOutbound.delete(remotePeer.toString())
   internalsOf(pubsub).onPeerConnected(remotePeer, connection)
+}
+
+/** What gossipsub thinks of a peer, with what this node adds to it. */
+export function scoreOf(pubsub: GossipSub, peerId: string): number {
+  return internalsOf(pubsub).getScore(peerId)
 }
 
 function internalsOf(pubsub: GossipSub): Internals {

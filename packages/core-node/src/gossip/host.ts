@@ -3,12 +3,14 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import { limitOutgoingFrames } from './frame-limit.ts'
 import { maxFrameBytes } from './payload.ts'
+import type { PeerConduct } from './peer-conduct.ts'
+import { peerScoreParams, scoreThresholds } from './peer-scoring.ts'
 
 /** This node's presence on the peer-to-peer network. */
 export type P2pHost = Libp2p<{ identify: Identify; ping: Ping; pubsub: GossipSub }>
@@ -21,6 +23,8 @@ export interface HostOptions {
   listenPort: number
   /** Topics worth remembering a peer's subscription to; others are ignored. */
   topics: string[]
+  /** Who may connect, and what we think of peers. */
+  conduct: PeerConduct
 }
 
 /** Bytes queued towards one slow peer before its gossip stream is dropped. */
@@ -33,6 +37,8 @@ const noData = new Uint8Array()
  * parameters (protocol 04 §2 and §5). Returned not yet started.
  */
 export async function createHost(options: HostOptions): Promise<P2pHost> {
+  const { conduct } = options
+  const isDenied = (peer: PeerId) => !conduct.mayConnect(peer.toString())
   const family = options.listenHost.includes(':') ? 'ip6' : 'ip4'
   const host: P2pHost = await createLibp2p({
     start: false,
@@ -42,6 +48,10 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionManager: { maxConnections: 500, inboundConnectionThreshold: 50, dialTimeout: 10_000 },
+    connectionGater: {
+      denyDialPeer: isDenied,
+      denyInboundEncryptedConnection: isDenied,
+    },
     services: {
       identify: identify(),
       ping: ping(),
@@ -63,6 +73,8 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
         maxInboundDataLength: maxFrameBytes,
         maxOutboundBufferSize: maxQueuedBytes,
         allowedTopics: options.topics,
+        scoreParams: peerScoreParams(options.topics, (peerId) => conduct.score(peerId)),
+        scoreThresholds,
       }),
     },
   })

@@ -1,4 +1,5 @@
-import { type Envelope, ProtocolError, parseEnvelope, verifySignature } from '@aleph-ts/protocol'
+import { type Envelope, ProtocolError, parseEnvelope } from '@aleph-ts/protocol'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import { decodePayload, maxPayloadBytes } from './payload.ts'
 import { RecentSet } from './recent-set.ts'
 
@@ -18,13 +19,18 @@ const rememberedMessages = 200_000
  */
 export class MessageJudge {
   readonly #seen = new RecentSet(rememberedMessages)
+  readonly #verifier: Pick<SignatureVerifier, 'verify'>
+
+  constructor(verifier: Pick<SignatureVerifier, 'verify'>) {
+    this.#verifier = verifier
+  }
 
   /** Marks a message of our own, so that its echo costs nothing. */
   remember(envelope: Envelope): void {
     this.#seen.add(identity(envelope))
   }
 
-  judge(data: Uint8Array): Judgement {
+  async judge(data: Uint8Array): Promise<Judgement> {
     if (data.length > maxPayloadBytes) return { verdict: 'reject', reason: 'oversize' }
     let envelope: Envelope
     try {
@@ -34,19 +40,21 @@ export class MessageJudge {
     }
     // The same message written as other bytes has another gossip id: without this it could be spread for ever.
     if (this.#seen.has(identity(envelope))) return { verdict: 'ignore', reason: 'duplicate' }
-    try {
-      if (!verifySignature(envelope)) return { verdict: 'reject', reason: 'INVALID_SIGNATURE' }
-    } catch (error) {
-      return {
-        verdict: 'ignore',
-        reason: error instanceof ProtocolError ? 'unsupported_chain' : 'unverifiable',
-      }
+    const verdict = await this.#verifier.verify(envelope)
+    if (verdict.outcome !== 'valid') {
+      const { code } = verdict.error
+      // Chains whose signatures we do not take, and wallets we cannot ask, others may know better.
+      const isRubbish = verdict.outcome === 'invalid' && verdict.proven && code === 'INVALID_SIGNATURE'
+      return { verdict: isRubbish ? 'reject' : 'ignore', reason: code }
     }
+    // A copy may have come while this one was checked.
+    if (this.#seen.has(identity(envelope))) return { verdict: 'ignore', reason: 'duplicate' }
     this.#seen.add(identity(envelope))
     return { verdict: 'accept', envelope }
   }
 }
 
-function identity(envelope: Envelope): string {
-  return `${envelope.sender}\n${envelope.item_hash}\n${envelope.signature}`
+/** What is signed; not the signature, of which there are as many as somebody cares to make or to write differently. */
+function identity({ chain, sender, type, item_hash }: Envelope): string {
+  return `${chain}\n${sender}\n${type}\n${item_hash}`
 }

@@ -6,13 +6,17 @@ import {
   parseEnvelope,
   parseInlineContent,
   type StoreContent,
-  verifySignature,
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import { inTransaction } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
 import { fitsGossip } from '../gossip/payload.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
+import { valid } from '../identity/verdict.ts'
+import { type Confirmation, forgetConfirmations, recordConfirmations } from '../state/confirmations.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { GroupCommit } from './group-commit.ts'
+import { refusedCopy } from './refused-copy.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
 
 /** The door a message came through. */
@@ -20,8 +24,10 @@ export interface Origin {
   door: 'api' | 'gossip' | 'catch-up' | 'chain'
   /** Peer that handed it over. */
   peer?: string
-  /** Transaction that carried it; a chain's word replaces the signature. */
+  /** Transaction that carried it. */
   txHash?: string
+  /** A contract wrote it: the chain's word for its sender replaces the signature. */
+  writtenByContract?: boolean
   /** The door has checked format and signature already. */
   verified?: boolean
 }
@@ -42,7 +48,7 @@ type Entry = { arrival: Arrival } | { refusal: Refusal }
 
 /** Messages written in one commit at most. */
 const largestGroup = 400
-/** Messages that may wait for their commit. */
+/** Messages that may wait for their check and their commit. */
 const mostWaiting = 4000
 
 /**
@@ -53,16 +59,20 @@ export class Inbox {
   readonly #pool: pg.Pool
   readonly #events: CoreEvents
   readonly #fileStore: FileStore
+  readonly #verifier: Pick<SignatureVerifier, 'verify'>
   readonly #writer: GroupCommit<Entry, MessageStatus>
   readonly #limit: number
   readonly #futureSeconds: number | null
   #onStored: (arrivals: Arrival[]) => void = () => {}
+  #onConfirmed: () => void = () => {}
   #pending = 0
+  #checking = 0
 
   constructor(options: {
     pool: pg.Pool
     events: CoreEvents
     fileStore: FileStore
+    verifier: Pick<SignatureVerifier, 'verify'>
     /** Waiting messages above which further ones are turned away. */
     pendingLimit: number
     /** How far ahead of our clock `content.time` may be; null: any distance. */
@@ -71,6 +81,7 @@ export class Inbox {
     this.#pool = options.pool
     this.#events = options.events
     this.#fileStore = options.fileStore
+    this.#verifier = options.verifier
     this.#limit = options.pendingLimit
     this.#futureSeconds = options.futureSeconds
     this.#writer = new GroupCommit((entries) => this.#write(entries), largestGroup)
@@ -79,6 +90,11 @@ export class Inbox {
   /** `listener` is called after each commit with the arrivals that are new; there is one, the pipeline. */
   onStored(listener: (arrivals: Arrival[]) => void): void {
     this.#onStored = listener
+  }
+
+  /** `listener` is called after confirmations changed. */
+  onConfirmed(listener: () => void): void {
+    this.#onConfirmed = listener
   }
 
   /** Counts what an earlier run left waiting. */
@@ -109,14 +125,7 @@ export class Inbox {
   async accept(envelope: unknown, origin: Origin): Promise<InboxResult> {
     const raw = typeof envelope === 'string' ? parseText(envelope) : envelope
     if (raw instanceof ProtocolError) return this.#refuse(undefined, raw)
-    let arrival: Arrival
-    try {
-      arrival = check(raw, origin, this.#futureSeconds)
-    } catch (error) {
-      if (error instanceof ProtocolError) return this.#refuse(raw, error)
-      throw error
-    }
-    if (this.#writer.waiting >= mostWaiting) {
+    if (this.#writer.waiting + this.#checking >= mostWaiting) {
       throw new InboxUnavailableError(
         'The disk cannot keep up with the messages that arrive; try again later',
       )
@@ -126,9 +135,25 @@ export class Inbox {
         `${this.#pending} messages are waiting to be processed; try again later`,
       )
     }
-    arrival.fetched = await this.#isComplete(arrival)
+    const arrival = await this.#check(raw, origin)
+    if (arrival instanceof ProtocolError) return this.#refuse(raw, arrival)
     const status = await this.#writer.add({ arrival })
     return { itemHash: arrival.envelope.item_hash, status }
+  }
+
+  /**
+   * Attaches transactions to messages, whether they are known here, still pending, or yet to come (protocol 02 §4).
+   * Transactions that `recordTransactions` has not recorded confirm nothing.
+   */
+  async confirm(confirmations: Confirmation[]): Promise<void> {
+    await recordConfirmations(this.#pool, confirmations)
+    this.#onConfirmed()
+  }
+
+  /** Takes back what transactions confirmed that a chain has replaced. */
+  async unconfirm(txHashes: string[]): Promise<void> {
+    await inTransaction(this.#pool, (tx) => forgetConfirmations(tx, txHashes))
+    this.#onConfirmed()
   }
 
   /** Messages of our API door that gossip has not confirmed as spread, oldest first. */
@@ -150,6 +175,27 @@ export class Inbox {
     await this.#pool.query('delete from unannounced_messages where item_hash = any($1)', [itemHashes])
   }
 
+  /** Everything that can be told before the message is stored; the protocol's error when it never will be. */
+  async #check(raw: unknown, origin: Origin): Promise<Arrival | ProtocolError> {
+    this.#checking += 1
+    try {
+      const arrival = readArrival(raw, origin, this.#futureSeconds)
+      const verdict = isVouched(origin) ? valid : await this.#verifier.verify(arrival.envelope)
+      if (verdict.outcome === 'invalid') return verdict.error
+      if (verdict.outcome === 'unknown' && origin.door === 'api') {
+        throw new InboxUnavailableError(verdict.error.message)
+      }
+      // What is unknown now is checked again by the fetch stage.
+      arrival.fetched = verdict.outcome === 'valid' && (await this.#isComplete(arrival))
+      return arrival
+    } catch (error) {
+      if (error instanceof ProtocolError) return error
+      throw error
+    } finally {
+      this.#checking -= 1
+    }
+  }
+
   /** What the message names besides itself is here already, so that it can skip the fetch stage. */
   async #isComplete({ envelope, parsed }: Arrival): Promise<boolean> {
     if (envelope.item_type !== 'inline') return false
@@ -163,15 +209,19 @@ export class Inbox {
     if (typeof itemHash !== 'string' || classifyHash(itemHash) === null) {
       return { itemHash: '', status: 'rejected', errorCode, details }
     }
-    await this.#writer.add({ refusal: { itemHash, message: raw, errorCode, details } })
+    await this.#writer.add({ refusal: { itemHash, message: refusedCopy(raw), errorCode, details } })
     return { itemHash, status: 'rejected', errorCode, details }
   }
 
   async #write(entries: Entry[]): Promise<MessageStatus[]> {
     const arrivals = entries.flatMap((entry) => ('arrival' in entry ? [entry.arrival] : []))
     const refusals = entries.flatMap((entry) => ('refusal' in entry ? [entry.refusal] : []))
+    const confirmed = arrivals.flatMap(({ envelope, origin }) =>
+      origin.txHash === undefined ? [] : { itemHash: envelope.item_hash, txHash: origin.txHash },
+    )
     let known: Map<string, MessageStatus>
     try {
+      if (confirmed.length > 0) await this.confirm(confirmed)
       known = await storeArrivals(this.#pool, arrivals, refusals)
     } catch (error) {
       throw new InboxUnavailableError('The message could not be stored; try again later', { cause: error })
@@ -200,11 +250,15 @@ function parseText(text: string): unknown {
   }
 }
 
-/** Format, content and signature (protocol 02 §2 and F1); throws the protocol's error. */
-function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
+/** A chain's word, or a door that has looked already, replaces the check of the signature. */
+function isVouched({ writtenByContract, verified }: Origin): boolean {
+  return writtenByContract === true || verified === true
+}
+
+/** Format and content (protocol 02 §2); throws the protocol's error. */
+function readArrival(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
   const envelope = parseEnvelope(raw)
-  const vouched = origin.door === 'chain'
-  if (!vouched && envelope.signature === null) throw signatureError('Missing signature')
+  if (!origin.writtenByContract && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
     const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`
@@ -214,9 +268,6 @@ function check(raw: unknown, origin: Origin, futureSeconds: number | null): Arri
     const reason =
       'message: too large to be gossiped; put its content into a file and send item_type "storage"'
     throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
-  }
-  if (!vouched && !origin.verified && !verifySignature(envelope)) {
-    throw signatureError('The signature is not of the sender')
   }
   return { envelope, parsed, origin, fetched: false }
 }

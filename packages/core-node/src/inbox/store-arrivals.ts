@@ -33,6 +33,8 @@ const insertArrivals = `
     select item_hash, status from messages where item_hash = any($1)
     union all
     select item_hash, 'forgotten' from forgotten_messages where item_hash = any($1)
+    union all
+    select item_hash, 'removed' from removed_messages where item_hash = any($1)
   ), inserted as (
     insert into pending_messages (item_hash, type, chain, sender, signature, item_type, item_content, time, channel,
       reception_time, origin, tx_hash, fetched, next_attempt)

@@ -2,18 +2,25 @@ import {
   addressKey,
   type ContentOf,
   type CostRow,
+  type CreditEntry,
   type Envelope,
   type MessageType,
   type ParsedContent,
+  type PaymentType,
+  type Place,
   type ProtocolError,
 } from '@aleph-ts/protocol'
+import type { FirstConfirmation } from '../state/confirmations.ts'
+import type { SpecialPost } from './types/special-posts.ts'
 
-/** A pending message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
+/** A message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
 export interface Candidate {
-  /** Row of `pending_messages`. */
-  id: bigint
+  /** Row of `pending_messages`; undefined for a message of the state that is judged again. */
+  id?: bigint
   envelope: Envelope
   receptionTime: Date
+  /** The door it came through, when it was read from the database. */
+  origin?: string
   retries: number
   /** Balances were read from the chain after this message had been found too expensive. */
   balancesAreFresh?: boolean
@@ -21,16 +28,40 @@ export interface Candidate {
   parsed?: ParsedContent
   /** Set by `check` for content that was fetched: its text and its length in bytes. */
   fetchedContent?: { text: string; bytes: number }
+  /** Size of the file that a STORE names, bytes; set by `locateFiles`. */
+  fileSize?: number
   /** A fact of the first kind stops the message for this batch, and most of them for good. */
   outcome?: Outcome
-  /** Set by `resolve`: the files that a VM's references lead to, by `referenceKey`. */
-  files?: Map<string, { hash: string; size: number }>
-  /** Set by `resolve`: everything a FORGET removes. */
+  /** When a chain first confirmed it, if one did. */
+  confirmed?: FirstConfirmation
+  /** Where it stands in the order of judgement; lifted after what it builds on while it is judged. */
+  place?: Place
+  /** What its verdict depends on, and whether at any place (`ever`) or only before its own (`before`). */
+  lookups?: Map<string, 'before' | 'ever'>
+  /** Set by the rules of FORGET: everything it removes. */
   targets?: string[]
   /** Set by `price`. */
   costs?: CostRow[]
-  /** Set by `apply`: position in the node's log. */
+  /** Set by `price`: what its account owes for it from now on. */
+  charge?: { account: string; paymentType: PaymentType; amount: string }
+  /** What a post of one of the network's publishers does. */
+  special?: SpecialPost
+  /** Set by the rules of credit posts: the lines it adds to the ledger. */
+  creditEntries?: CreditEntry[]
+  /** Position in the node's log; set when it becomes part of the state. */
   seq?: bigint
+  /** What the state holds of it, when it is judged again. */
+  standing?: Standing
+}
+
+/** A message as an earlier judgement left it. */
+export interface Standing {
+  status: 'processed' | 'removing' | 'forgotten' | 'rejected'
+  place: Place | null
+  costs: CostRow[]
+  targets: string[]
+  /** What {@link entriesAsText} makes of its lines in the ledger. */
+  creditEntries: string
 }
 
 export type Outcome =
@@ -48,6 +79,19 @@ export function alive(candidates: Candidate[]): Candidate[] {
 /** Stops a candidate with a protocol error; `waitsFor` names hashes whose arrival may cure it. */
 export function fail(candidate: Candidate, error: ProtocolError, waitsFor?: string[]): void {
   candidate.outcome = { kind: 'failed', error, waitsFor }
+}
+
+/**
+ * Remembers that the verdict depends on what stands under a name: `before` the candidate's place, or `ever`, when
+ * something is missing that may come with any clock.
+ */
+export function look(candidate: Candidate, name: string, when: 'before' | 'ever' = 'before'): void {
+  candidate.lookups ??= new Map()
+  if (when === 'ever' || !candidate.lookups.has(name)) candidate.lookups.set(name, when)
+}
+
+export function hashOf(candidate: Candidate): string {
+  return candidate.envelope.item_hash
 }
 
 /** The owner of what the message makes: `content.address`. */

@@ -11,7 +11,10 @@ const largestBatch = 32 * 1024 * 1024
  * First step: gives every candidate its parsed content (protocol 02 F2). Format and signature of the envelope were
  * checked at the door; inline contents usually come parsed from there.
  */
-export async function check(candidates: Candidate[], fileStore: FileStore): Promise<void> {
+export async function check(
+  candidates: Candidate[],
+  fileStore: Pick<FileStore, 'size' | 'readBytes'>,
+): Promise<void> {
   let bytes = 0
   for (const candidate of alive(candidates)) {
     if (candidate.parsed) continue
@@ -29,7 +32,7 @@ export async function check(candidates: Candidate[], fileStore: FileStore): Prom
   }
 }
 
-async function parse(candidate: Candidate, fileStore: FileStore): Promise<void> {
+async function parse(candidate: Candidate, fileStore: Pick<FileStore, 'size' | 'readBytes'>): Promise<void> {
   const { envelope } = candidate
   if (envelope.item_type === 'inline') {
     candidate.parsed = parseInlineContent(envelope)

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { ContentFetcher } from '../context.ts'
 import { inTransaction, isDatabaseAway } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
+import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import type { Inbox } from '../inbox/inbox.ts'
 import {
   claimDue,
@@ -32,6 +33,7 @@ export interface FetchWorkerOptions {
   fileStore: FileStore
   fetcher: ContentFetcher
   inbox: Inbox
+  verifier: Pick<SignatureVerifier, 'verify'>
   maxRetries: number
   maxFileBytes: number
   /** Called when a message is ready to be processed. */
@@ -104,21 +106,23 @@ export class FetchWorker {
   }
 
   #begin(candidate: Candidate): void {
+    const id = candidate.id!
     const work = this.#fetch(candidate)
       .catch((error) => {
         this.#options.logger.warn({ err: error, item_hash: candidate.envelope.item_hash }, 'a fetch failed')
       })
       .finally(() => {
-        this.#running.delete(candidate.id)
+        this.#running.delete(id)
         this.#signal.give()
       })
-    this.#running.set(candidate.id, work)
+    this.#running.set(id, work)
   }
 
   async #fetch(candidate: Candidate): Promise<void> {
     const { pool, fileStore, maxFileBytes } = this.#options
     const { envelope } = candidate
     try {
+      await this.#checkSignature(candidate)
       if (envelope.item_type !== 'inline') {
         const here = await this.#obtain(envelope.item_hash, envelope.item_type, maxFileBytes)
         if (!here) throw contentUnavailable(envelope.item_hash)
@@ -129,7 +133,7 @@ export class FetchWorker {
         const { item_hash: hash, item_type: itemType } = candidate.parsed!.content as StoreContent
         if (!(await this.#obtain(hash, itemType, maxFileBytes))) throw fileUnavailable(hash)
       }
-      await markFetched(pool, candidate.id)
+      await markFetched(pool, candidate.id!)
       this.#options.onFetched()
     } catch (error) {
       if (this.#abort.signal.aborted) return
@@ -139,6 +143,16 @@ export class FetchWorker {
       )
       if (!(error instanceof ProtocolError)) throw error
     }
+  }
+
+  /**
+   * Again, because a door lets in what it could not check (F1 of protocol 02 §3.2): a smart wallet that was out of
+   * reach. Only chains vouch for messages without a signature.
+   */
+  async #checkSignature({ envelope, origin }: Candidate): Promise<void> {
+    if (origin === 'chain' && envelope.signature === null) return
+    const verdict = await this.#options.verifier.verify(envelope)
+    if (verdict.outcome !== 'valid') throw verdict.error
   }
 
   async #obtain(hash: string, itemType: 'storage' | 'ipfs', maxBytes: number): Promise<boolean> {

@@ -2,28 +2,30 @@ import { errorCodes, type NetworkProfile } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import { inTransaction, isDatabaseAway } from '../database/pool.ts'
+import { firstConfirmations, takeChangedConfirmations } from '../state/confirmations.ts'
 import type { ForgottenMessage } from '../state/forgets.ts'
+import { loadJudged } from '../state/judged.ts'
 import { settledHashes } from '../state/messages.ts'
 import { nextAttempt, postpone, type Retry, removePending, wakeWaiting } from '../state/pending.ts'
 import { insertRejections, type Rejection } from '../state/rejections.ts'
+import { addStaleVerdicts, takeStaleVerdicts } from '../state/stale-verdicts.ts'
 import type { FileStore } from '../storage/file-store.ts'
-import { apply } from './apply.ts'
-import { authorise } from './authorise.ts'
-import { alive, type Candidate } from './candidate.ts'
+import { alive, type Candidate, hashOf } from './candidate.ts'
 import { check } from './check.ts'
-import { type FileSizes, locateFiles } from './fetch.ts'
-import { independentGroups, makes } from './groups.ts'
-import { price } from './price.ts'
-import { resolve } from './resolve.ts'
+import { locateFiles } from './fetch.ts'
+import { namesMade, prepare } from './order.ts'
+import { asRejection, reachVerdicts } from './verdicts.ts'
 
 export interface ProcessingTools {
   pool: pg.Pool
   profile: NetworkProfile
-  fileStore: FileStore
+  fileStore: Pick<FileStore, 'size' | 'readBytes'>
   logger: Logger
   maxRetries: number
   /** Hashes that some pending message waits for; kept up to date here. */
   waitedFor: Set<string>
+  /** Whether verdicts may wait in the database to be reached again; kept up to date here. */
+  stale: { some: boolean }
 }
 
 export interface BatchResult {
@@ -33,13 +35,16 @@ export interface BatchResult {
   forgotten: ForgottenMessage[]
   /** Messages to look at again once balances have been read from the chain. */
   unpaid: bigint[]
+  /** Log position of the next message. */
+  nextSeq: bigint
   /** Pending rows that are gone now. */
   settled: number
 }
 
 /**
- * Takes a batch of pending messages through the road, check → fetch → authorise → price → apply, in one transaction.
- * A message that breaks the transaction itself is found by halving and fails alone.
+ * Takes a batch of pending messages through the road, check → fetch → judge → apply, in one transaction, together with
+ * whatever must be judged again because of them. A message that breaks the transaction itself is found by halving and
+ * fails alone.
  *
  * @param firstSeq log position of the first message that will be processed
  */
@@ -49,20 +54,19 @@ export async function processBatch(
   tools: ProcessingTools,
 ): Promise<BatchResult> {
   await check(candidates, tools.fileStore)
-  const fileSizes = await locateFiles(candidates, tools.fileStore)
+  await locateFiles(candidates, tools.fileStore)
   const early = candidates.map((candidate) => candidate.outcome)
   try {
-    return await inTransaction(tools.pool, (tx) =>
-      processInTransaction(tx, candidates, firstSeq, fileSizes, tools),
-    )
+    return await inTransaction(tools.pool, (tx) => processInTransaction(tx, candidates, firstSeq, tools))
   } catch (error) {
     if (isDatabaseAway(error)) throw error
     for (const [index, candidate] of candidates.entries()) {
       candidate.outcome = early[index]
       candidate.seq = undefined
     }
+    if (candidates.length === 0) throw error
     return candidates.length === 1
-      ? failAlone(candidates[0]!, error, tools)
+      ? failAlone(candidates[0]!, firstSeq, error, tools)
       : processHalves(candidates, firstSeq, tools)
   }
 }
@@ -74,20 +78,25 @@ async function processHalves(
 ): Promise<BatchResult> {
   const middle = Math.ceil(candidates.length / 2)
   const first = await processBatch(candidates.slice(0, middle), firstSeq, tools)
-  const next = firstSeq + BigInt(first.processed.length)
-  const second = await processBatch(candidates.slice(middle), next, tools)
+  const second = await processBatch(candidates.slice(middle), first.nextSeq, tools)
   return {
     processed: [...first.processed, ...second.processed],
     rejected: [...first.rejected, ...second.rejected],
     retried: [...first.retried, ...second.retried],
     forgotten: [...first.forgotten, ...second.forgotten],
     unpaid: [...first.unpaid, ...second.unpaid],
+    nextSeq: second.nextSeq,
     settled: first.settled + second.settled,
   }
 }
 
-async function failAlone(candidate: Candidate, error: unknown, tools: ProcessingTools): Promise<BatchResult> {
-  tools.logger.error({ err: error, item_hash: candidate.envelope.item_hash }, 'a message cannot be processed')
+async function failAlone(
+  candidate: Candidate,
+  nextSeq: bigint,
+  error: unknown,
+  tools: ProcessingTools,
+): Promise<BatchResult> {
+  tools.logger.error({ err: error, item_hash: hashOf(candidate) }, 'a message cannot be processed')
   const reason = error instanceof Error ? error.message : String(error)
   const failure = { candidate, errorCode: errorCodes.INTERNAL_ERROR, details: { errors: [reason] } }
   const retry = { ...failure, refetch: false, at: nextAttempt(candidate.retries) }
@@ -99,80 +108,9 @@ async function failAlone(candidate: Candidate, error: unknown, tools: Processing
     retried: isLast ? [] : [retry],
     forgotten: [],
     unpaid: [],
+    nextSeq,
     settled: isLast ? 1 : 0,
   }
-}
-
-async function processInTransaction(
-  tx: pg.PoolClient,
-  candidates: Candidate[],
-  firstSeq: bigint,
-  fileSizes: FileSizes,
-  tools: ProcessingTools,
-): Promise<BatchResult> {
-  await dropCopies(tx, candidates)
-  const processed: Candidate[] = []
-  const forgotten: ForgottenMessage[] = []
-  for (const group of independentGroups(alive(candidates))) {
-    await authorise(tx, group, tools.profile)
-    await resolve(tx, group)
-    await price(tx, group, tools.profile, fileSizes)
-    const passed = alive(group)
-    forgotten.push(...(await apply(tx, passed, firstSeq + BigInt(processed.length), fileSizes)))
-    processed.push(...passed)
-  }
-  const duplicates = candidates.filter((candidate) => candidate.outcome?.kind === 'duplicate')
-  const { rejected, retried } = sortFailures(candidates, tools.maxRetries)
-  await removePending(tx, [...processed, ...duplicates])
-  if (rejected.length > 0) await refuse(tx, rejected)
-  if (retried.length > 0) await postpone(tx, retried)
-  await wake(tx, processed, rejected, tools.waitedFor)
-  for (const retry of retried) for (const hash of retry.waitsFor ?? []) tools.waitedFor.add(hash)
-  const settled = processed.length + duplicates.length + rejected.length
-  const unpaid = candidates.filter(isUnpaid).map((candidate) => candidate.id)
-  return { processed, rejected, retried, forgotten, unpaid, settled }
-}
-
-function isUnpaid({ outcome }: Candidate): boolean {
-  return outcome?.kind === 'deferred' && outcome.until === 'balances are fresh'
-}
-
-/** A message is processed once: copies of what the state knows are dropped, copies within the batch wait. */
-async function dropCopies(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
-  const known = await settledHashes(
-    tx,
-    candidates.map((candidate) => candidate.envelope.item_hash),
-  )
-  const seen = new Set<string>()
-  for (const candidate of candidates) {
-    const hash = candidate.envelope.item_hash
-    if (known.has(hash)) candidate.outcome = { kind: 'duplicate' }
-    else if (seen.has(hash)) candidate.outcome = { kind: 'deferred', until: 'its copy is settled' }
-    seen.add(hash)
-  }
-}
-
-function sortFailures(
-  candidates: Candidate[],
-  maxRetries: number,
-): Pick<BatchResult, 'rejected' | 'retried'> {
-  const rejected: Rejection[] = []
-  const retried: (Retry & { at: Date })[] = []
-  for (const candidate of candidates) {
-    if (candidate.outcome?.kind !== 'failed') continue
-    const { error, waitsFor, refetch = false } = candidate.outcome
-    const failure = { candidate, errorCode: error.errorCode, details: error.details }
-    if (!error.retryable || candidate.retries >= maxRetries) rejected.push(failure)
-    // The fetch stage has its own pace: it begins at once.
-    else
-      retried.push({
-        ...failure,
-        waitsFor,
-        refetch,
-        at: refetch ? new Date() : nextAttempt(candidate.retries),
-      })
-  }
-  return { rejected, retried }
 }
 
 async function refuse(tx: pg.PoolClient, rejections: Rejection[]): Promise<void> {
@@ -183,6 +121,100 @@ async function refuse(tx: pg.PoolClient, rejections: Rejection[]): Promise<void>
   )
 }
 
+async function processInTransaction(
+  tx: pg.PoolClient,
+  candidates: Candidate[],
+  firstSeq: bigint,
+  tools: ProcessingTools,
+): Promise<BatchResult> {
+  await dropCopies(tx, candidates)
+  const confirmations = await firstConfirmations(tx, candidates.map(hashOf))
+  for (const candidate of candidates) candidate.confirmed = confirmations.get(hashOf(candidate))
+  const unready = candidates.filter((candidate) => candidate.outcome?.kind === 'failed')
+  const again = tools.stale.some ? await verdictsToReview(tx, tools) : { candidates: [], hasMore: false }
+  let nextSeq = firstSeq
+  const isFinal = (candidate: Candidate) => !mayBeTriedAgain(candidate, tools.maxRetries)
+  const pending = new Set(candidates.map(hashOf))
+  const verdicts = await reachVerdicts(
+    tx,
+    [...alive(candidates), ...again.candidates.filter((candidate) => !pending.has(hashOf(candidate)))],
+    { profile: tools.profile, isFinal, nextSeq: () => nextSeq++ },
+  )
+  if (verdicts.stale.size > 0) await addStaleVerdicts(tx, verdicts.stale)
+  tools.stale.some = again.hasMore || verdicts.stale.size > 0
+  const malformed = unready.filter(isFinal).flatMap(asRejection)
+  await insertRejections(tx, malformed)
+  const { processed, forgotten } = verdicts
+  const rejected = [...malformed, ...verdicts.rejected]
+  const retried = candidates.flatMap((candidate) => (isFinal(candidate) ? [] : asRetry(candidate)))
+  if (retried.length > 0) await postpone(tx, retried)
+  const duplicates = candidates.filter((candidate) => candidate.outcome?.kind === 'duplicate')
+  const refused = candidates.filter((candidate) => candidate.outcome?.kind === 'failed' && isFinal(candidate))
+  await removePending(tx, [...duplicates, ...refused])
+  await wake(tx, processed, rejected, tools.waitedFor)
+  for (const retry of retried) for (const hash of retry.waitsFor ?? []) tools.waitedFor.add(hash)
+  const unpaid = candidates.filter(isUnpaid).map((candidate) => candidate.id!)
+  return {
+    processed,
+    rejected,
+    retried,
+    forgotten,
+    unpaid,
+    nextSeq,
+    settled: duplicates.length + refused.length + alive(candidates).length,
+  }
+}
+
+/** Messages whose verdicts were left for later, and those that a confirmation moves in the order. */
+async function verdictsToReview(
+  tx: pg.PoolClient,
+  { profile }: ProcessingTools,
+): Promise<{ candidates: Candidate[]; hasMore: boolean }> {
+  const stale = await takeStaleVerdicts(tx)
+  const confirmed = await takeChangedConfirmations(tx)
+  const moved = (await loadJudged(tx, confirmed)).filter((candidate) => {
+    prepare([candidate], profile)
+    return candidate.place !== candidate.standing!.place
+  })
+  const candidates = new Map(
+    [...moved, ...(await loadJudged(tx, stale))].map((candidate) => [hashOf(candidate), candidate]),
+  )
+  return { candidates: [...candidates.values()], hasMore: stale.length + confirmed.length > 0 }
+}
+
+function isUnpaid({ outcome }: Candidate): boolean {
+  return outcome?.kind === 'deferred' && outcome.until === 'balances are fresh'
+}
+
+/** A message is processed once: copies of what the state knows are dropped, copies within the batch wait. */
+async function dropCopies(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
+  const known = await settledHashes(tx, candidates.map(hashOf))
+  const seen = new Set<string>()
+  for (const candidate of candidates) {
+    const hash = hashOf(candidate)
+    if (known.has(hash)) candidate.outcome = { kind: 'duplicate' }
+    else if (seen.has(hash)) candidate.outcome = { kind: 'deferred', until: 'its copy is settled' }
+    seen.add(hash)
+  }
+}
+
+/** A message from the inbox may fail in passing; one that was judged before is refused until something changes. */
+function mayBeTriedAgain(candidate: Candidate, maxRetries: number): boolean {
+  const { outcome, standing, retries } = candidate
+  return (
+    outcome?.kind === 'failed' && outcome.error.retryable && standing === undefined && retries < maxRetries
+  )
+}
+
+function asRetry(candidate: Candidate): (Retry & { at: Date })[] {
+  if (candidate.outcome?.kind !== 'failed') return []
+  const { error, waitsFor, refetch = false } = candidate.outcome
+  const { errorCode, details } = error
+  // The fetch stage has its own pace: it begins at once.
+  const at = refetch ? new Date() : nextAttempt(candidate.retries)
+  return [{ candidate, errorCode, details, waitsFor, refetch, at }]
+}
+
 /** Lets messages go on that waited for what this batch settled. */
 async function wake(
   tx: pg.PoolClient,
@@ -191,10 +223,7 @@ async function wake(
   waitedFor: Set<string>,
 ): Promise<void> {
   if (waitedFor.size === 0) return
-  const settled = [
-    ...processed.flatMap(makes),
-    ...rejected.map(({ candidate }) => candidate.envelope.item_hash),
-  ]
+  const settled = [...processed.flatMap(namesMade), ...rejected.map(({ candidate }) => hashOf(candidate))]
   const awaited = settled.filter((name) => waitedFor.has(name))
   if (awaited.length === 0) return
   await wakeWaiting(tx, awaited)

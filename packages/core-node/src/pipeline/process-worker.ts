@@ -36,6 +36,7 @@ export class ProcessWorker {
   #unpaid = new Set<bigint>()
   #rememberedCharacters = 0
   #nextSeq = 1n
+  #errands: (() => Promise<void>)[] = []
   #loop: Promise<void> | undefined
   #stopping = false
 
@@ -71,6 +72,7 @@ export class ProcessWorker {
     this.#stopping = true
     this.#signal.give()
     await this.#loop
+    for (const errand of this.#errands.splice(0)) await errand()
   }
 
   /** New messages are in the inbox; `arrivals` saves reading and parsing them again. */
@@ -84,12 +86,31 @@ export class ProcessWorker {
     this.#signal.give()
   }
 
+  /** Runs something that changes the state between two batches; rejects when it fails. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    this.#errands.push(() => work().then(resolve, reject))
+    this.#signal.give()
+    return promise
+  }
+
+  /** Confirmations changed, or verdicts are out of date for another reason. */
+  reconsider(): void {
+    this.#tools.stale.some = true
+    this.#signal.give()
+  }
+
   async #run(): Promise<void> {
     while (!this.#stopping) {
       try {
+        for (const errand of this.#errands.splice(0)) await errand()
         const candidates = await this.#claim()
-        if (candidates.length > 0) await this.#process(candidates)
-        else await this.#signal.wait(await this.#idleTime())
+        if (candidates.length > 0 || this.#tools.stale.some) await this.#process(candidates)
+        else {
+          await this.#signal.wait(await this.#idleTime())
+          // Chains may have confirmed something meanwhile, or taken it back.
+          this.#tools.stale.some = true
+        }
       } catch (error) {
         const away = isDatabaseAway(error)
         this.#tools.logger[away ? 'warn' : 'error']({ err: error }, 'processing is interrupted; trying again')
@@ -134,7 +155,7 @@ export class ProcessWorker {
     const timed = this.#metrics.batchSeconds.startTimer()
     const result = await processBatch(candidates, this.#nextSeq, this.#tools)
     timed()
-    this.#nextSeq += BigInt(result.processed.length)
+    this.#nextSeq = result.nextSeq
     this.#inbox.settled(result.settled)
     if (result.retried.some((retry) => retry.refetch)) this.#onRefetch()
     this.#announce(result)
@@ -192,10 +213,13 @@ export class ProcessWorker {
     await this.#inbox.start()
   }
 
-  /** The last position is never freed: only a FORGET removes messages, and it comes after them and stays. */
+  /** Positions are never used twice, whatever became of the message that had them. */
   async #readLogEnd(): Promise<void> {
     const { rows } = await this.#tools.pool.query<{ next: bigint }>(
-      'select coalesce(max(seq), 0) + 1 as next from messages',
+      `select 1 + greatest((select coalesce(max(seq), 0) from messages),
+         (select coalesce(max(seq), 0) from forgotten_messages),
+         (select coalesce(max(seq), 0) from rejected_messages),
+         (select coalesce(max(seq), 0) from removed_messages)) as next`,
     )
     this.#nextSeq = rows[0]!.next
   }

@@ -106,12 +106,10 @@ export async function recordUpload(pool: pg.Pool, file: { hash: string; size: nu
   )
 }
 
-/** Forgets pins whose time is over and files that nothing pins any more. */
-export async function dropUnpinnedFiles(pool: pg.Pool): Promise<void> {
-  await pool.query(`delete from file_pins where delete_by < now()`)
-  await pool.query(
-    `delete from files f where not exists (select from file_pins p where p.file_hash = f.hash)`,
-  )
+/** Forgets pins whose time is over and files that nothing pins any more; their bytes go after their rows. */
+export async function dropUnpinnedFiles(tx: pg.PoolClient, now: Date): Promise<void> {
+  await tx.query('delete from file_pins where delete_by < $1', [now])
+  await tx.query(`delete from files f where not exists (select from file_pins p where p.file_hash = f.hash)`)
 }
 
 /** Those of the hashes that are files of the state. */
@@ -150,7 +148,7 @@ export function referenceKey(reference: FileReference): string {
 }
 
 /** The newest revision wins, equal times by hash; a name without revisions disappears. */
-async function refreshTags(tx: pg.PoolClient, tags: string[]): Promise<void> {
+export async function refreshTags(tx: pg.PoolClient, tags: string[]): Promise<void> {
   if (tags.length === 0) return
   const distinct = [...new Set(tags)]
   await tx.query({

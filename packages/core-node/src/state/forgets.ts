@@ -1,10 +1,5 @@
-import type { MessageType } from '@aleph-ts/protocol'
+import type { MessageType, Place } from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { removeAggregateElements } from './aggregates.ts'
-import { removeCosts } from './costs.ts'
-import { removeStores } from './files.ts'
-import { removePosts } from './posts.ts'
-import { removeVms } from './vms.ts'
 
 export interface ForgottenMessage {
   item_hash: string
@@ -12,72 +7,115 @@ export interface ForgottenMessage {
   owner: string
 }
 
-/**
- * Takes messages out of the state, with everything they made (protocol 02 §12.2). Hashes that were forgotten before
- * only remember one more FORGET.
- *
- * @param forgottenAt time of the FORGET, epoch seconds
- * @returns what left the state now, cascades included
- */
-export async function forgetMessages(
-  tx: pg.PoolClient,
-  hashes: string[],
-  by: { itemHash: string; time: number },
-): Promise<ForgottenMessage[]> {
-  await tx.query(
-    `update forgotten_messages set forgotten_by = forgotten_by || $2::text
-     where item_hash = any($1) and not $2::text = any(forgotten_by)`,
-    [hashes, by.itemHash],
-  )
-  const forgotten: ForgottenMessage[] = []
-  for (let targets = hashes; targets.length > 0; ) {
-    const gone = await moveToForgotten(tx, targets, by)
-    forgotten.push(...gone)
-    targets = await removeWhatTheyMade(tx, gone)
-  }
-  await removeCosts(
-    tx,
-    forgotten.map((message) => message.item_hash),
-  )
-  return forgotten
+/** How long the content of a forgotten message is kept, in case its FORGET turns out not to have been allowed. */
+export const retentionSeconds = 24 * 3600
+
+/** Which FORGET messages name a message, now and before. */
+export interface Forgetting {
+  item_hash: string
+  /** In the order of judgement; empty when none is left. */
+  forgotten_by: string[]
+  /** Place of the first of them. */
+  until: Place | null
+  /** Where the message is recorded now. */
+  held: 'messages' | 'forgotten'
+  /** What is recorded now. */
+  old_until: Place | null
+  /** False when the content was erased: it cannot come back. */
+  can_return: boolean
 }
 
-async function moveToForgotten(
+/** Replaces the targets of FORGET messages. */
+export async function replaceForgetTargets(
   tx: pg.PoolClient,
-  hashes: string[],
-  by: { itemHash: string; time: number },
-): Promise<ForgottenMessage[]> {
-  const { rows } = await tx.query<ForgottenMessage>(
-    `with gone as (delete from messages where item_hash = any($1) returning *)
-     insert into forgotten_messages (item_hash, type, chain, sender, signature, item_type, time, channel,
-       reception_time, owner, payment_type, size, forgotten_by, forgotten_at)
-     select g.item_hash, g.type, g.chain, g.sender, g.signature, g.item_type, g.time, g.channel, g.reception_time,
-       g.owner, coalesce(g.payment_type, 'hold'), f.size, array[$2::text], $3
-     from gone g left join files f on g.type = 'STORE' and f.hash = g.content_item_hash
-     returning item_hash, type, owner`,
-    [hashes, by.itemHash, by.time],
+  forgets: { itemHash: string; place: Place | null; targets: string[] }[],
+): Promise<void> {
+  await tx.query('delete from forget_targets where forget_hash = any($1)', [
+    forgets.map((forget) => forget.itemHash),
+  ])
+  const rows = forgets.flatMap((forget) => forget.targets.map((target) => ({ ...forget, target })))
+  await tx.query(
+    `insert into forget_targets (forget_hash, target, place) select * from unnest($1::text[], $2::text[], $3::text[])`,
+    [rows.map((row) => row.itemHash), rows.map((row) => row.target), rows.map((row) => row.place)],
+  )
+}
+
+/** No FORGET names these any more. */
+export async function releaseTargets(tx: pg.PoolClient, targets: string[]): Promise<void> {
+  await tx.query('delete from forget_targets where target = any($1)', [targets])
+}
+
+/** Compares what FORGET messages say about messages with what is recorded. */
+export async function loadForgettings(tx: pg.PoolClient, hashes: string[]): Promise<Forgetting[]> {
+  const { rows } = await tx.query<Forgetting>(
+    `select k.item_hash, k.held, k.old_until, k.can_return,
+       coalesce(array_agg(t.forget_hash order by t.place) filter (where t.forget_hash is not null), '{}') as forgotten_by,
+       min(t.place) as until
+     from (
+       select item_hash, 'messages' as held, null as old_until, true as can_return from messages where item_hash = any($1)
+       union all
+       select item_hash, 'forgotten', until, item_content is not null or content is not null
+       from forgotten_messages where item_hash = any($1)
+     ) k left join forget_targets t on t.target = k.item_hash
+     group by k.item_hash, k.held, k.old_until, k.can_return`,
+    [hashes],
   )
   return rows
 }
 
-/** @returns messages that go with the forgotten ones: amends of posts, updates of VMs */
-async function removeWhatTheyMade(tx: pg.PoolClient, gone: ForgottenMessage[]): Promise<string[]> {
-  const ofTypes = (...types: MessageType[]) =>
-    gone.filter((message) => types.includes(message.type)).map((message) => message.item_hash)
-  const [posts, aggregates, vms] = [
-    ofTypes('POST'),
-    ofTypes('AGGREGATE'),
-    ofTypes('PROGRAM', 'INSTANCE', 'V-PROGRAM'),
-  ]
-  if (aggregates.length > 0) await removeAggregateElements(tx, aggregates)
-  // Contents of non-inline messages are pinned like files of STORE messages.
-  if (gone.length > 0)
-    await removeStores(
-      tx,
-      gone.map((message) => message.item_hash),
-    )
-  return [
-    ...(posts.length > 0 ? await removePosts(tx, posts) : []),
-    ...(vms.length > 0 ? await removeVms(tx, vms) : []),
-  ]
+/** Moves messages out of the state into the record of forgotten ones. */
+export async function recordForgotten(
+  tx: pg.PoolClient,
+  forgettings: Forgetting[],
+): Promise<ForgottenMessage[]> {
+  const { rows } = await tx.query<ForgottenMessage>(
+    `with gone as (delete from messages where item_hash = any($1) returning *),
+     bills as (
+       select c.item_hash, json_agg(json_build_object('type', c.type, 'name', c.name, 'ref', c.ref,
+         'payment_type', c.payment_type, 'cost_hold', c.cost_hold::text, 'cost_stream', c.cost_stream::text,
+         'cost_credit', c.cost_credit::text)) as bill
+       from account_costs c where c.item_hash = any($1) group by c.item_hash
+     )
+     insert into forgotten_messages (item_hash, type, chain, sender, signature, item_type, item_content, content, time,
+       channel, reception_time, owner, content_type, content_ref, content_key, content_item_hash, payment_type, size,
+       forgotten_by, forgotten_at, place, until, seq, bill, first_confirmed_at, first_confirmed_height, sender_time,
+       erase_after)
+     select g.item_hash, g.type, g.chain, g.sender, g.signature, g.item_type, g.item_content, g.content, g.time,
+       g.channel, g.reception_time, g.owner, g.content_type, g.content_ref, g.content_key, g.content_item_hash,
+       coalesce(g.payment_type, 'hold'), f.size, '{}', 0, g.place, '~', g.seq, b.bill, g.first_confirmed_at,
+       g.first_confirmed_height, g.sender_time,
+       now() + make_interval(secs => $2)
+     from gone g left join stored_files f on f.item_hash = g.item_hash left join bills b on b.item_hash = g.item_hash
+     returning item_hash, type, owner`,
+    [forgettings.map((forgetting) => forgetting.item_hash), retentionSeconds],
+  )
+  return rows
+}
+
+/** Writes down who forgot messages, and as of when. */
+export async function updateForgotten(tx: pg.PoolClient, forgettings: Forgetting[]): Promise<void> {
+  await tx.query(
+    `update forgotten_messages f set until = v.until,
+       forgotten_by = array(select t.forget_hash from forget_targets t where t.target = f.item_hash order by t.place),
+       forgotten_at = (select (select m.sender_time / 1e6::float8 from messages m where m.item_hash = t.forget_hash)
+                       from forget_targets t where t.target = f.item_hash order by t.place limit 1)
+     from unnest($1::text[], $2::text[]) as v(item_hash, until) where f.item_hash = v.item_hash`,
+    [
+      forgettings.map((forgetting) => forgetting.item_hash),
+      forgettings.map((forgetting) => forgetting.until),
+    ],
+  )
+}
+
+export async function removeForgotten(tx: pg.PoolClient, hashes: string[]): Promise<void> {
+  await tx.query('delete from forgotten_messages where item_hash = any($1)', [hashes])
+}
+
+/** Really erases the contents of messages that were forgotten long enough ago. */
+export async function eraseForgotten(tx: pg.PoolClient, now: Date): Promise<void> {
+  await tx.query(
+    `update forgotten_messages set item_content = null, content = null, bill = null, erase_after = null
+     where erase_after < $1`,
+    [now],
+  )
 }

@@ -1,55 +1,81 @@
 import { extractTags } from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { type Candidate, ownerOf } from '../pipeline/candidate.ts'
+import { type Candidate, hashOf, ownerOf } from '../pipeline/candidate.ts'
 
 /** What the state already knows about a hash that waits to be processed. */
 export async function settledHashes(tx: pg.PoolClient, hashes: string[]): Promise<Set<string>> {
   const { rows } = await tx.query<{ item_hash: string }>({
     name: 'settled-hashes',
     text: `select item_hash from messages where item_hash = any($1)
-           union all select item_hash from forgotten_messages where item_hash = any($1)`,
+           union all select item_hash from forgotten_messages where item_hash = any($1)
+           union all select item_hash from removed_messages where item_hash = any($1)`,
     values: [hashes],
   })
   return new Set(rows.map((row) => row.item_hash))
 }
 
-const insert = `
-  insert into messages (item_hash, seq, status, type, chain, sender, signature, item_type, item_content, content, time,
-    channel, size, reception_time, owner, content_type, content_ref, content_key, content_item_hash, payment_type, tags)
-  select p.item_hash, v.seq, 'processed', p.type, p.chain, p.sender, p.signature, p.item_type, p.item_content, v.content,
-    p.time, p.channel, coalesce(v.size, char_length(p.item_content)), p.reception_time, v.owner, v.content_type,
-    v.content_ref, v.content_key, v.content_item_hash, v.payment_type,
-    case when v.tags is not null then array(select jsonb_array_elements_text(v.tags::jsonb)) end
-  from unnest($1::bigint[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[],
-    $9::text[], $10::text[], $11::text[])
-    as v(id, seq, content, size, owner, content_type, content_ref, content_key, content_item_hash, payment_type, tags)
+const columns = `item_hash, seq, status, type, chain, sender, signature, item_type, item_content, content, time,
+  channel, size, reception_time, owner, content_type, content_ref, content_key, content_item_hash, payment_type, tags,
+  place, first_confirmed_at, first_confirmed_height, sender_time`
+
+const values = `v.seq, 'processed', p.type, p.chain, p.sender, p.signature, p.item_type, p.item_content, v.content,
+  p.time, p.channel, coalesce(v.size, char_length(p.item_content)), p.reception_time, v.owner, v.content_type,
+  v.content_ref, v.content_key, v.content_item_hash, v.payment_type,
+  case when v.tags is not null then array(select jsonb_array_elements_text(v.tags::jsonb)) end, v.place,
+  to_timestamp(v.first_confirmed_at), v.first_confirmed_height, v.sender_time`
+
+const input = `unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[],
+  $9::text[], $10::text[], $11::text[], $12::text[], $13::float8[], $14::bigint[], $15::bigint[]`
+const inputColumns = `item_hash, seq, content, size, owner, content_type, content_ref, content_key, content_item_hash,
+  payment_type, tags, place, first_confirmed_at, first_confirmed_height, sender_time`
+
+/** The text of a message is in the inbox already; it does not travel again. */
+const insertPending = `
+  insert into messages (${columns})
+  select p.item_hash, ${values} from ${input}, $16::bigint[]) as v(${inputColumns}, id)
   join pending_messages p on p.id = v.id`
 
-/** Moves candidates from the inbox into the state, numbering them from `firstSeq` on in their order. */
-export async function insertMessages(
-  tx: pg.PoolClient,
-  candidates: Candidate[],
-  firstSeq: bigint,
-): Promise<void> {
-  for (const [index, candidate] of candidates.entries()) candidate.seq = firstSeq + BigInt(index)
+const insertWhole = `
+  insert into messages (${columns})
+  select v.item_hash, ${values} from ${input}, $16::json[]) as v(${inputColumns}, envelope),
+    json_to_record(v.envelope) as p(type text, chain text, sender text, signature text, item_type text,
+      item_content text, time float8, channel text, reception_time timestamptz)`
+
+/** Makes numbered candidates rows of the state: from the inbox, or as they were judged before. */
+export async function insertMessages(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
+  const arrived = candidates.filter((candidate) => candidate.id !== undefined)
+  const judged = candidates.filter((candidate) => candidate.id === undefined)
+  if (arrived.length > 0) {
+    const ids = arrived.map((candidate) => candidate.id)
+    await tx.query({ name: 'insert-messages', text: insertPending, values: [...inputs(arrived), ids] })
+  }
+  if (judged.length > 0) {
+    const envelopes = judged.map(({ envelope, receptionTime }) =>
+      JSON.stringify({ ...envelope, reception_time: receptionTime }),
+    )
+    await tx.query(insertWhole, [...inputs(judged), envelopes])
+  }
+}
+
+function inputs(candidates: Candidate[]): unknown[][] {
   const contents = candidates.map((candidate) => candidate.parsed!.content as Record<string, unknown>)
-  await tx.query({
-    name: 'insert-messages',
-    text: insert,
-    values: [
-      candidates.map((candidate) => candidate.id),
-      candidates.map((candidate) => candidate.seq),
-      candidates.map((candidate) => candidate.fetchedContent?.text ?? null),
-      candidates.map((candidate) => candidate.fetchedContent?.bytes ?? null),
-      candidates.map(ownerOf),
-      contents.map((content) => textOrNull(content.type)),
-      contents.map((content) => textOrNull(content.ref)),
-      contents.map((content) => textOrNull(content.key)),
-      contents.map((content) => textOrNull(content.item_hash)),
-      contents.map((content) => textOrNull((content.payment as { type?: unknown } | null | undefined)?.type)),
-      candidates.map(tagsAsJson),
-    ],
-  })
+  return [
+    candidates.map(hashOf),
+    candidates.map((candidate) => candidate.seq),
+    candidates.map((candidate) => candidate.fetchedContent?.text ?? null),
+    candidates.map((candidate) => candidate.fetchedContent?.bytes ?? null),
+    candidates.map(ownerOf),
+    contents.map((content) => textOrNull(content.type)),
+    contents.map((content) => textOrNull(content.ref)),
+    contents.map((content) => textOrNull(content.key)),
+    contents.map((content) => textOrNull(content.item_hash)),
+    contents.map((content) => textOrNull((content.payment as { type?: unknown } | null | undefined)?.type)),
+    candidates.map(tagsAsJson),
+    candidates.map((candidate) => candidate.place),
+    candidates.map((candidate) => candidate.confirmed?.time ?? null),
+    candidates.map((candidate) => candidate.confirmed?.height ?? null),
+    candidates.map((candidate) => Math.round(candidate.parsed!.content.time * 1e6)),
+  ]
 }
 
 /** Tags by which a message can be found (protocol 02 §1.2), as JSON text, or null without any. */
@@ -60,4 +86,9 @@ export function tagsAsJson(candidate: Candidate): string | null {
 
 function textOrNull(value: unknown): string | null {
   return typeof value === 'string' ? value : null
+}
+
+/** Takes messages out of the state, without a trace; they are recorded elsewhere. */
+export async function removeMessages(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
+  await tx.query('delete from messages where item_hash = any($1)', [candidates.map(hashOf)])
 }

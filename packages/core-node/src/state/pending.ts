@@ -23,15 +23,15 @@ export function nextAttempt(retries: number, now = Date.now()): Date {
 export async function claimDue(
   pool: pg.Pool,
   options: { fetched: boolean; limit: number; exclude?: bigint[] },
-): Promise<{ id: bigint; retries: number; receptionTime: Date }[]> {
-  const { rows } = await pool.query<{ id: bigint; retries: number; reception_time: Date }>({
+): Promise<{ id: bigint; retries: number; receptionTime: Date; origin: string }[]> {
+  const { rows } = await pool.query<{ id: bigint; retries: number; reception_time: Date; origin: string }>({
     name: 'claim-due',
-    text: `select id, retries, reception_time from pending_messages
+    text: `select id, retries, reception_time, origin from pending_messages
            where fetched = $1 and next_attempt <= $2 and not (id = any($4))
            order by next_attempt, id limit $3`,
     values: [options.fetched, new Date(), options.limit, options.exclude ?? []],
   })
-  return rows.map((row) => ({ id: row.id, retries: row.retries, receptionTime: row.reception_time }))
+  return rows.map(({ reception_time: receptionTime, ...row }) => ({ ...row, receptionTime }))
 }
 
 /** Milliseconds until the next message of a stage is due, or undefined when none waits. */
@@ -63,7 +63,7 @@ export async function removePending(tx: pg.PoolClient, candidates: Candidate[]):
   await tx.query({
     name: 'remove-pending',
     text: 'delete from pending_messages where id = any($1)',
-    values: [candidates.map((candidate) => candidate.id)],
+    values: [candidates.flatMap((candidate) => candidate.id ?? [])],
   })
 }
 
@@ -81,7 +81,7 @@ export async function postpone(
        as v(id, next_attempt, error_code, details, refetch, waits_for)
      where p.id = v.id`,
     [
-      retries.map((retry) => retry.candidate.id),
+      retries.map((retry) => retry.candidate.id!),
       retries.map((retry) => retry.at),
       retries.map((retry) => retry.errorCode),
       retries.map((retry) => JSON.stringify(retry.details ?? null)),

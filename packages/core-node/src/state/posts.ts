@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { type Candidate, contentOf, ownerOf } from '../pipeline/candidate.ts'
+import { type Candidate, contentOf, hashOf, ownerOf } from '../pipeline/candidate.ts'
 import { tagsAsJson } from './messages.ts'
 
 const insert = `
@@ -27,10 +27,9 @@ export async function insertPosts(tx: pg.PoolClient, candidates: Candidate[]): P
       candidates.map(tagsAsJson),
     ],
   })
-  await refreshOriginals(
-    tx,
-    amended.filter((hash) => hash !== null),
-  )
+  // An original that comes back may find its amends here already.
+  const returned = candidates.filter((candidate) => candidate.standing !== undefined)
+  await refreshOriginals(tx, [...amended.filter((hash) => hash !== null), ...returned.map(hashOf)])
 }
 
 /** Hash of the original that an amend names; null for an original. */
@@ -38,22 +37,16 @@ export function amendedPost(content: { type: string; ref?: string | null }): str
   return content.type === 'amend' ? (content.ref ?? null) : null
 }
 
-/**
- * Removes posts; an original takes its amends with it.
- *
- * @returns hashes of the amends that went along
- */
-export async function removePosts(tx: pg.PoolClient, hashes: string[]): Promise<string[]> {
-  const { rows } = await tx.query<{ item_hash: string; amends: string | null }>(
-    'delete from posts where item_hash = any($1) or amends = any($1) returning item_hash, amends',
+/** Removes posts. */
+export async function removePosts(tx: pg.PoolClient, hashes: string[]): Promise<void> {
+  const { rows } = await tx.query<{ amends: string | null }>(
+    'delete from posts where item_hash = any($1) returning amends',
     [hashes],
   )
   await refreshOriginals(
     tx,
     rows.flatMap((row) => row.amends ?? []),
   )
-  const named = new Set(hashes)
-  return rows.map((row) => row.item_hash).filter((hash) => !named.has(hash))
 }
 
 /** The newest amend wins, equal times by hash; an amend that is not newer than its original never shows. */

@@ -10,11 +10,15 @@ export interface Rejection {
 /** Keeps refused messages with the reason, so that whoever asks for their hash learns it (protocol 02 §1.1). */
 export async function insertRejections(tx: pg.PoolClient | pg.Pool, rejections: Rejection[]): Promise<void> {
   await tx.query(
-    `insert into rejected_messages (item_hash, message, error_code, details, reception_time)
-     select distinct on (item_hash) item_hash, message::json, error_code, details::json, reception_time
-     from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::timestamptz[])
-       as t(item_hash, message, error_code, details, reception_time)
-     on conflict (item_hash) do update set error_code = excluded.error_code, details = excluded.details`,
+    `insert into rejected_messages (item_hash, message, error_code, details, reception_time, place, seq, content, file_size)
+     select distinct on (item_hash) item_hash, message::json, error_code, details::json, reception_time, place, seq,
+       content, file_size
+     from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[],
+       $9::bigint[]) as t(item_hash, message, error_code, details, reception_time, place, seq, content, file_size)
+     on conflict (item_hash) do update set message = excluded.message, error_code = excluded.error_code,
+       details = excluded.details, place = excluded.place, content = excluded.content, file_size = excluded.file_size,
+       seq = coalesce(rejected_messages.seq, excluded.seq),
+       reception_time = least(rejected_messages.reception_time, excluded.reception_time)`,
     [
       rejections.map(({ candidate }) => candidate.envelope.item_hash),
       rejections.map(({ candidate }) =>
@@ -23,6 +27,10 @@ export async function insertRejections(tx: pg.PoolClient | pg.Pool, rejections: 
       rejections.map((rejection) => rejection.errorCode),
       rejections.map((rejection) => JSON.stringify(rejection.details ?? null)),
       rejections.map(({ candidate }) => candidate.receptionTime),
+      rejections.map(({ candidate }) => candidate.place ?? null),
+      rejections.map(({ candidate }) => candidate.seq ?? null),
+      rejections.map(({ candidate }) => candidate.fetchedContent?.text ?? null),
+      rejections.map(({ candidate }) => candidate.fileSize ?? null),
     ],
   )
 }
@@ -31,7 +39,8 @@ export async function insertRejections(tx: pg.PoolClient | pg.Pool, rejections: 
 export async function removeRejections(tx: pg.PoolClient, hashes: string[]): Promise<void> {
   await tx.query({
     name: 'remove-rejections',
-    text: 'delete from rejected_messages where item_hash = any($1)',
+    text: `with gone as (delete from rejected_messages where item_hash = any($1) returning item_hash)
+           delete from lookups l using gone where l.item_hash = gone.item_hash`,
     values: [hashes],
   })
 }

@@ -1,17 +1,32 @@
+import { placeAt } from '@aleph-ts/protocol'
+import type pg from 'pg'
 import type { CoreNodeContext } from '../context.ts'
+import { inTransaction } from '../database/pool.ts'
+import type { ProcessWorker } from '../pipeline/process-worker.ts'
 import { dropUnpinnedFiles, graceSeconds, knownFiles } from '../state/files.ts'
+import { eraseForgotten } from '../state/forgets.ts'
+import { dropOldMetrics } from '../state/metrics-rows.ts'
+import { type RemovalNotice, removeSuspended } from '../state/removals.ts'
 
-const periodMs = 4 * 3600 * 1000
+const periodMs = 24 * 3600 * 1000
 const hashesPerQuestion = 500
 
-/** Deletes the files that nothing keeps: uploads nobody claimed, files of forgotten messages, abandoned downloads. */
+/**
+ * Deletes what nothing keeps (protocol 02 §16): uploads nobody claimed, files and contents of forgotten messages, what
+ * is not paid for, abandoned downloads. Rows go first, bytes after: a file is never missing that a row promises.
+ */
 export class GarbageCollector {
-  readonly #context: Pick<CoreNodeContext, 'pool' | 'fileStore' | 'logger'>
+  readonly #context: Pick<CoreNodeContext, 'pool' | 'fileStore' | 'events' | 'logger'>
+  readonly #worker: Pick<ProcessWorker, 'exclusively'>
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
 
-  constructor(context: Pick<CoreNodeContext, 'pool' | 'fileStore' | 'logger'>) {
+  constructor(
+    context: Pick<CoreNodeContext, 'pool' | 'fileStore' | 'events' | 'logger'>,
+    worker: Pick<ProcessWorker, 'exclusively'>,
+  ) {
     this.#context = context
+    this.#worker = worker
   }
 
   start(): void {
@@ -30,7 +45,11 @@ export class GarbageCollector {
 
   /** One round. Files younger than the grace period stay: their row may be about to be written. */
   async collect(now = Date.now()): Promise<void> {
-    await dropUnpinnedFiles(this.#context.pool)
+    const { pool, events } = this.#context
+    const removed = await this.#worker.exclusively(() =>
+      inTransaction(pool, (tx) => dropWhatNothingKeeps(tx, new Date(now))),
+    )
+    if (removed.length > 0) events.emit('removed', removed)
     let batch: string[] = []
     for await (const hash of this.#context.fileStore.list()) {
       batch.push(hash)
@@ -50,4 +69,15 @@ export class GarbageCollector {
       if (writtenAt && now - writtenAt.getTime() > graceSeconds * 1000) await fileStore.delete(hash)
     }
   }
+}
+
+/** @returns messages removed for want of payment */
+async function dropWhatNothingKeeps(tx: pg.PoolClient, now: Date): Promise<RemovalNotice[]> {
+  await eraseForgotten(tx, now)
+  await dropOldMetrics(tx, now)
+  await dropUnpinnedFiles(tx, now)
+  const removed = await removeSuspended(tx, placeAt(now.getTime() / 1000))
+  // Contents of removed messages lost their pins just now.
+  if (removed.length > 0) await dropUnpinnedFiles(tx, now)
+  return removed
 }

@@ -1,12 +1,13 @@
-import type { Envelope } from '@aleph-ts/protocol'
+import { type Envelope, MessageSet } from '@aleph-ts/protocol'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
-import type { Cursor, CursorStore } from '../../src/catch-up/cursor-table.ts'
-import type { MessageLog } from '../../src/catch-up/message-log.ts'
+import type { HeldMessages } from '../../src/catch-up/held-messages.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
 import { createHost, type P2pHost } from '../../src/gossip/host.ts'
+import { PeerConduct } from '../../src/gossip/peer-conduct.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 
 const wallet = newWallet()
@@ -17,22 +18,24 @@ afterEach(async () => {
   for (const part of started.splice(0).reverse()) await part.stop()
 })
 
-/** A log in memory: what a node processed, in order. */
-class MemoryLog implements MessageLog {
-  logId = 'first'
-  readonly messages: Envelope[] = []
+/** Messages in memory: what a node processed. */
+class MemoryMessages implements HeldMessages {
+  messages: Envelope[] = []
   /** Hashes as a lying node would list them. */
   readonly phantoms: string[] = []
+  /** Hashes that were asked for. */
+  readonly served: string[] = []
 
-  async id() {
-    return this.logId
-  }
-  async entriesAfter(seq: bigint, limit: number) {
-    const hashes = [...this.messages.map((message) => message.item_hash), ...this.phantoms]
-    const entries = hashes.map((hash, index) => ({ seq: BigInt(index + 1), hash }))
-    return entries.filter((entry) => entry.seq > seq).slice(0, limit)
+  async set() {
+    const set = new MessageSet()
+    for (const { item_hash, item_content } of this.messages) {
+      set.add(Math.round(JSON.parse(item_content!).time * 1e6), item_hash)
+    }
+    for (const hash of this.phantoms) set.add(1, hash)
+    return set
   }
   async envelopes(hashes: string[]) {
+    this.served.push(...hashes)
     return this.messages.filter((message) => hashes.includes(message.item_hash))
   }
   async unknown(hashes: string[]) {
@@ -41,20 +44,9 @@ class MemoryLog implements MessageLog {
   }
 }
 
-class MemoryCursors implements CursorStore {
-  readonly cursors = new Map<string, Cursor>()
-  async load(peerId: string) {
-    return this.cursors.get(peerId) ?? null
-  }
-  async save(peerId: string, cursor: Cursor) {
-    this.cursors.set(peerId, cursor)
-  }
-}
-
 interface Node {
   host: P2pHost
-  log: MemoryLog
-  cursors: MemoryCursors
+  held: MemoryMessages
   catchUp: CatchUp
   /** Fails the next accepts, as a database that is away would. */
   outage: { messages: number }
@@ -66,23 +58,25 @@ async function startNode(): Promise<Node> {
     listenHost: '127.0.0.1',
     listenPort: 0,
     topics: [],
+    conduct: new PeerConduct({ membersOnly: false }),
   })
   await host.start()
   started.push(host)
-  const log = new MemoryLog()
-  const cursors = new MemoryCursors()
+  const held = new MemoryMessages()
   const outage = { messages: 0 }
   const inbox = {
     async accept(message: Envelope) {
       if (outage.messages-- > 0) throw new Error('the inbox is away')
-      if (!log.messages.some((known) => known.item_hash === message.item_hash)) log.messages.push(message)
+      if (!held.messages.some((known) => known.item_hash === message.item_hash)) held.messages.push(message)
     },
+    pendingCount: 0,
   }
-  const context = { inbox, logger: pino({ level: 'silent' }) } as unknown as CatchUpContext
-  const catchUp = new CatchUp({ context, host, log, cursors, periodMs: 100 })
+  const metrics = { registry: new Registry() }
+  const context = { inbox, metrics, logger: pino({ level: 'silent' }) } as unknown as CatchUpContext
+  const catchUp = new CatchUp({ context, host, held, periodMs: 100 })
   await catchUp.start()
   started.push(catchUp)
-  return { host, log, cursors, catchUp, outage }
+  return { host, held, catchUp, outage }
 }
 
 function connect(from: Node, to: Node) {
@@ -94,14 +88,14 @@ function posts(count: number): Envelope[] {
 }
 
 function hashesOf(node: Node): string[] {
-  return node.log.messages.map((message) => message.item_hash).toSorted()
+  return node.held.messages.map((message) => message.item_hash).toSorted()
 }
 
-test('a node that was away gets every message it lacks from its peer, in pages', async () => {
+test('a node that was away gets every message it lacks from its peer, in batches', async () => {
   const [server, follower] = [await startNode(), await startNode()]
-  server.log.messages.push(...posts(2345))
+  server.held.messages.push(...posts(2345))
   await connect(follower, server)
-  await vi.waitFor(() => expect(follower.log.messages).toHaveLength(2345), patience)
+  await vi.waitFor(() => expect(follower.held.messages).toHaveLength(2345), patience)
   expect(hashesOf(follower)).toEqual(hashesOf(server))
   await expect(follower.catchUp.caughtUpOnce).resolves.toBeUndefined()
 })
@@ -109,11 +103,11 @@ test('a node that was away gets every message it lacks from its peer, in pages',
 test('two nodes that were apart both end with the messages of both', async () => {
   const [left, right] = [await startNode(), await startNode()]
   const [common, ...rest] = posts(40)
-  left.log.messages.push(common!, ...rest.slice(0, 20))
-  right.log.messages.push(...rest.slice(20), common!)
+  left.held.messages.push(common!, ...rest.slice(0, 20))
+  right.held.messages.push(...rest.slice(20), common!)
   await connect(left, right)
   await vi.waitFor(
-    () => expect([left.log.messages.length, right.log.messages.length]).toEqual([40, 40]),
+    () => expect([left.held.messages.length, right.held.messages.length]).toEqual([40, 40]),
     patience,
   )
   expect(hashesOf(left)).toEqual(hashesOf(right))
@@ -123,55 +117,51 @@ test('messages that come after the first catch-up are followed too', async () =>
   const [server, follower] = [await startNode(), await startNode()]
   await connect(follower, server)
   await follower.catchUp.caughtUpOnce
-  server.log.messages.push(...posts(3))
-  await vi.waitFor(() => expect(follower.log.messages).toHaveLength(3), patience)
+  server.held.messages.push(...posts(3))
+  await vi.waitFor(() => expect(follower.held.messages).toHaveLength(3), patience)
 })
 
 test('messages the inbox could not take are asked for again', async () => {
   const [server, follower] = [await startNode(), await startNode()]
-  server.log.messages.push(...posts(50))
+  server.held.messages.push(...posts(50))
   follower.outage.messages = 5
   await connect(follower, server)
-  await vi.waitFor(() => expect(follower.log.messages).toHaveLength(50), patience)
+  await vi.waitFor(() => expect(follower.held.messages).toHaveLength(50), patience)
 })
 
-test('a peer that lost its data is followed again from the beginning of its new log', async () => {
-  const [server, follower] = [await startNode(), await startNode()]
-  server.log.messages.push(...posts(30))
-  await connect(follower, server)
-  await vi.waitFor(() => expect(follower.log.messages).toHaveLength(30), patience)
-  server.log.logId = 'second'
-  server.log.messages.splice(
-    0,
-    30,
-    ...posts(30)
-      .map((_, index) => post(wallet, `new ${index}`))
-      .slice(0, 5),
-  )
-  await vi.waitFor(
-    () => expect(hashesOf(follower)).toEqual(expect.arrayContaining(hashesOf(server))),
-    patience,
-  )
+test('a peer that lost its data gets it back, and its new messages are taken too', async () => {
+  const [left, right] = [await startNode(), await startNode()]
+  left.held.messages.push(...posts(30))
+  await connect(right, left)
+  await vi.waitFor(() => expect(right.held.messages).toHaveLength(30), patience)
+  left.held.messages = posts(5)
+  await vi.waitFor(() => {
+    expect(left.held.messages).toHaveLength(35)
+    expect(hashesOf(right)).toEqual(hashesOf(left))
+  }, patience)
 })
 
-test('a peer that lists messages it does not have holds nothing up', async () => {
+test('a peer that lists messages it does not have holds nothing up, and is not asked for them again', async () => {
   const [server, follower] = [await startNode(), await startNode()]
-  server.log.messages.push(...posts(3))
-  server.log.phantoms.push('f'.repeat(64))
+  server.held.messages.push(...posts(3))
+  server.held.phantoms.push('f'.repeat(64))
   await connect(follower, server)
-  await vi.waitFor(() => expect(follower.log.messages).toHaveLength(3), patience)
-  await vi.waitFor(
-    () => expect(follower.cursors.cursors.get(server.host.peerId.toString())?.seq).toBe(4n),
-    patience,
-  )
+  await vi.waitFor(() => expect(follower.held.messages).toHaveLength(3), patience)
+  const isPhantom = (hash: string) => hash === 'f'.repeat(64)
+  await vi.waitFor(() => expect(server.held.served.some(isPhantom)).toBe(true), patience)
+  await follower.catchUp.caughtUpOnce
+  const askedOnce = server.held.served.filter(isPhantom).length
+  server.held.messages.push(...posts(1))
+  await vi.waitFor(() => expect(follower.held.messages).toHaveLength(4), patience)
+  expect(server.held.served.filter(isPhantom).length).toBe(askedOnce)
 })
 
 test('nonsense on the catch-up protocol ends that stream and nothing else', async () => {
   const [server, follower] = [await startNode(), await startNode()]
-  server.log.messages.push(...posts(2))
+  server.held.messages.push(...posts(2))
   await connect(follower, server)
   const stream = await follower.host.dialProtocol(server.host.peerId, catchUpProtocol)
   stream.send(new TextEncoder().encode('\u0007nonsense'))
   await vi.waitFor(() => expect(stream.status).not.toBe('open'), patience)
-  await vi.waitFor(() => expect(follower.log.messages).toHaveLength(2), patience)
+  await vi.waitFor(() => expect(follower.held.messages).toHaveLength(2), patience)
 })

@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { devnetProfile, type Envelope } from '@aleph-ts/protocol'
 import { pino } from 'pino'
+import { Registry as MetricsRegistry } from 'prom-client'
 import { type CoreNodeConfig, defaultLimits } from '../../src/config.ts'
 import { CoreEvents } from '../../src/events.ts'
 import { Gossip, type GossipContext } from '../../src/gossip/gossip.ts'
+import { createVerifier } from '../../src/identity/create-verifier.ts'
+import type { SignatureVerifier } from '../../src/identity/signature-verifier.ts'
 import type { Origin } from '../../src/inbox/inbox.ts'
 import { Registry } from '../../src/placement/registry.ts'
 
@@ -17,12 +20,14 @@ export class GossipNode {
   readonly announced: string[]
   /** What the peer table was told, as rows of peer id, type, address. */
   readonly savedPeers: string[][]
+  readonly #verifier: SignatureVerifier
   readonly #dataDir: string
 
   private constructor(
     gossip: Gossip,
     events: CoreEvents,
     record: Pick<GossipNode, 'received' | 'announced' | 'savedPeers'>,
+    verifier: SignatureVerifier,
     dataDir: string,
   ) {
     this.gossip = gossip
@@ -30,6 +35,7 @@ export class GossipNode {
     this.received = record.received
     this.announced = record.announced
     this.savedPeers = record.savedPeers
+    this.#verifier = verifier
     this.#dataDir = dataDir
   }
 
@@ -61,13 +67,17 @@ export class GossipNode {
       http: { host: '127.0.0.1', port: 0 },
       p2p: { host: '127.0.0.1', port: 0, peers: options.peers ?? [] },
       profile: devnetProfile,
+      evmRpc: {},
+      verifyWorkers: 1,
       privateKeyFile: join(dataDir, 'operator.key'),
       logLevel: 'silent',
       limits: defaultLimits,
       maxRetries: 10,
     }
     const registry = new Registry({ profile: devnetProfile, pool, events, logger })
-    const context = { config, profile: devnetProfile, pool, logger, events, inbox }
+    const verifier = createVerifier({ config, pool, logger })
+    const metrics = { registry: new MetricsRegistry() } as unknown as GossipContext['metrics']
+    const context = { config, profile: devnetProfile, pool, logger, events, inbox, verifier, metrics }
     let gossip: Gossip
     try {
       gossip = await Gossip.create(context, registry, 'test')
@@ -76,7 +86,7 @@ export class GossipNode {
       throw error
     }
     await gossip.start('http://127.0.0.1:4024')
-    return new GossipNode(gossip, events, record, dataDir)
+    return new GossipNode(gossip, events, record, verifier, dataDir)
   }
 
   /** Hashes of the received messages. */
@@ -86,6 +96,7 @@ export class GossipNode {
 
   async stop(): Promise<void> {
     await this.gossip.stop()
+    await this.#verifier[Symbol.asyncDispose]()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
 }

@@ -12,7 +12,7 @@ export class NodeProcess {
     this.url = url
   }
 
-  static async start(dataDir: string): Promise<NodeProcess> {
+  static async start(dataDir: string, environment: Record<string, string> = {}): Promise<NodeProcess> {
     const main = new URL('../../src/main.ts', import.meta.url).pathname
     const child = spawn(process.execPath, [main], {
       env: {
@@ -21,6 +21,7 @@ export class NodeProcess {
         ALEPH_CORE_HTTP_PORT: '0',
         ALEPH_CORE_P2P_PORT: '0',
         ALEPH_CORE_LOG_LEVEL: 'error',
+        ...environment,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

@@ -23,10 +23,12 @@ export class TestNode {
     options: {
       profile?: NetworkProfile
       contentFetcher?: ContentFetcher
+      /** A folder that may hold an earlier run's data. */
+      dataDir?: string
       config?: Partial<CoreNodeConfig>
     } = {},
   ): Promise<TestNode> {
-    const dataDir = await mkdtemp(join(tmpdir(), 'aleph-core-'))
+    const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'aleph-core-')))
     const profile = options.profile ?? devnetProfile
     const node = await CoreNode.create(
       {
@@ -34,6 +36,8 @@ export class TestNode {
         http: { host: '127.0.0.1', port: 0 },
         p2p: { host: '127.0.0.1', port: 0, peers: [] },
         profile,
+        evmRpc: {},
+        verifyWorkers: 1,
         privateKeyFile: join(dataDir, 'operator.key'),
         logLevel: 'error',
         limits: { ...defaultLimits, fileBytes: profile.limits.fileBytes },

@@ -1,3 +1,4 @@
+import { devnetProfile } from '@aleph-ts/protocol'
 import type { AlephClient } from '@aleph-ts/sdk'
 
 /** A core node as its operator registered it. */
@@ -20,7 +21,7 @@ export interface ComputeNodeEntry {
   parent: string
 }
 
-const registryChannel = 'FOUNDATION'
+const registryChannel = devnetProfile.channels.registry
 const registryTag = 'devnet'
 const stakeOnEach = 500_000
 const scoreOfEach = 1

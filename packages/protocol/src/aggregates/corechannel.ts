@@ -30,6 +30,9 @@ export const coreNodeSchema = z.looseObject({
   /** Hashes of the compute nodes linked to it. */
   resource_nodes: z.array(z.string()).default([]),
   total_staked: z.number().default(0),
+  /** ALEPH by staker. */
+  stakers: z.record(z.string(), z.number()).default({}),
+  has_bonus: z.boolean().default(false),
 })
 
 export const computeNodeSchema = z.looseObject({

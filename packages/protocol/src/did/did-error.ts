@@ -1,5 +1,8 @@
-/** `invalid_did`: not `did:pkh` with an account of its chain; `unsupported_chain`: an account we know nothing of. */
-export type DidErrorCode = 'invalid_did' | 'unsupported_chain'
+/**
+ * `invalid_did`: no DID, or not an account of its chain; `unsupported_method`: a DID of another method than `pkh`;
+ * `unsupported_chain`: an account we know nothing of.
+ */
+export type DidErrorCode = 'invalid_did' | 'unsupported_method' | 'unsupported_chain'
 
 /** Text is not a DID of an account of the network, or an account has no DID. */
 export class DidError extends Error {

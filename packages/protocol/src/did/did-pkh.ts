@@ -21,9 +21,13 @@ export function formatDid(chain: Chain, address: string): string {
 /**
  * The account of a `did:pkh`, by the first chain code that stands for its chain.
  *
- * @throws {DidError} invalid_did when it is no `did:pkh`, unsupported_chain when no chain of the network has it.
+ * @throws {DidError} invalid_did, unsupported_method when it is no `did:pkh`, unsupported_chain when no chain of the
+ * network has it.
  */
 export function parseDid(did: string): { chain: Chain; address: string } {
+  if (did.length <= longestDid && /^did:[a-z0-9]+:.+$/.test(did) && !did.startsWith(method)) {
+    throw new DidError('unsupported_method', 'did: only did:pkh is resolved here')
+  }
   if (did.length > longestDid || !/^did:pkh:[^:]+:[^:]+:[^:]+$/.test(did)) {
     throw new DidError('invalid_did', 'did: expected did:pkh:NAMESPACE:REFERENCE:ADDRESS')
   }

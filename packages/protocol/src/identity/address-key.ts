@@ -10,5 +10,7 @@ import { isEvmAddress, toChecksumAddress } from './evm.ts'
  * not be of the chain of its sender: a Solana key may act for an Ethereum account.
  */
 export function addressKey(_chain: Chain, address: string): string {
-  return isEvmAddress(address) ? toChecksumAddress(address) : address
+  // 0X is accepted where signatures are checked, so it must not make another person here.
+  const plain = address.startsWith('0X') ? `0x${address.slice(2)}` : address
+  return isEvmAddress(plain) ? toChecksumAddress(plain) : address
 }

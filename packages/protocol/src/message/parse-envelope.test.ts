@@ -112,4 +112,12 @@ describe('reading an envelope', () => {
       { numRuns: 500 },
     )
   })
+
+  it('refuses a Solana signature whose version is too deep to be written as text', () => {
+    const version = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000))
+    const signature = { signature: 'a', publicKey: 'b', version }
+    expect(() => parseEnvelope({ ...good, chain: 'SOL', signature })).toThrow(
+      expect.objectContaining({ code: 'INVALID_FORMAT' }),
+    )
+  })
 })

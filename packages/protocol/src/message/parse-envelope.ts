@@ -4,6 +4,9 @@ import { type Chain, isChain, signatureScheme } from './chains.ts'
 import { type Envelope, type ItemType, itemTypes, type MessageType, messageTypes } from './envelope.ts'
 import { messageLimits } from './limits.ts'
 
+/** What an inline message is told whose hash is not that of its content. */
+export const hashMismatch = 'item_hash: does not match the sha256 of item_content'
+
 const knownTypes: ReadonlySet<unknown> = new Set(messageTypes)
 const knownItemTypes: ReadonlySet<unknown> = new Set(itemTypes)
 
@@ -98,7 +101,7 @@ function checkHash(itemType: ItemType, hash: string, content: string | null): vo
   if (itemType === 'inline') {
     if (content === null) throw formatError('item_content: required when item_type is inline')
     if (itemHash(content) !== hash) {
-      throw formatError('item_hash: does not match the sha256 of item_content')
+      throw formatError(hashMismatch)
     }
     return
   }
@@ -131,6 +134,8 @@ function solanaObjectAsText(value: object, chain: Chain): string | null {
   if (signatureScheme(chain) !== 'solana') return null
   const { signature, publicKey, version } = value as Record<string, unknown>
   if (typeof signature !== 'string' || typeof publicKey !== 'string') return null
+  // Anything deeper could be too deep to be written as text.
+  if (typeof version === 'object' && version !== null) return null
   // The version stays in, where there is one: a signature of another version must not pass for one of ours.
   return JSON.stringify({ signature, publicKey, version })
 }

@@ -42,6 +42,29 @@ export const devnetProfile: NetworkProfile = {
     vProgram: ['credit'],
   },
   limits: { fileBytes: 1024 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: 300 },
+  clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: null },
   policy: { securitySelfOnly: true },
+  registry: {
+    // Most clients know no other tag than that of the production network.
+    tags: ['devnet', 'mainnet'],
+    nodeThreshold: 1_000,
+    stakingThreshold: 100,
+    // A node on one machine has nobody to stake on it.
+    nodeActivation: 0,
+    maxLinked: 8,
+    bonusUntilHeight: 0,
+    inactiveBlocks: 90 * 7_130,
+    inactiveFromHeight: 0,
+    discardedScores: [],
+    balancePlatforms: [],
+  },
+  rewards: {
+    blocksPerDay: 7_130,
+    wageFrom: null,
+    wageFirstMonth: 0,
+    wageMonths: 0,
+    slashAfterBlocks: 3 * 7_130,
+    leastPayout: 0.01,
+  },
   defaultAllocationSigners: [],
 }

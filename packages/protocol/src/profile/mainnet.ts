@@ -53,6 +53,28 @@ export const mainnetProfile: NetworkProfile = {
     vProgram: ['credit'],
   },
   limits: { fileBytes: 100 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: null },
+  // The last cut-off after which long-running machines pay in credits: older privileges need a chain's word.
+  clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: 1_773_187_200 },
   policy: { securitySelfOnly: true },
+  registry: {
+    tags: ['mainnet'],
+    nodeThreshold: 199_999,
+    stakingThreshold: 9_999,
+    nodeActivation: 499_999,
+    maxLinked: 8,
+    bonusUntilHeight: 12_020_360,
+    inactiveBlocks: 90 * 7_130,
+    inactiveFromHeight: 20_840_959,
+    discardedScores: [[23_579_375, 23_631_694]],
+    balancePlatforms: ['ALEPH_ETH_SABLIER'],
+  },
+  rewards: {
+    blocksPerDay: 7_130,
+    wageFrom: 1_777_593_600,
+    wageFirstMonth: 900_000,
+    wageMonths: 6,
+    slashAfterBlocks: 3 * 7_130,
+    leastPayout: 0.01,
+  },
   defaultAllocationSigners: ['0x2937f62e5F81A88e921f883f8fE56ceCf4A4A44A'],
 }

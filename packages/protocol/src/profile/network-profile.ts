@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { chainCodes } from '../message/chains.ts'
+import { registryPolicySchema } from '../registry/registry-policy.ts'
+import { rewardPolicySchema } from '../rewards/reward-policy.ts'
 
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
@@ -79,10 +81,21 @@ export const networkProfileSchema = z.strictObject({
     /** How far ahead of a node's clock `content.time` may be, seconds; null: any distance. */
     futureSeconds: cutoffSchema,
   }),
+  /** How far senders' clocks are believed ({@link effectiveTime}). */
+  clocks: z
+    .strictObject({
+      /** How much older than its first confirmation a message may say it is, seconds. */
+      backdatingSeconds: seconds,
+      /** A message that no chain confirms is not older than this, whatever it says; null: no bound. */
+      unconfirmedNotBefore: cutoffSchema,
+    })
+    .default({ backdatingSeconds: 3_600, unconfirmedNotBefore: null }),
   policy: z.strictObject({
     /** Only the owner may write its own `security` aggregate (protocol 01 §13 T1). */
     securitySelfOnly: z.boolean(),
   }),
+  registry: registryPolicySchema,
+  rewards: rewardPolicySchema,
   defaultAllocationSigners: addresses,
 })
 

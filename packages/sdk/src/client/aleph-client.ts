@@ -1,4 +1,4 @@
-import type { MessageStatus } from '@aleph-ts/protocol'
+import type { MessageStatus, MessageType } from '@aleph-ts/protocol'
 import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
 import { downloadFile } from '../file/download-file.ts'
 import { findFile, type StoredFile } from '../file/find-file.ts'
@@ -137,7 +137,7 @@ export class AlephClient {
     return getPrice(this.context, itemHash, options)
   }
 
-  estimatePrice(message: Pick<BuiltMessage, 'envelope' | 'text'>, options?: Abortable): Promise<Price> {
+  estimatePrice(message: { type: MessageType; text: string }, options?: Abortable): Promise<Price> {
     return estimatePrice(this.context, message, options)
   }
 

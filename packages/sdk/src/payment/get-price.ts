@@ -1,8 +1,8 @@
+import { itemHash, type MessageType } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { ClientContext } from '../client/client-context.ts'
 import { parseAnswer } from '../http/parse-answer.ts'
 import { type JsonAnswer, requestJson } from '../http/request.ts'
-import type { BuiltMessage } from '../message/build-message.ts'
 
 /** What a resource costs. `hold`: ALEPH to hold; `superfluid` and `credit`: per second (protocol 03 §11). */
 export interface Price {
@@ -39,17 +39,20 @@ export async function getPrice(
   return priceOf(await requestJson(context.core, `/api/v0/price/${encodeURIComponent(itemHash)}`, options))
 }
 
-/** What a message would cost, before it is sent. Needs no signature (protocol 03 §11.2). */
+/**
+ * What a message would cost, before it is sent. Needs no signature; in `text`, the JSON of the content, files that are
+ * not on the network yet may carry `estimated_size_mib` (protocol 03 §11.2).
+ */
 export async function estimatePrice(
   context: ClientContext,
-  message: Pick<BuiltMessage, 'envelope' | 'text'>,
+  { type, text }: { type: MessageType; text: string },
   options: { signal?: AbortSignal } = {},
 ): Promise<Price> {
-  const envelope = { ...message.envelope, item_type: 'inline', item_content: message.text }
+  const message = { type, item_type: 'inline', item_hash: itemHash(text), item_content: text }
   const answer = await requestJson(context.core, '/api/v0/price/estimate', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ message: envelope }),
+    body: JSON.stringify({ message }),
     idempotent: true,
     ...(options.signal ? { signal: options.signal } : {}),
   })

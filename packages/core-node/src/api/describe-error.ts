@@ -1,0 +1,40 @@
+import type { FastifyError } from 'fastify'
+import { isDatabaseAway } from '../database/pool.ts'
+import { InboxUnavailableError } from '../inbox/inbox.ts'
+import { ApiError } from './api-error.ts'
+
+export interface ErrorAnswer {
+  statusCode: number
+  body: Record<string, unknown>
+  headers?: Record<string, string>
+}
+
+/** PostgreSQL's code of a statement that was cancelled, here for having run too long. */
+const queryCancelled = '57014'
+
+/** What a request is told about an error that its handler threw. */
+export function describeError(error: FastifyError): ErrorAnswer {
+  if (error instanceof ApiError) return { statusCode: error.statusCode, body: error.body() }
+  if (error.code === queryCancelled) {
+    return unavailable('query_timeout', 'The query took too long; narrow it or try again later')
+  }
+  if (error instanceof InboxUnavailableError) return unavailable('unavailable', error.message)
+  if (isDatabaseAway(error)) return unavailable('unavailable', 'The database is away; try again later')
+  const statusCode = error.statusCode ?? 500
+  if (statusCode === 413) {
+    return { statusCode, body: { error: 'Maximum request body size exceeded.', code: 'body_too_large' } }
+  }
+  if (statusCode >= 400 && statusCode < 500) {
+    // A body that is not JSON is a message that breaks the format, not a broken request (protocol 03 §4.8).
+    const isBody = statusCode === 400 && error.code?.startsWith('FST_ERR_CTP')
+    if (isBody || error instanceof SyntaxError) {
+      return { statusCode: 422, body: { error: error.message, code: 'invalid_body', path: 'body' } }
+    }
+    return { statusCode, body: { error: error.message, code: 'bad_request' } }
+  }
+  return { statusCode: 500, body: { error: 'Internal error', code: 'internal_error' } }
+}
+
+function unavailable(code: string, error: string): ErrorAnswer {
+  return { statusCode: 503, body: { error, code }, headers: { 'retry-after': '1' } }
+}

@@ -1,0 +1,35 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { scoreOf } from './gossipsub-internals.ts'
+import type { P2pHost } from './host.ts'
+import { graylistScore } from './peer-scoring.ts'
+
+/** What `/metrics` tells of gossip. */
+export class GossipMetrics {
+  readonly #judged: Counter
+
+  constructor(registry: Registry, host: P2pHost) {
+    this.#judged = new Counter({
+      name: 'aleph_core_gossip_messages_total',
+      help: 'Gossiped messages looked at, by what was done with them',
+      labelNames: ['verdict'],
+      registers: [registry],
+    })
+    const peers = new Gauge({
+      name: 'aleph_core_gossip_peers',
+      help: 'Connected peers, by whether they are listened to',
+      labelNames: ['standing'],
+      registers: [registry],
+      collect() {
+        const scores = host.getPeers().map((peer) => scoreOf(host.services.pubsub, peer.toString()))
+        const shunned = scores.filter((score) => score < graylistScore).length
+        peers.set({ standing: 'good' }, scores.length - shunned)
+        peers.set({ standing: 'shunned' }, shunned)
+      },
+    })
+  }
+
+  /** Counts one message: `accept`, `reject`, `ignore`, or `excess` when it was not looked at. */
+  count(verdict: 'accept' | 'reject' | 'ignore' | 'excess'): void {
+    this.#judged.inc({ verdict })
+  }
+}

@@ -1,0 +1,206 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { alephSyncAbi, deployContracts, guestbookAbi, guestbookBytecode } from '@aleph-ts/contracts'
+import { LocalChain } from '@aleph-ts/contracts/local-chain'
+import { devnetProfile, type NetworkProfile } from '@aleph-ts/protocol'
+import { createTestClient, getAddress, http, publicActions, walletActions } from 'viem'
+import { foundry } from 'viem/chains'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TestNode } from './testing/test-node.ts'
+import { newWallet, post } from './testing/wallet.ts'
+
+let chain: LocalChain
+let profile: NetworkProfile
+let packing: TestNode
+let reading: TestNode
+let keys: string
+let client: ReturnType<typeof testClient>
+
+beforeAll(async () => {
+  chain = await LocalChain.create()
+  await chain.start()
+  client = testClient()
+  const [deployer, emitter] = chain.accounts
+  const { sync, blockNumber } = await deployContracts({
+    rpcUrl: chain.rpcUrl,
+    privateKey: deployer!.privateKey,
+  })
+  profile = {
+    ...devnetProfile,
+    syncContract: {
+      chain: 'ETH',
+      evmChainId: 31_337,
+      contract: sync,
+      startBlock: blockNumber,
+      authorizedEmitters: [emitter!.address],
+    },
+  }
+  keys = await mkdtemp(join(tmpdir(), 'aleph-packer-'))
+  const privateKeyFile = join(keys, 'packer.key')
+  await writeFile(privateKeyFile, emitter!.privateKey)
+  const evmRpc = { ETH: chain.rpcUrl }
+  packing = await TestNode.start({
+    profile,
+    config: { evmRpc, packer: { privateKeyFile, seconds: 0.2, mostGweiPerGas: 150 } },
+  })
+  reading = await TestNode.start({
+    profile,
+    config: { evmRpc },
+    contentFetcher: {
+      // The archive, and the archive alone, travels: everything else must come out of it.
+      async fetch(hash, _itemType, { maxBytes }) {
+        if (!(await packing.node.context.fileStore.has(hash))) return 'unavailable'
+        const source = packing.node.context.fileStore.read(hash)
+        await reading.node.context.fileStore.write(source, { maxBytes, expectedHash: hash })
+        return 'stored'
+      },
+    },
+  })
+})
+afterAll(async () => {
+  await packing?.[Symbol.asyncDispose]()
+  await reading?.[Symbol.asyncDispose]()
+  await chain?.stop()
+  if (keys) await rm(keys, { recursive: true })
+})
+
+function testClient() {
+  return createTestClient({ mode: 'anvil', chain: foundry, transport: http(chain.rpcUrl), cacheTime: 0 })
+    .extend(publicActions)
+    .extend(walletActions)
+}
+
+async function deployGuestbook(emitter: `0x${string}`): Promise<`0x${string}`> {
+  const hash = await client.deployContract({
+    account: chain.accounts[0]!.address,
+    abi: guestbookAbi,
+    bytecode: guestbookBytecode,
+    args: [profile.syncContract!.contract as `0x${string}`, emitter],
+  })
+  return getAddress((await client.waitForTransactionReceipt({ hash })).contractAddress!)
+}
+
+async function confirmations(node: TestNode, hash: string): Promise<{ hash: string }[]> {
+  const { body } = await node.get(`/api/v0/messages/${hash}`)
+  return body.message?.confirmations ?? []
+}
+
+async function batches(): Promise<number> {
+  const logs = await client.getContractEvents({
+    address: profile.syncContract!.contract as `0x${string}`,
+    abi: alephSyncAbi,
+    eventName: 'SyncEvent',
+    fromBlock: 0n,
+  })
+  return logs.length
+}
+
+const patience = { timeout: 15_000, interval: 50 }
+
+describe('the bridge to the chain', () => {
+  test('packs a message once, and a node that never heard of it has it confirmed', async () => {
+    const message = post(newWallet(), 'to be confirmed')
+    expect((await packing.publish(message)).status).toBe(200)
+    await expect.poll(() => confirmations(packing, message.item_hash), patience).toHaveLength(1)
+    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+    expect(await batches()).toBe(1)
+  })
+
+  test('emits a batch again that the chain has taken back, and confirms its message anew', async () => {
+    const snapshot = await client.snapshot()
+    const before = await batches()
+    const message = post(newWallet(), 'taken back')
+    await packing.publish(message)
+    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+    await client.revert({ id: snapshot })
+    await client.mine({ blocks: 3 })
+    await expect.poll(batches, patience).toBe(before + 1)
+    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+  })
+
+  test('makes a message of what a contract or an account says there, without any signature', async () => {
+    const [, , author] = chain.accounts
+    const content = { address: author!.address, time: 1_700_000_000, type: 'note', content: 'from the chain' }
+    await client.writeContract({
+      account: author!.address,
+      address: profile.syncContract!.contract as `0x${string}`,
+      abi: alephSyncAbi,
+      functionName: 'doMessage',
+      args: ['POST', JSON.stringify(content)],
+    })
+    await expect
+      .poll(
+        async () => (await reading.get(`/api/v0/posts.json?addresses=${author!.address}`)).body.posts,
+        patience,
+      )
+      .toMatchObject([{ content: 'from the chain' }])
+  })
+
+  test('lets a contract write messages of its own, and prove on chain what the network confirmed', async () => {
+    const [, emitter, , guest] = chain.accounts
+    const guestbook = await deployGuestbook(emitter!.address)
+    await client.writeContract({
+      account: guest!.address,
+      address: guestbook,
+      abi: guestbookAbi,
+      functionName: 'sign',
+      args: ['Say "hello"\n'],
+    })
+    await expect
+      .poll(async () => (await reading.get(`/api/v0/posts.json?addresses=${guestbook}`)).body.posts, patience)
+      .toMatchObject([{ address: guestbook, content: { guest: guest!.address, text: 'Say "hello"\n' } }])
+    await expect
+      .poll(async () => (await reading.get(`/api/v0/aggregates/${guestbook}.json`)).body.data, patience)
+      .toEqual({ guests: { [guest!.address]: true } })
+
+    const messages = Array.from({ length: 5 }, (_, index) => post(newWallet(), `proven ${index}`))
+    await Promise.all(messages.map((message) => packing.publish(message)))
+    for (const message of messages) {
+      const path = `/api/v1/messages/${message.item_hash}/proof`
+      await expect.poll(async () => (await reading.get(path)).status, patience).toBe(200)
+      const { body } = await reading.get(path)
+      const { root, proof, time } = body.proofs[0]
+      const { item_hash: itemHash, chain: code, sender, type: messageType } = body.message
+      const claim = { itemHash, chain: code, sender, messageType }
+      const ask = (args: typeof claim) =>
+        client.readContract({
+          address: guestbook,
+          abi: guestbookAbi,
+          functionName: 'confirmedAt',
+          args: [root, args, proof],
+        })
+      expect(await ask(claim)).toBe(BigInt(time))
+      expect(await ask({ ...claim, sender: guest!.address })).toBe(0n)
+      expect(
+        await client.readContract({
+          address: guestbook,
+          abi: guestbookAbi,
+          functionName: 'isContentOf',
+          args: [message.item_content!, itemHash],
+        }),
+      ).toBe(true)
+    }
+    expect((await reading.get(`/api/v1/messages/${'0'.repeat(64)}/proof`)).status).toBe(404)
+  })
+
+  test('does not believe the batch of a stranger', async () => {
+    const [, , stranger] = chain.accounts
+    await client.writeContract({
+      account: stranger!.address,
+      address: profile.syncContract!.contract as `0x${string}`,
+      abi: alephSyncAbi,
+      functionName: 'doEmit',
+      args: [JSON.stringify({ protocol: 'aleph', version: 1, content: { messages: [] } })],
+    })
+    const message = post(newWallet(), 'after the stranger')
+    await packing.publish(message)
+    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+    const { rows } = await reading.node.context.pool.query(
+      `select from chain_txs where publisher = $1 and protocol <> 'smart-contract'`,
+      [stranger!.address],
+    )
+    expect(rows).toEqual([])
+  })
+})

@@ -1,0 +1,181 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { devnetProfile, type Envelope, type NetworkProfile } from '@aleph-ts/protocol'
+import type pg from 'pg'
+import { pino } from 'pino'
+import { EmbeddedDatabase } from '../../src/database/embedded-postgres.ts'
+import { migrate } from '../../src/database/migrate.ts'
+import { createPool } from '../../src/database/pool.ts'
+import { CoreEvents } from '../../src/events.ts'
+import { Inbox, type Origin } from '../../src/inbox/inbox.ts'
+import type { Candidate } from '../../src/pipeline/candidate.ts'
+import { type BatchResult, type ProcessingTools, processBatch } from '../../src/pipeline/process-batch.ts'
+import { recordTransactions } from '../../src/state/confirmations.ts'
+import { stateDigests } from '../../src/state/digest.ts'
+import { claimDue, loadEnvelopes } from '../../src/state/pending.ts'
+import type { FileStore } from '../../src/storage/file-store.ts'
+
+const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
+
+/** Databases for several pipelines on one real PostgreSQL. */
+export class PipelineDatabases {
+  readonly #server: EmbeddedDatabase
+  readonly #folder: string
+  readonly #address: string
+  readonly #pools: pg.Pool[] = []
+
+  private constructor(server: EmbeddedDatabase, folder: string, address: string) {
+    this.#server = server
+    this.#folder = folder
+    this.#address = address
+  }
+
+  static async start(): Promise<PipelineDatabases> {
+    const folder = await mkdtemp(join(tmpdir(), 'aleph-pipelines-'))
+    const server = await EmbeddedDatabase.create({ dataDir: folder })
+    return new PipelineDatabases(server, folder, await server.start())
+  }
+
+  async create(name: string): Promise<pg.Pool> {
+    const admin = createPool({ connectionString: this.#address, logger, maxConnections: 1 })
+    await admin.query(`create database ${name}`)
+    await admin.query(`alter database ${name} set synchronous_commit to off`)
+    await admin.end()
+    const address = new URL(this.#address)
+    address.pathname = `/${name}`
+    const pool = createPool({ connectionString: address.href, logger, maxConnections: 4 })
+    this.#pools.push(pool)
+    await migrate(pool)
+    return pool
+  }
+
+  async stop(): Promise<void> {
+    for (const pool of this.#pools) await pool.end()
+    await this.#server.stop()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+}
+
+/** What test files weigh: their hash ends in their size in kibibytes, three decimal digits. */
+const fileStore = {
+  size: async (hash: string) => (/^f{8}/.test(hash) ? Number(hash.slice(-3)) * 1024 : undefined),
+  has: async () => true,
+  readBytes: async () => undefined,
+}
+
+/** A node's inbox and pipeline without its doors and clocks: messages go in, and are judged when the test says so. */
+export class PipelineNode {
+  readonly pool: pg.Pool
+  readonly #inbox: Inbox
+  readonly #tools: ProcessingTools
+  #nextSeq = 1n
+
+  constructor(pool: pg.Pool, profile: NetworkProfile = devnetProfile, options: { maxRetries?: number } = {}) {
+    this.pool = pool
+    this.#inbox = new Inbox({
+      pool,
+      events: new CoreEvents(),
+      fileStore: fileStore as unknown as FileStore,
+      verifier: undefined as never,
+      pendingLimit: 100_000,
+      futureSeconds: null,
+    })
+    this.#tools = {
+      pool,
+      profile,
+      fileStore,
+      logger,
+      maxRetries: options.maxRetries ?? 0,
+      waitedFor: new Set(),
+      stale: { some: true },
+    }
+  }
+
+  /** Takes messages in together and judges them, in batches of a size. */
+  async take(messages: Envelope[], options: { door?: Origin['door']; batch?: number } = {}): Promise<void> {
+    const { door = 'gossip', batch = 200 } = options
+    await Promise.all(messages.map((message) => this.#inbox.accept(message, { door, verified: true })))
+    await this.#judge(batch)
+  }
+
+  /** A chain confirms messages, each at a time. */
+  async confirm(confirmations: { message: Envelope; time: number }[]): Promise<void> {
+    const transactions = confirmations.map(({ time }) => ({
+      hash: `0x${time}`,
+      chain: 'ETH' as const,
+      height: Math.round(time),
+      time,
+      publisher: 'somebody',
+      protocol: 'aleph',
+      protocolVersion: 1,
+      content: '{}',
+    }))
+    await recordTransactions(this.pool, transactions)
+    await this.#inbox.confirm(
+      confirmations.map(({ message, time }) => ({ itemHash: message.item_hash, txHash: `0x${time}` })),
+    )
+    await this.#judge(200)
+  }
+
+  /** A chain takes the block of a time back. */
+  async unconfirm(time: number): Promise<void> {
+    await this.#inbox.unconfirm([`0x${time}`])
+    await this.#judge(200)
+  }
+
+  async #judge(batch: number): Promise<void> {
+    this.#tools.stale.some = true
+    for (;;) {
+      const candidates = await this.#claim(batch)
+      if (candidates.length === 0 && !this.#tools.stale.some) return
+      const result: BatchResult = await processBatch(candidates, this.#nextSeq, this.#tools)
+      this.#nextSeq = result.nextSeq
+    }
+  }
+
+  async #claim(limit: number): Promise<Candidate[]> {
+    const due = await claimDue(this.pool, { fetched: true, limit })
+    const envelopes = await loadEnvelopes(
+      this.pool,
+      due.map(({ id }) => id),
+    )
+    return due.map((row) => ({ ...row, envelope: envelopes.get(row.id)!, balancesAreFresh: true }))
+  }
+
+  async digests(): Promise<Record<string, string>> {
+    return stateDigests(this.pool)
+  }
+
+  /** Status and error code of messages. */
+  async fates(messages: Envelope[]): Promise<string[]> {
+    const { rows } = await this.pool.query<{ item_hash: string; fate: string }>(
+      `select item_hash, status as fate from messages union all
+       select item_hash, 'forgotten' from forgotten_messages union all
+       select item_hash, 'rejected ' || error_code from rejected_messages union all
+       select item_hash, 'pending' from pending_messages`,
+    )
+    const fates = new Map(rows.map((row) => [row.item_hash, row.fate]))
+    return messages.map((message) => fates.get(message.item_hash) ?? 'unknown')
+  }
+
+  async fund(address: string, balance: string): Promise<void> {
+    await this.pool.query("insert into balances (address, chain, balance) values ($1, 'ETH', $2)", [
+      address,
+      balance,
+    ])
+  }
+
+  async wipe(): Promise<void> {
+    const { rows } = await this.pool.query<{ name: string }>(
+      `select tablename as name from pg_tables where schemaname = 'public' and tablename not in ('schema_migrations', 'node_info')`,
+    )
+    // Deleting a few rows is much faster than truncating; pins come before the files they name.
+    const names = rows
+      .map((row) => row.name)
+      .sort((a, b) => Number(b === 'file_pins') - Number(a === 'file_pins'))
+    await this.pool.query(names.map((name) => `delete from ${name}`).join('; '))
+    this.#nextSeq = 1n
+    this.#tools.waitedFor.clear()
+  }
+}

@@ -1,0 +1,18 @@
+import { accountApiRoutes } from './account-routes.ts'
+import { aggregateApiRoutes } from './aggregate-routes.ts'
+import { fileApiRoutes } from './file-routes.ts'
+import { messageApiRoutes } from './message-routes.ts'
+import { nodeApiRoutes } from './node-routes.ts'
+import { postApiRoutes } from './post-routes.ts'
+import { priceApiRoutes } from './price-routes.ts'
+
+/** Every documented route of a core node, by name (protocol 03 §2). */
+export const apiRoutes = {
+  ...messageApiRoutes,
+  ...postApiRoutes,
+  ...aggregateApiRoutes,
+  ...fileApiRoutes,
+  ...accountApiRoutes,
+  ...priceApiRoutes,
+  ...nodeApiRoutes,
+}

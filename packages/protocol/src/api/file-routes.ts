@@ -1,0 +1,185 @@
+import { z } from 'zod'
+import { defineRoute } from './route.ts'
+
+const tag = 'Files'
+const hash = 'bb6e53f2738e5934b9a2125a9dc3d76211720e5152bdbcd4b236363d18d4f8a3'
+
+const uploadAnswer = z.looseObject({
+  status: z.string(),
+  hash: z.string(),
+  size: z.number().optional(),
+  name: z.string().optional(),
+})
+
+/** A file by one of its names (protocol 03 §9.7). */
+const fileAnswer = z.looseObject({
+  ref: z.string(),
+  owner: z.string(),
+  file_hash: z.string(),
+  download_url: z.string(),
+  size: z.number(),
+})
+const fileExample = {
+  ref: 'my-file',
+  owner: '0x1234…',
+  file_hash: hash,
+  download_url: `/api/v0/storage/raw/${hash}`,
+  size: 11,
+}
+
+const form = {
+  raw: 'multipart/form-data',
+  description:
+    'Part `file`: the bytes. Part `metadata`, optional: JSON text `{"message": <signed STORE message>, "sync": bool}`. ' +
+    'Any other content type: the body is the file.',
+}
+const uploadStatuses = {
+  202: 'Kept, and its message is taken.',
+  402: 'The owner cannot pay for it.',
+  403: 'The signature is not of the sender, or IPFS is not served here.',
+  413: 'Larger than this node takes.',
+}
+const json = z.unknown().meta({ description: 'Any JSON; kept compact, with sorted keys.' })
+
+export const fileApiRoutes = {
+  getLimits: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/limits.json',
+    tag,
+    summary: 'How large uploads may be, bytes',
+    answer: z.looseObject({
+      storage: z.looseObject({ max_file_size: z.number(), max_unauthenticated_upload_file_size: z.number() }),
+      ipfs: z.looseObject({
+        max_upload_file_size: z.number(),
+        max_upload_car_size: z.number(),
+        max_unauthenticated_upload_file_size: z.number(),
+      }),
+    }),
+    example: {
+      storage: { max_file_size: 104857600, max_unauthenticated_upload_file_size: 26214400 },
+      ipfs: {
+        max_upload_file_size: 1073741824,
+        max_upload_car_size: 4294967296,
+        max_unauthenticated_upload_file_size: 26214400,
+      },
+    },
+  }),
+  downloadFile: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/raw/{hash}',
+    tag,
+    summary: 'The bytes of a file',
+    description: 'Takes one byte range (`Range: bytes=…`) and `If-None-Match`. HEAD tells the size.',
+    answer: { raw: 'application/octet-stream', description: 'The bytes' },
+    statuses: { 206: 'The range asked for.', 304: 'You have it.', 416: 'The range is outside of the file.' },
+  }),
+  getFileAsText: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/{hash}',
+    tag,
+    summary: 'A file as base64 inside JSON',
+    answer: z.looseObject({ status: z.string(), hash: z.string(), engine: z.string(), content: z.string() }),
+    statuses: { 413: 'Too large for this form.' },
+    example: { status: 'success', hash, engine: 'storage', content: 'SGVsbG8=\n' },
+  }),
+  getFileMetadata: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/metadata/{hash}',
+    tag,
+    summary: 'Size and kind of a file',
+    answer: z.looseObject({
+      file_hash: z.string(),
+      type: z.enum(['file', 'dir']),
+      size: z.number(),
+      download_url: z.string(),
+    }),
+    example: { file_hash: hash, type: 'file', size: 11, download_url: fileExample.download_url },
+  }),
+  findFileByMessage: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/by-message-hash/{hash}',
+    tag,
+    summary: 'The file of a STORE message',
+    answer: fileAnswer,
+    example: fileExample,
+  }),
+  findFileByHashRef: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/by-ref/{ref}',
+    tag,
+    summary: 'The newest version of the file of a STORE message',
+    answer: fileAnswer,
+    example: fileExample,
+  }),
+  findFileByRef: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/by-ref/{address}/{ref}',
+    tag,
+    summary: 'The newest version of a file by the name its owner gave it',
+    answer: fileAnswer,
+    example: fileExample,
+  }),
+  countPins: defineRoute({
+    method: 'GET',
+    path: '/api/v0/storage/count/{hash}',
+    tag,
+    summary: 'Why a file is kept: the number of reasons',
+    answer: z.number().int(),
+    example: 1,
+  }),
+  uploadFile: defineRoute({
+    method: 'POST',
+    path: '/api/v0/storage/add_file',
+    tag,
+    summary: 'Upload a file',
+    body: form,
+    answer: uploadAnswer,
+    statuses: uploadStatuses,
+    example: { status: 'success', hash },
+  }),
+  uploadJson: defineRoute({
+    method: 'POST',
+    path: '/api/v0/storage/add_json',
+    tag,
+    summary: 'Upload JSON',
+    body: json,
+    answer: uploadAnswer,
+    statuses: { 413: uploadStatuses[413] },
+    example: { status: 'success', hash },
+  }),
+  uploadIpfsFile: defineRoute({
+    method: 'POST',
+    path: '/api/v0/ipfs/add_file',
+    tag,
+    summary: 'Upload a file to be found by its CID',
+    body: form,
+    answer: uploadAnswer,
+    statuses: uploadStatuses,
+    example: {
+      status: 'success',
+      hash: 'QmPZ9gcCEpqKTo6aq61g2nXGUhM4iCL3ewB6LDXZCtioEB',
+      name: 'file',
+      size: 12,
+    },
+  }),
+  uploadIpfsJson: defineRoute({
+    method: 'POST',
+    path: '/api/v0/ipfs/add_json',
+    tag,
+    summary: 'Upload JSON to be found by its CID',
+    body: json,
+    answer: uploadAnswer,
+    statuses: uploadStatuses,
+    example: { status: 'success', hash: 'QmPZ9gcCEpqKTo6aq61g2nXGUhM4iCL3ewB6LDXZCtioEB' },
+  }),
+  uploadCar: defineRoute({
+    method: 'POST',
+    path: '/api/v0/ipfs/add_car',
+    tag,
+    summary: 'Upload a directory or large file as a CAR; needs a signed message',
+    body: form,
+    answer: uploadAnswer,
+    statuses: uploadStatuses,
+    example: { status: 'success', hash: 'QmPZ9gcCEpqKTo6aq61g2nXGUhM4iCL3ewB6LDXZCtioEB', size: 1024 },
+  }),
+}

@@ -1,0 +1,132 @@
+import { encode } from '@ipld/dag-pb'
+import { type Cid, type CidVersion, cidOf, dagPbCodec, rawCodec } from './cid.ts'
+import { encodeUnixFs, unixFsTypes } from './unixfs-data.ts'
+
+/** Bytes of a file in one leaf, and links in one node: Kubo's `add` (protocol 04 §9.1). */
+export const chunkBytes = 262_144
+export const maxLinks = 174
+
+export interface Block {
+  cid: Cid
+  bytes: Uint8Array
+}
+
+/** A node of a DAG that was built, as its parent needs to know it. */
+export interface BuiltNode {
+  cid: Cid
+  /** Bytes of the file (0 for directories). */
+  size: number
+  /** Bytes of this block and of all below it, counted once per link: what a parent says as `Tsize`. */
+  dagSize: number
+}
+
+export interface FileDagOptions {
+  /** @default 0 */
+  cidVersion?: CidVersion
+  /** Takes every block as it is made, children before parents; `isLeaf` blocks hold a chunk of the file. */
+  onBlock?: (block: Block, isLeaf: boolean) => void
+}
+
+/**
+ * The CID of a stream of bytes as Kubo's `add` gives it (protocol 01 §2.3): feed it chunks of any size, then
+ * `finish()`. It holds one leaf and the links of the open nodes, never the file.
+ *
+ * @example
+ * const dag = new FileDag({ cidVersion: 1 })
+ * for await (const chunk of stream) dag.update(chunk)
+ * const { cid, size } = dag.finish()
+ */
+export class FileDag {
+  readonly #version: CidVersion
+  readonly #onBlock: FileDagOptions['onBlock']
+  /** Nodes whose parent is not full yet, leaves first. */
+  readonly #levels: BuiltNode[][] = [[]]
+  readonly #chunk = new Uint8Array(chunkBytes)
+  #filled = 0
+  #leaves = 0
+
+  constructor({ cidVersion = 0, onBlock }: FileDagOptions = {}) {
+    this.#version = cidVersion
+    this.#onBlock = onBlock
+  }
+
+  update(bytes: Uint8Array): this {
+    for (let at = 0; at < bytes.length; ) {
+      const part = bytes.subarray(at, at + chunkBytes - this.#filled)
+      this.#chunk.set(part, this.#filled)
+      this.#filled += part.length
+      at += part.length
+      if (this.#filled === chunkBytes) this.#endLeaf()
+    }
+    return this
+  }
+
+  /** The root. Call it once, after all bytes. */
+  finish(): BuiltNode {
+    if (this.#filled > 0 || this.#leaves === 0) this.#endLeaf()
+    for (let level = 0; ; level++) {
+      const nodes = this.#levels[level]!
+      const isTop = level === this.#levels.length - 1
+      if (isTop && nodes.length === 1) return nodes[0]!
+      if (nodes.length > 0) this.#endNode(level)
+    }
+  }
+
+  #endLeaf(): void {
+    const bytes = this.#chunk.slice(0, this.#filled)
+    const block = fileLeaf(bytes, this.#version)
+    this.#filled = 0
+    this.#leaves += 1
+    this.#onBlock?.(block, true)
+    this.#add(0, { cid: block.cid, size: bytes.length, dagSize: block.bytes.length })
+  }
+
+  #add(level: number, node: BuiltNode): void {
+    this.#levels[level] ??= []
+    if (this.#levels[level].push(node) === maxLinks) this.#endNode(level)
+  }
+
+  #endNode(level: number): void {
+    const children = this.#levels[level]!
+    const { block, node } = fileNode(children, this.#version)
+    this.#levels[level] = []
+    this.#onBlock?.(block, false)
+    this.#add(level + 1, node)
+  }
+}
+
+/** The block that holds one chunk of a file. */
+export function fileLeaf(chunk: Uint8Array, cidVersion: CidVersion): Block {
+  if (cidVersion === 1) return { cid: cidOf(chunk, rawCodec, 1), bytes: chunk }
+  const data = encodeUnixFs({ type: unixFsTypes.file, data: chunk, fileSize: chunk.length })
+  const bytes = encode({ Data: data, Links: [] })
+  return { cid: cidOf(bytes, dagPbCodec, 0), bytes }
+}
+
+function fileNode(children: BuiltNode[], cidVersion: CidVersion): { block: Block; node: BuiltNode } {
+  const blockSizes = children.map(({ size }) => size)
+  const size = blockSizes.reduce((sum, part) => sum + part, 0)
+  const data = encodeUnixFs({ type: unixFsTypes.file, fileSize: size, blockSizes })
+  return dagPbNode(
+    data,
+    children.map((child) => ({ name: '', node: child })),
+    cidVersion,
+    size,
+  )
+}
+
+/** A dag-pb block with links in the order given. */
+export function dagPbNode(
+  data: Uint8Array,
+  links: { name: string; node: BuiltNode }[],
+  cidVersion: CidVersion,
+  size = 0,
+): { block: Block; node: BuiltNode } {
+  const bytes = encode({
+    Data: data,
+    Links: links.map(({ name, node }) => ({ Hash: node.cid, Name: name, Tsize: node.dagSize })),
+  })
+  const cid = cidOf(bytes, dagPbCodec, cidVersion)
+  const dagSize = links.reduce((sum, { node }) => sum + node.dagSize, bytes.length)
+  return { block: { cid, bytes }, node: { cid, size, dagSize } }
+}
