@@ -19,6 +19,7 @@ import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
 import { HttpServer } from './agent/http-server.ts'
+import { Backups } from './agent/instances/backups.ts'
 import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
@@ -112,16 +113,19 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
   const ports = new PortStore(join(state, 'ports.json'), config.forwardHost)
+  const instanceLoader = new InstanceLoader({
+    messages,
+    files,
+    parents,
+    volumes,
+    limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
+    outbound: config.instanceOutbound,
+    forwardHost: config.forwardHost,
+  })
+  const backups = new Backups({ dir: join(dataDir, 'backups'), vms: supervisor, volumes, logger })
   const instances = new InstanceHost({
-    loader: new InstanceLoader({
-      messages,
-      files,
-      parents,
-      volumes,
-      limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
-      outbound: config.instanceOutbound,
-      forwardHost: config.forwardHost,
-    }),
+    backups,
+    loader: instanceLoader,
     vms: supervisor,
     ports,
     volumes,
@@ -205,7 +209,16 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       refreshNetwork: (hash) => instances.refreshPorts(hash),
       waitMs: config.allocationWaitMs,
     },
-    machines: { ...access, vms: supervisor, workloads, programs, reconciler, expiries },
+    machines: {
+      ...access,
+      vms: supervisor,
+      workloads,
+      programs,
+      reconciler,
+      expiries,
+      backups,
+      restore: { loader: instanceLoader, volumes, files, messages, instances },
+    },
     logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
     logger,
   })
@@ -217,7 +230,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports]
+  const stores = [files, codeImages, volumes, parents, ports, backups]
   return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 

@@ -21,6 +21,8 @@ export interface VmHost {
   stop(id: string, graceMs?: number): Promise<void>
   /** Stops the VM at once and deletes its record and log. */
   destroy(id: string): Promise<void>
+  /** Lets a running VM stand still, everything it wrote on its disks, while `work` runs. */
+  whilePaused<T>(id: string, work: () => Promise<T>): Promise<T>
   /** Replaces the ports that lead into a running instance. */
   setForwards(id: string, forwards: PortForward[]): Promise<void>
   list(): VmInfo[]

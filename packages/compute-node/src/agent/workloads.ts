@@ -7,8 +7,10 @@ export interface WorkloadHost {
   ensureRunning(hash: string): Promise<void>
   /** Stops it, whatever state it is in; its data stays. */
   stop(hash: string): Promise<void>
-  /** Stops it and deletes its data: all of it, or its root disk alone. */
-  erase(hash: string, what?: { volumes: boolean }): Promise<void>
+  /** Stops it and deletes its root disk, and its volumes if wanted: its next start begins anew, with the same ports. */
+  reset(hash: string, what: { volumes: boolean }): Promise<void>
+  /** Stops it and deletes everything of it. */
+  erase(hash: string): Promise<void>
 }
 
 export interface WorkloadsOptions {
@@ -34,9 +36,14 @@ export class Workloads implements WorkloadHost {
     await Promise.all([this.#options.programs.stop(hash), this.#options.instances.stop(hash)])
   }
 
-  async erase(hash: string, what = { volumes: true }): Promise<void> {
-    await this.#options.programs.erase(hash, what)
-    await this.#options.instances.erase(hash, what)
+  async reset(hash: string, what: { volumes: boolean }): Promise<void> {
+    await this.#options.programs.reset(hash, what)
+    await this.#options.instances.reset(hash, what)
+  }
+
+  async erase(hash: string): Promise<void> {
+    await this.#options.programs.erase(hash)
+    await this.#options.instances.erase(hash)
   }
 
   async #hostOf(hash: string): Promise<WorkloadHost> {

@@ -11,7 +11,7 @@ import type { OnGuestStream } from './guest-setup.ts'
 import { MachineStarter } from './machine-starter.ts'
 import { TemplateStore } from './template-store.ts'
 import { Vm, type VmContext } from './vm.ts'
-import { VmStartError } from './vm-errors.ts'
+import { VmNotRunningError, VmStartError } from './vm-errors.ts'
 import { VmRegistry } from './vm-registry.ts'
 import type { LogLine, LogOptions, PortForward, RunningVm, VmInfo, VmSpec } from './vm-spec.ts'
 
@@ -162,6 +162,17 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const { registry, starter } = this.#started().context
     await Promise.all([registry.remove(id), starter.forget(id)])
     await vm.console.remove()
+  }
+
+  /**
+   * Lets a running VM stand still, everything it wrote on its disks, while `work` runs.
+   *
+   * @throws VmNotRunningError
+   */
+  async whilePaused<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const vm = this.#vms.get(id)
+    if (!vm) throw new VmNotRunningError(id)
+    return vm.whilePaused(work)
   }
 
   /** Replaces the ports that lead into a running instance. */

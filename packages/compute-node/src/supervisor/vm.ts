@@ -110,6 +110,18 @@ export class Vm {
     return this.#stopping
   }
 
+  /** Lets the VM stand still, everything it wrote on the disks, while `work` runs. */
+  async whilePaused<T>(work: () => Promise<T>): Promise<T> {
+    const running = this.#running
+    if (!running) throw new VmNotRunningError(this.#spec.id)
+    await running.machine.pause()
+    try {
+      return await work()
+    } finally {
+      if (this.#running === running) await running.machine.resume()
+    }
+  }
+
   /** Replaces the ports that lead into a running instance; of another VM nothing changes. */
   async setForwards(forwards: PortForward[]): Promise<void> {
     const spec = this.#spec

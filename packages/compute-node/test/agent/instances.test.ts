@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -104,6 +104,36 @@ test('a reboot by its owner is an orderly one and keeps its data', async () => {
   expect(await operate('reboot')).toBe(`Rebooted VM with ref ${hash}`)
   expect(await ssh('cat /proc/sys/kernel/random/boot_id')).not.toBe(boot)
   expect(await ssh('cat /root/note /srv/data/note')).toBe('kept\nkept')
+})
+
+test('a backup is a tar of disks that stand alone; restoring one brings back what was there', async () => {
+  const path = `/control/machine/${hash}/backup`
+  const ask = (method: string) =>
+    fetch(`${node.url}${path}`, { method, headers: ownerHeaders(node.core.owner, path, method) })
+  await ssh('echo before >/root/note && sync')
+  expect((await ask('POST')).status).toBe(202)
+  await expect.poll(async () => (await ask('GET')).status, { timeout: 30_000 }).toBe(200)
+  const metadata = (await (await ask('GET')).json()) as { volumes: string[]; download_url: string }
+  expect(metadata).toMatchObject({
+    backup_id: expect.stringMatching(new RegExp(`^${hash}-\\d{8}T\\d{6}Z$`)),
+    volumes: ['rootfs.qcow2'],
+    checksum: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+  })
+  const link = new URL(metadata.download_url)
+  const download = await fetch(`${node.url}${link.pathname}${link.search}`)
+  expect(download.headers.get('content-type')).toBe('application/x-tar')
+  await writeFile(join(folder, 'backup.tar'), Buffer.from(await download.arrayBuffer()))
+  expect((await fetch(`${node.url}${link.pathname}?signature=00&expires=9999999999`)).status).toBe(403)
+  execFileSync('tar', ['-xf', join(folder, 'backup.tar'), '-C', folder])
+  await ssh('echo after >/root/note && sync')
+
+  const restore = `/control/machine/${hash}/restore`
+  const form = new FormData()
+  form.set('rootfs', new Blob([await readFile(join(folder, 'rootfs.qcow2'))]), 'rootfs.qcow2')
+  const headers = ownerHeaders(node.core.owner, restore, 'POST')
+  const restored = await fetch(`${node.url}${restore}`, { method: 'POST', headers, body: form })
+  expect(await restored.json()).toEqual({ status: 'restored', vm_hash: hash })
+  expect(await ssh('cat /root/note')).toBe('before')
 })
 
 test('erase leaves nothing', async () => {

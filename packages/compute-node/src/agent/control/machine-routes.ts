@@ -2,14 +2,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import { AgentError } from '../errors.ts'
 import type { ProgramHost } from '../programs/program-host.ts'
-import type { VmHost } from '../vm-host.ts'
 import type { WorkloadHost } from '../workloads.ts'
+import { type BackupRoutesOptions, backupRoutes } from './backup-routes.ts'
 import type { Expiries } from './expiries.ts'
 import { logRoutes } from './log-routes.ts'
-import { assertOwner, type OwnerAccessOptions } from './owner-access.ts'
+import { assertOwner } from './owner-access.ts'
 
-export interface MachineRoutesOptions extends OwnerAccessOptions {
-  vms: VmHost
+export interface MachineRoutesOptions extends BackupRoutesOptions {
   workloads: WorkloadHost
   programs: ProgramHost
   reconciler: Reconciler
@@ -30,6 +29,7 @@ export async function machineRoutes(app: FastifyInstance, options: MachineRoutes
   const { vms, workloads, programs, reconciler, expiries } = options
   const isRunning = (ref: string) => vms.get(ref)?.state === 'running'
   await app.register(logRoutes, options)
+  await app.register(backupRoutes, options)
 
   /** Starts what was asked for here before; an on-demand program starts as its first call would. */
   async function start(ref: string): Promise<void> {
@@ -83,7 +83,7 @@ export async function machineRoutes(app: FastifyInstance, options: MachineRoutes
     async reinstall(ref, { query }) {
       const planned = reconciler.isPlanned(ref)
       await reconciler.release(ref)
-      await workloads.erase(ref, { volumes: query.erase_volumes !== 'false' })
+      await workloads.reset(ref, { volumes: query.erase_volumes !== 'false' })
       if (planned) await reconciler.resume(ref)
       if (planned) await workloads.ensureRunning(ref)
       return `Reinstalled VM with ref ${ref}`

@@ -5,6 +5,7 @@ import { startRefusal } from '../start-refusal.ts'
 import type { VmHost } from '../vm-host.ts'
 import type { VolumeStore } from '../volumes/volume-store.ts'
 import type { WorkloadHost } from '../workloads.ts'
+import type { Backups } from './backups.ts'
 import type { InstanceLoader } from './instance-loader.ts'
 import type { ParentImages } from './parent-images.ts'
 import type { PortStore } from './port-store.ts'
@@ -19,6 +20,7 @@ export interface InstanceHostOptions {
   ports: PortStore
   volumes: VolumeStore
   parents: ParentImages
+  backups: Backups
   messages: MessageSource
   logger: Logger
 }
@@ -62,14 +64,23 @@ export class InstanceHost implements WorkloadHost {
     if (this.#find(hash)) await this.#options.vms.stop(hash, STOP_GRACE_MS)
   }
 
-  /** Deletes the root disk, and with its volumes everything the instance left here (protocol 05 §23 I4). */
-  async erase(hash: string, what: { volumes: boolean }): Promise<void> {
-    const { vms, volumes, ports } = this.#options
+  /** Stops it and deletes its root disk, and its volumes if wanted; its ports stay its own. */
+  async reset(hash: string, what: { volumes: boolean }): Promise<void> {
+    const { vms, volumes } = this.#options
     if (!this.#find(hash)) return
-    if (what.volumes) await vms.destroy(hash)
-    else await vms.stop(hash, 0)
+    await vms.stop(hash, 0)
     await volumes.remove(hash, what.volumes ? undefined : (name) => name.startsWith('rootfs.'))
-    if (what.volumes) await ports.release(hash)
+    await this.#pruneParents()
+  }
+
+  /** Leaves nothing, the root disk included (protocol 05 §23 I4). */
+  async erase(hash: string): Promise<void> {
+    const { vms, volumes, ports, backups } = this.#options
+    if (vms.get(hash)?.type === 'program') return
+    await vms.destroy(hash)
+    await volumes.remove(hash)
+    await backups.removeAll(hash)
+    await ports.release(hash)
     await this.#pruneParents()
   }
 

@@ -1,4 +1,4 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type InstanceContent, vmHostLabel } from '@aleph-ts/protocol'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { AgentError } from '../errors.ts'
 import { fileSystemOf } from '../volumes/program-volumes.ts'
 import { type NamedVolume, nameVolumes } from '../volumes/volume-names.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
-import type { ParentImage, ParentImages } from './parent-images.ts'
+import { type ParentImage, type ParentImages, standsAlone } from './parent-images.ts'
 import { seedImage } from './seed.ts'
 
 const MIB = 1024 * 1024
@@ -84,7 +84,7 @@ export class InstanceLoader {
     }
   }
 
-  /** The content hash of the parent an instance's root disk stands on; null when it has none here. */
+  /** The content hash of the parent an instance's root disk was made over; null when it has none here. */
   async parentOf(hash: string): Promise<string | null> {
     const path = join(this.#options.volumes.folder(hash), rootFactsName)
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -92,6 +92,14 @@ export class InstanceLoader {
       throw error
     })
     return text === null ? null : rootFactsSchema.parse(JSON.parse(text)).parent
+  }
+
+  /** Puts a disk that stands on its own in the place of the root disk; the former is kept beside it. */
+  async replaceRootDisk(hash: string, disk: string): Promise<void> {
+    const folder = this.#options.volumes.folder(hash)
+    const former = `pre-restore-${Math.floor(Date.now() / 1000)}.qcow2`
+    await link(join(folder, rootDiskName), join(folder, former))
+    await rename(disk, join(folder, rootDiskName))
   }
 
   /**
@@ -103,6 +111,10 @@ export class InstanceLoader {
     const folder = volumes.folder(hash)
     const { rootfs } = content
     if (rootfs.persistence !== 'host') await volumes.remove(hash, (name) => name.startsWith('rootfs.'))
+    const existing = join(folder, rootDiskName)
+    if (await standsAlone(existing)) {
+      return { folder, disk: { serial: 'root', path: existing, format: 'qcow2', writable: true } }
+    }
     const known = await this.parentOf(hash)
     const parent = (known && (await parents.find(known))) || (await this.#fetchParent(content))
     const bytes = rootfs.size_mib * MIB

@@ -90,6 +90,15 @@ export async function diskBytes(path: string, format: 'raw' | 'qcow2'): Promise<
   return Number((await readHeader(path)).readBigUInt64BE(24))
 }
 
+/** Whether there is a qcow2 image that reads no other file. */
+export async function standsAlone(path: string): Promise<boolean> {
+  const header = await readHeader(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+  return header !== null && header.readBigUInt64BE(8) === 0n
+}
+
 /** Refuses a qcow2 image that reads other files, or that nobody here has the key for. */
 export async function assertSelfContained(path: string): Promise<void> {
   const header = await readHeader(path)

@@ -125,13 +125,21 @@ export class ProgramHost {
     if (this.#options.vms.get(hash)?.type === 'program') await this.#options.vms.stop(hash)
   }
 
-  /** Stops a program and deletes what it left here: its record, its log, its volumes unless they shall stay. */
-  async erase(hash: string, what: { volumes: boolean }): Promise<void> {
+  /** Stops a program; its next start begins with empty volumes, if wanted. A program has no root disk of its own. */
+  async reset(hash: string, what: { volumes: boolean }): Promise<void> {
     const { vms, volumes } = this.#options
-    this.#drop(hash)
-    if (vms.get(hash)?.type !== 'program') return
-    await vms.destroy(hash)
+    if (vms.get(hash)?.type === 'instance') return
+    await this.stop(hash)
     if (what.volumes) await volumes.remove(hash)
+  }
+
+  /** Stops a program and deletes everything it left here: its record, its log, its volumes. */
+  async erase(hash: string): Promise<void> {
+    const { vms, volumes } = this.#options
+    if (vms.get(hash)?.type === 'instance') return
+    this.#drop(hash)
+    await vms.destroy(hash)
+    await volumes.remove(hash)
   }
 
   /** Drops a program the network no longer has: forgotten, removed or rejected. */
