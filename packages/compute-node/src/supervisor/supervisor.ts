@@ -9,6 +9,7 @@ import { Capacity, type CapacityBudget } from './capacity.ts'
 import { ConsoleLog } from './console-log.ts'
 import type { OnGuestStream } from './guest-setup.ts'
 import { MachineStarter } from './machine-starter.ts'
+import { RuntimeTemplates } from './runtime-templates.ts'
 import { TemplateStore } from './template-store.ts'
 import { Vm, type VmContext } from './vm.ts'
 import { VmNotRunningError, VmStartError } from './vm-errors.ts'
@@ -91,9 +92,16 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     )
     const limits = this.#limits(capabilities.timeoutFactor)
     const onGuestStream = this.#options.onGuestStream ?? ((_id, _service, stream) => stream.destroy())
+    const runtimes = await RuntimeTemplates.create({
+      hypervisor,
+      templates,
+      dataDir,
+      bootMs: limits.bootMs,
+      log: this.#log,
+    })
     const slots = new BootSlots(concurrentBoots ?? availableParallelism())
     const starter = new MachineStarter(
-      { hypervisor, templates, slots, limits, log: this.#log, onGuestStream },
+      { hypervisor, templates, runtimes, slots, limits, log: this.#log, onGuestStream },
       this.#options.standbys ?? (capabilities.accelerator === 'none' ? 0 : 4),
     )
     const onState = (info: VmInfo) => this.emit('state', info)
