@@ -21,6 +21,7 @@ const volumeSchema = z.discriminatedUnion('kind', [
 const programSchema = z.object({
   type: z.literal('program').optional(),
   id: z.string(),
+  replicaOf: z.string().optional(),
   kind: z.enum(['on-demand', 'persistent']),
   vcpus: z.number(),
   memoryMiB: z.number(),

@@ -36,6 +36,8 @@ export interface ProgramSpec {
   type?: 'program'
   /** Letters, digits, `-` and `_`, at most 128 characters: the item hash of the VM. */
   id: string
+  /** Of a further VM of one program: the id of the first. It is listed apart, and its log is the first one's. */
+  replicaOf?: string
   kind: VmKind
   vcpus: number
   memoryMiB: number
@@ -108,6 +110,7 @@ export type StartKind = 'cold' | 'runtime' | 'restored'
 /** A snapshot of what is known of one VM; plain data, safe to serialise. Times are epoch seconds. */
 export interface VmInfo {
   id: string
+  replicaOf?: string
   type: 'program' | 'instance'
   kind: VmKind
   state: VmState

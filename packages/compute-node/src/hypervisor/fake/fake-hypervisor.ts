@@ -67,6 +67,11 @@ export class FakeHypervisor implements Hypervisor {
     return this.#machines.size
   }
 
+  /** How many machines live of VMs whose ids begin so. */
+  machineCountOf(prefix: string): number {
+    return [...this.#machines.values()].filter(({ request }) => request.id.startsWith(prefix)).length
+  }
+
   /** The next machine's guest will not answer. */
   failNextBoot(): void {
     this.#nextBoot = 'fails'
@@ -111,7 +116,7 @@ export class FakeHypervisor implements Hypervisor {
     this.#nextBoot = 'well'
     if (request.start.kind === 'restore') {
       const { facts, ran } = JSON.parse(await readFile(request.start.snapshot.state, 'utf8'))
-      if (ran) Object.assign(machine.facts, facts, { restored: true })
+      if (ran) Object.assign(machine.facts, facts, { id: request.id, restored: true })
     }
     this.#machines.set(machine.record.launchId, machine)
     machine.exited.then(() => this.#machines.delete(machine.record.launchId))
