@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { buildInstanceImage } from '@aleph-ts/guest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { imagesDir } from '../warm-seed.ts'
 import { ownerHeaders } from './owner-headers.ts'
-import { imagesDir, RealNode } from './real-node.ts'
+import { RealNode } from './real-node.ts'
 
 const run = promisify(execFile)
 
@@ -48,6 +49,8 @@ async function ssh(command: string): Promise<string> {
     'BatchMode=yes',
     'LogLevel=ERROR',
   ]
+  // Key exchange is slow in software emulation: one for all commands until the next boot.
+  options.push('ControlMaster=auto', 'ControlPersist=yes', `ControlPath=${join(folder, `ssh-${port}`)}`)
   const args = ['-i', join(folder, 'key'), '-p', String(port), '-o', 'ConnectTimeout=10']
   for (const option of options) args.push('-o', option)
   for (let attempt = 0; ; attempt++) {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildGuestImages, type GuestImages } from '@aleph-ts/guest'
 import { signAllocationRequest } from '@aleph-ts/protocol'
+import { imagesDir, warmUp } from '../warm-seed.ts'
 import { FakeCoreNode, testAccount } from './fake-core-node.ts'
 
 /** A compute node as it runs anywhere: a process of its own, real guests; messages from a fake core node. */
@@ -33,6 +34,7 @@ export class RealNode implements AsyncDisposable {
   static async start(environment: Record<string, string> = {}): Promise<RealNode> {
     const images = await buildGuestImages({ cacheDir: imagesDir() })
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-compute-'))
+    await warmUp(join(dataDir, 'supervisor'), images)
     const node = new RealNode(await FakeCoreNode.start(), images, dataDir, environment)
     await node.run()
     return node
@@ -64,6 +66,15 @@ export class RealNode implements AsyncDisposable {
     await once(this.#process, 'exit')
   }
 
+  /** Asks the process to end; resolves with its exit code. */
+  async terminate(): Promise<number | null> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      this.#process.kill('SIGTERM')
+      await once(this.#process, 'exit')
+    }
+    return this.#process.exitCode
+  }
+
   call(hash: string, path = '/', init?: RequestInit): Promise<Response> {
     return fetch(`${this.url}/vm/${hash}${path}`, init)
   }
@@ -85,10 +96,7 @@ export class RealNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      this.#process.kill('SIGTERM')
-      await once(this.#process, 'exit')
-    }
+    await this.terminate()
     await this.core[Symbol.asyncDispose]()
     await rm(this.dataDir, { recursive: true, force: true })
   }
@@ -100,9 +108,4 @@ export interface Execution {
   vm_type: string
   start: { kind: string } | null
   networking: { mapped_ports?: Record<string, { host: number; tcp: boolean; udp: boolean }> }
-}
-
-/** Where guest images are built once for all tests. */
-export function imagesDir(): string {
-  return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../../.cache/guest')
 }
