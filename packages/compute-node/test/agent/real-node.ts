@@ -17,6 +17,7 @@ export class RealNode implements AsyncDisposable {
   readonly dataDir: string
   readonly #environment: Record<string, string>
   #process!: ChildProcess
+  #signed = 0
   url = ''
 
   private constructor(
@@ -31,11 +32,12 @@ export class RealNode implements AsyncDisposable {
     this.#environment = environment
   }
 
-  static async start(environment: Record<string, string> = {}): Promise<RealNode> {
+  /** `core`: another node's, to be of the same network. */
+  static async start(environment: Record<string, string> = {}, core?: FakeCoreNode): Promise<RealNode> {
     const images = await buildGuestImages({ cacheDir: imagesDir() })
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-compute-'))
     await warmUp(join(dataDir, 'supervisor'), images)
-    const node = new RealNode(await FakeCoreNode.start(), images, dataDir, environment)
+    const node = new RealNode(core ?? (await FakeCoreNode.start()), images, dataDir, environment)
     await node.run()
     return node
   }
@@ -81,13 +83,23 @@ export class RealNode implements AsyncDisposable {
 
   /** Pushes a whole plan as the scheduler. */
   async allocate(plan: { persistent_vms?: string[]; instances?: string[] }) {
-    const path = '/control/allocations'
-    const body = Buffer.from(JSON.stringify({ persistent_vms: [], instances: [], ...plan }))
-    const { privateKey } = this.scheduler
-    const iat = Math.floor(Date.now() / 1000)
-    const authorization = signAllocationRequest({ method: 'POST', path, body, iat, privateKey })
-    const response = await fetch(`${this.url}${path}`, { method: 'POST', body, headers: { authorization } })
+    const whole = { persistent_vms: [], instances: [], ...plan }
+    const response = await this.asScheduler('POST', '/control/allocations', whole)
     return (await response.json()) as { success: boolean; errors: Record<string, string> }
+  }
+
+  /** A request as the scheduler signs it. */
+  async asScheduler(method: 'GET' | 'POST', path: string, content: unknown = null): Promise<Response> {
+    const body = content === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(content))
+    const { privateKey } = this.scheduler
+    // The same request signed twice in one second would be refused as a replay.
+    const iat = Math.floor(Date.now() / 1000) - (this.#signed++ % 100)
+    const authorization = signAllocationRequest({ method, path, body, iat, privateKey })
+    return fetch(`${this.url}${path}`, {
+      method,
+      headers: { authorization },
+      ...(method === 'POST' && { body }),
+    })
   }
 
   async execution(hash: string): Promise<Execution | undefined> {
