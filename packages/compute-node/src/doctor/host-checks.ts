@@ -1,4 +1,4 @@
-import { readFile, stat, statfs } from 'node:fs/promises'
+import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -54,6 +54,7 @@ export async function checkHypervisor({ dataDir, guestImagesDir }: ComputeNodeCo
   const found = ok('guest images', `${images.key} in ${guestImagesDir}`)
   try {
     const log = pino({ level: 'silent' })
+    await mkdir(join(dataDir, 'supervisor'), { recursive: true })
     const hypervisor = await QemuHypervisor.create({ dataDir: join(dataDir, 'supervisor'), images, log })
     const { version, accelerator, acceleratorReason, probeBootMs } = await hypervisor.probe()
     const booted = `QEMU ${version}, a guest booted in ${probeBootMs} ms under ${accelerator}`
