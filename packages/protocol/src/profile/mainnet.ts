@@ -57,6 +57,7 @@ export const mainnetProfile: NetworkProfile = {
   clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: 1_773_187_200 },
   policy: { securitySelfOnly: true },
   registry: {
+    source: 'published',
     tags: ['mainnet'],
     nodeThreshold: 199_999,
     stakingThreshold: 9_999,
@@ -65,6 +66,7 @@ export const mainnetProfile: NetworkProfile = {
     bonusUntilHeight: 12_020_360,
     inactiveBlocks: 90 * 7_130,
     inactiveFromHeight: 20_840_959,
+    scoreRoundBlocks: 10,
     discardedScores: [[23_579_375, 23_631_694]],
     balancePlatforms: ['ALEPH_ETH_SABLIER'],
   },

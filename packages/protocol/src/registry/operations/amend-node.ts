@@ -1,3 +1,4 @@
+import { addressKey } from '../../identity/address-key.ts'
 import { addressHost, claimHost, multiaddressHost } from '../node-addresses.ts'
 import { profileFrom } from '../node-profile.ts'
 import { ignored, type Operation } from './operation.ts'
@@ -7,7 +8,7 @@ export const amendNode: Operation = (state, { address, ref, details }) => {
   const core = state.coreNodes.get(ref ?? '')
   const node = core ?? state.computeNodes.get(ref ?? '')
   if (!node) return ignored('unknown_node', `${ref ?? 'no ref'}: no node`)
-  if (node.owner !== address && node.manager !== address) {
+  if (node.owner !== address && addressKey('ETH', node.manager ?? '') !== address) {
     return ignored('not_owner', `${address} neither owns nor manages ${node.hash}`)
   }
   const profile = profileFrom(details, node, node.owner)
