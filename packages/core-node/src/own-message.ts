@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { itemHash, type MessageType, messageLimits, sha256Hex, signEnvelope } from '@aleph-ts/protocol'
+import { itemHash, type MessageType, signEnvelope } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from './context.ts'
 import type { OperatorKey } from './operator-key.ts'
 
@@ -10,8 +10,8 @@ export interface OwnMessage {
   content: Record<string, unknown>
 }
 
-/** Content beyond this many characters goes into a file. */
-const mostInline = messageLimits.inlineCharacters / 2
+/** Content beyond this many bytes goes into a file (protocol 01 §2.5). */
+const mostInlineBytes = 50_000
 let lastTime = 0
 
 /**
@@ -27,11 +27,12 @@ export async function publishOwnMessage(
 ): Promise<string> {
   // Of two aggregates the later one must win, so no two messages have the same time.
   lastTime = Math.max(Date.now() / 1000, lastTime + 0.001)
-  const text = JSON.stringify({ address, time: lastTime, ...content })
-  const isInline = text.length <= mostInline
-  const hash = isInline ? itemHash(text) : sha256Hex(text)
+  // Reference nodes percent-decode gossip; escaping keeps the hash valid there (protocol 01 §13 T5).
+  const text = JSON.stringify({ address, time: lastTime, ...content }).replaceAll('%', '\\u0025')
+  const bytes = Buffer.from(text)
+  const isInline = bytes.length <= mostInlineBytes
+  const hash = itemHash(text)
   if (!isInline) {
-    const bytes = Buffer.from(text)
     await fileStore.write(Readable.from([bytes]), { maxBytes: bytes.length, expectedHash: hash })
   }
   const envelope = signEnvelope(

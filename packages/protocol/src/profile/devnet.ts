@@ -50,9 +50,9 @@ export const devnetProfile: NetworkProfile = {
     tags: ['devnet', 'mainnet'],
     nodeThreshold: 1_000,
     stakingThreshold: 100,
-    // A node on one machine has nobody to stake on it.
-    nodeActivation: 0,
+    nodeActivation: 5_000,
     maxLinked: 8,
+    uniqueAddresses: 'endpoint',
     bonusUntilHeight: 0,
     inactiveBlocks: 90 * 7_130,
     inactiveFromHeight: 0,

@@ -63,6 +63,7 @@ export const mainnetProfile: NetworkProfile = {
     stakingThreshold: 9_999,
     nodeActivation: 499_999,
     maxLinked: 8,
+    uniqueAddresses: 'host',
     bonusUntilHeight: 12_020_360,
     inactiveBlocks: 90 * 7_130,
     inactiveFromHeight: 20_840_959,

@@ -19,6 +19,11 @@ export const registryPolicySchema = z.strictObject({
   nodeActivation: aleph,
   /** Compute nodes a core node may link. */
   maxLinked: count,
+  /**
+   * What no two nodes may share in their addresses. A host, so that nobody counts one machine twice; or, where all
+   * nodes are on one machine, a host with its port.
+   */
+  uniqueAddresses: z.enum(['host', 'endpoint']).default('host'),
   /** Core nodes created before this height earn a bonus. */
   bonusUntilHeight: count,
   /** Blocks after which a compute node that is inactive and unlinked is dropped. */

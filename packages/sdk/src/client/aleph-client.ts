@@ -1,4 +1,4 @@
-import type { MessageStatus, MessageType } from '@aleph-ts/protocol'
+import { type MessageStatus, type MessageType, mainnetProfile } from '@aleph-ts/protocol'
 import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
 import { downloadFile } from '../file/download-file.ts'
 import { findFile, type StoredFile } from '../file/find-file.ts'
@@ -21,6 +21,9 @@ import { estimatePrice, getPrice, type Price } from '../payment/get-price.ts'
 import { type CallProgramOptions, callProgram } from '../program/call-program.ts'
 import { type DeployedProgram, type DeployProgramParams, deployProgram } from '../program/deploy-program.ts'
 import { type Allocation, getAllocation, waitForAllocation } from '../program/get-allocation.ts'
+import { buildNodeOperation, type NodeOperation } from '../registry/build-node-operation.ts'
+import { type IgnoredOperation, listIgnoredOperations } from '../registry/list-ignored-operations.ts'
+import { listNodes, type NodeFilter, type NodeList } from '../registry/list-nodes.ts'
 import {
   type ClientContext,
   type ClientOptions,
@@ -33,6 +36,9 @@ export interface PublishOptions extends SendOptions {
   channel?: string
   owner?: string
 }
+
+/** Channel of registry posts in every network so far (protocol 06 §1). */
+const registryChannel = mainnetProfile.channels.registry
 
 interface Abortable {
   signal?: AbortSignal
@@ -68,6 +74,22 @@ export class AlephClient {
 
   async forget(fields: ForgetFields, options: PublishOptions = {}): Promise<SentMessage> {
     return this.send(buildForget(fields, this.#messageOptions(options)), options)
+  }
+
+  /** Changes the registry of nodes: registers, links, stakes (protocol 06 §2.1). */
+  async publishNodeOperation(operation: NodeOperation, options: PublishOptions = {}): Promise<SentMessage> {
+    const channel = options.channel ?? registryChannel
+    return this.send(buildNodeOperation(operation, this.#messageOptions({ ...options, channel })), options)
+  }
+
+  listNodes(filter?: NodeFilter & Abortable): Promise<NodeList> {
+    return listNodes(this.context, filter)
+  }
+
+  listIgnoredOperations(
+    filter?: { address?: string; node?: string } & Abortable,
+  ): Promise<IgnoredOperation[]> {
+    return listIgnoredOperations(this.context, filter)
   }
 
   uploadFile(params: UploadFileParams): Promise<UploadedFile> {
