@@ -54,6 +54,18 @@ export function registryRoutes({ profile }: ApiContext, { registry }: ApiService
       { compress: {} },
     )
 
+    serve(server, apiRoutes.checkNodeOperation, ({ body }) => {
+      const outcome = registry.computed?.check({ ...body, address: addressKey('ETH', body.address) })
+      if (outcome === undefined) {
+        throw new ApiError(503, 'no_registry', 'This node computes no registry (yet); ask another one')
+      }
+      return {
+        allowed: outcome === null,
+        reason: outcome?.reason ?? null,
+        detail: outcome?.detail ?? null,
+      }
+    })
+
     serve(server, apiRoutes.listIgnoredPosts, ({ query }) => {
       const { address, reason, node, limit } = query
       const owner = address && addressKey('ETH', address)

@@ -1,7 +1,12 @@
 import {
+  applyRegistryEvent,
   type CorechannelAggregate,
+  cloneRegistry,
   corechannelSchema,
+  type Ignored,
+  type OperationEvent,
   publishedRegistry,
+  type RegistryState,
   sha256Hex,
 } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
@@ -45,6 +50,7 @@ export class ComputedRegistry {
   readonly #fold: RegistryFold
   readonly #onChange: () => void
   #view: RegistryView | null = null
+  #state: RegistryState | null = null
   #timer: NodeJS.Timeout | undefined
   #pauseUntil = 0
   #isCurrent = false
@@ -86,6 +92,21 @@ export class ComputedRegistry {
   refresh(): Promise<void> {
     this.#work = this.#work.then(() => this.#compute())
     return this.#work
+  }
+
+  /** Why an operation would have no effect now; null when it would have one, undefined before the first computation. */
+  check(
+    operation: Pick<OperationEvent, 'address' | 'action' | 'ref' | 'details'>,
+  ): Ignored | null | undefined {
+    if (!this.#state) return undefined
+    const event = {
+      ...operation,
+      kind: 'operation',
+      height: this.#view!.height,
+      time: 0,
+      itemHash: '',
+    } as const
+    return applyRegistryEvent(cloneRegistry(this.#state), event, this.#context.profile.registry)
   }
 
   /** Runs something with the fold while it stands still: views of the past share its checkpoints. */
@@ -149,6 +170,7 @@ export class ComputedRegistry {
     const digest = sha256Hex(JSON.stringify(published))
     const isNew = digest !== this.#view?.digest
     const corechannel = isNew ? corechannelSchema.parse(published) : this.#view!.corechannel
+    this.#state = state
     this.#view = { corechannel, published, digest, height, ignored }
     if (isNew) this.#onChange()
   }

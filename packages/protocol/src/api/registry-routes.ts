@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { computeNodeSchema, coreNodeSchema } from '../aggregates/corechannel.ts'
+import { registryActions } from '../registry/registry-event.ts'
 import { integerField, textField } from './query-fields.ts'
 import { defineRoute } from './route.ts'
 
@@ -28,7 +29,28 @@ const ignoredExample = {
   detail: '0x21… owns no core node',
 }
 
+const operationSchema = z.object({
+  /** Who would act. */
+  address: z.string().min(1).max(128),
+  action: z.enum(registryActions),
+  ref: z.string().max(128).nullable().default(null),
+  details: z.record(z.string(), z.unknown()).default({}),
+})
+
 export const registryApiRoutes = {
+  checkNodeOperation: defineRoute({
+    method: 'POST',
+    path: '/api/v1/nodes/check',
+    tag,
+    summary: 'What would become of an operation if it were published now; nothing is changed',
+    body: operationSchema,
+    answer: z.object({ allowed: z.boolean(), reason: z.string().nullable(), detail: z.string().nullable() }),
+    example: {
+      allowed: false,
+      reason: 'balance_too_low',
+      detail: '0x21… keeps less than 1000 ALEPH',
+    },
+  }),
   listNodes: defineRoute({
     method: 'GET',
     path: '/api/v1/nodes',

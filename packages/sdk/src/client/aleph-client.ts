@@ -22,6 +22,7 @@ import { type CallProgramOptions, callProgram } from '../program/call-program.ts
 import { type DeployedProgram, type DeployProgramParams, deployProgram } from '../program/deploy-program.ts'
 import { type Allocation, getAllocation, waitForAllocation } from '../program/get-allocation.ts'
 import { buildNodeOperation, type NodeOperation } from '../registry/build-node-operation.ts'
+import { checkNodeOperation, type OperationCheck } from '../registry/check-node-operation.ts'
 import { type IgnoredOperation, listIgnoredOperations } from '../registry/list-ignored-operations.ts'
 import { listNodes, type NodeFilter, type NodeList } from '../registry/list-nodes.ts'
 import {
@@ -80,6 +81,15 @@ export class AlephClient {
   async publishNodeOperation(operation: NodeOperation, options: PublishOptions = {}): Promise<SentMessage> {
     const channel = options.channel ?? registryChannel
     return this.send(buildNodeOperation(operation, this.#messageOptions({ ...options, channel })), options)
+  }
+
+  /** What would become of an operation if `address` published it now. */
+  checkNodeOperation(
+    address: string,
+    operation: NodeOperation,
+    options?: Abortable,
+  ): Promise<OperationCheck> {
+    return checkNodeOperation(this.context, address, operation, options)
   }
 
   listNodes(filter?: NodeFilter & Abortable): Promise<NodeList> {

@@ -1,3 +1,4 @@
+import { registryPostType } from '@aleph-ts/protocol'
 import type { BuiltMessage, MessageOptions } from '../message/build-message.ts'
 import { buildPost } from '../message/build-post.ts'
 
@@ -32,8 +33,7 @@ export type NodeOperation =
   | { action: 'link' | 'unlink' | 'drop-node' | 'stake-split' | 'unstake'; node: string }
   | { action: 'amend'; type: 'core' | 'compute'; node: string; details: NodeDetails }
 
-/** Post type and tag of the network's registry; both are read by every node. */
-const postType = 'corechan-operation'
+/** A tag that the registries of all networks read. */
 const networkTag = 'mainnet'
 
 /**
@@ -45,21 +45,25 @@ const networkTag = 'mainnet'
  * buildNodeOperation({ action: 'create-resource-node', details }, { account })
  */
 export function buildNodeOperation(operation: NodeOperation, options: MessageOptions): BuiltMessage<'POST'> {
-  const { action } = operation
-  if (action === 'create-node' || action === 'create-resource-node') {
-    const type = action === 'create-resource-node' ? { type: 'compute' } : {}
-    const content = { action, tags: tagsOf(action), details: { ...operation.details, ...type } }
-    return buildPost({ postType, content }, options)
-  }
-  if (action === 'amend') {
-    // Whoever reads the post under its first hash sees the amended content, so it repeats the first action.
-    const created = operation.type === 'core' ? 'create-node' : 'create-resource-node'
-    const content = { action: created, tags: tagsOf(created), details: operation.details }
-    return buildPost({ postType: 'amend', ref: operation.node, content }, options)
-  }
-  return buildPost({ postType, ref: operation.node, content: { action, tags: tagsOf(action) } }, options)
+  const postType = operation.action === 'amend' ? 'amend' : registryPostType
+  const ref = 'node' in operation ? { ref: operation.node } : {}
+  return buildPost({ postType, ...ref, content: operationContent(operation) }, options)
 }
 
-function tagsOf(action: string): string[] {
-  return [action, networkTag]
+/** The content of the post. */
+export function operationContent(operation: NodeOperation): {
+  action: string
+  tags: string[]
+  details?: Record<string, unknown>
+} {
+  const action = actionOf(operation)
+  const type = operation.action === 'create-resource-node' ? { type: 'compute' } : {}
+  const details = 'details' in operation ? { details: { ...operation.details, ...type } } : {}
+  return { action, tags: [action, networkTag], ...details }
+}
+
+/** Whoever reads an amended post under its first hash sees the content of the amend, so it repeats the first action. */
+function actionOf(operation: NodeOperation): string {
+  if (operation.action !== 'amend') return operation.action
+  return operation.type === 'core' ? 'create-node' : 'create-resource-node'
 }
