@@ -36,6 +36,11 @@ export interface CoreNodeConfig {
   verifyWorkers: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
   privateKeyFile: string
+  /**
+   * EVM key with which this node speaks for the network, where the profile names its address (registry, scores,
+   * rewards), hex text; by default the operator's.
+   */
+  publisherKeyFile?: string
   /** Puts unconfirmed messages on chain in batches; without it this node only reads batches. */
   packer?: PackerSettings
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
@@ -109,6 +114,7 @@ const environmentSchema = z.object({
   ALEPH_CORE_PACKER_SECONDS: z.coerce.number().min(1).max(86_400).default(35),
   ALEPH_CORE_PACKER_MAX_GWEI: z.coerce.number().positive().max(1_000_000).default(150),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
+  ALEPH_CORE_PUBLISHER_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
   ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
@@ -149,6 +155,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     evmRpc: evmRpcUrls(given),
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
+    publisherKeyFile: env.ALEPH_CORE_PUBLISHER_KEY_FILE,
     packer: env.ALEPH_CORE_PACKER_KEY_FILE
       ? {
           privateKeyFile: env.ALEPH_CORE_PACKER_KEY_FILE,

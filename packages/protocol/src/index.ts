@@ -293,16 +293,19 @@ export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'
 export { MessageSet } from './reconciliation/message-set.ts'
 export { type Differences, Reconciler } from './reconciliation/reconciler.ts'
 export { ReconciliationError } from './reconciliation/reconciliation-error.ts'
-export type { IgnoredReason } from './registry/operations/operation.ts'
+export { cloneRegistry } from './registry/clone-registry.ts'
+export type { Ignored, IgnoredReason } from './registry/operations/operation.ts'
 export { publishedRegistry } from './registry/published-registry.ts'
 export {
   type RegistryPost,
   readOperation,
+  readRegistryPost,
   readScores,
   registryPostType,
   scorePostType,
 } from './registry/read-registry-posts.ts'
 export { applyRegistryEvent, type IgnoredOperation, reduceRegistry } from './registry/reduce-registry.ts'
+export { type RegistryDifference, registryDifferences } from './registry/registry-differences.ts'
 export {
   type BalanceEvent,
   compareRegistryEvents,

@@ -9,6 +9,7 @@ import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
+import type { Registry } from '../registry/registry.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
 import { allowedMethods } from './allowed-methods.ts'
@@ -29,6 +30,7 @@ import { postRoutes } from './post-routes.ts'
 import { priceRoutes } from './price-routes.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
+import { registryRoutes } from './registry-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
@@ -36,6 +38,7 @@ import { uploadRoutes } from './upload-routes.ts'
 export interface ApiServices {
   outcomes: Outcomes
   placement: Placement
+  registry: Registry
   fetcher: ContentFetcher
   nodeMultiaddrs: () => string[]
 }
@@ -119,6 +122,7 @@ export async function createServer(
     costRoutes,
     didRoutes,
     nodeRoutes,
+    registryRoutes,
     documentRoutes,
   ]) {
     await server.register(routes({ ...context, hub }, services))

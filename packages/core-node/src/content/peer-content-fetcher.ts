@@ -1,7 +1,7 @@
 import { classifyHash } from '@aleph-ts/protocol'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { PeerTable } from '../gossip/peer-table.ts'
-import type { Registry } from '../placement/registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import { FileStoreError } from '../storage/file-store.ts'
 import { type Offer, requestFromAny } from './hedged-request.ts'
 import { PeerReputation } from './peer-reputation.ts'

@@ -2,11 +2,11 @@ import { type Allocation, addressKey, allocationsKey, type CorechannelAggregate 
 import type { CoreNodeContext } from '../context.ts'
 import type { CoreEventMap, ProcessedMessage } from '../events.ts'
 import { peerIdOf } from '../gossip/peer-address.ts'
+import type { Registry } from '../registry/registry.ts'
 import { ClaimPublisher } from './claim-publisher.ts'
 import { loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import { type Assignment, type Plan, plan } from './plan.ts'
 import { type NodePlan, PlanPusher, type PlanPusherOptions, planListOf } from './plan-pusher.ts'
-import type { Registry } from './registry.ts'
 import { loadWorkloads, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
