@@ -32,6 +32,8 @@ export interface CoreNodeConfig {
   ethereumRpc?: string
   /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
   evmRpc: Partial<Record<Chain, string>>
+  /** RPC of a Kubo node that is asked for what no core node has. */
+  ipfsUrl?: string | undefined
   /** Threads that check signatures. */
   verifyWorkers: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
@@ -109,6 +111,7 @@ const environmentSchema = z.object({
       'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
     )
     .optional(),
+  ALEPH_CORE_IPFS_URL: z.url({ protocol: /^https?$/ }).optional(),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   ALEPH_CORE_PACKER_KEY_FILE: z.string().min(1).optional(),
   ALEPH_CORE_PACKER_SECONDS: z.coerce.number().min(1).max(86_400).default(35),
@@ -153,6 +156,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
     evmRpc: evmRpcUrls(given),
+    ipfsUrl: env.ALEPH_CORE_IPFS_URL,
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     publisherKeyFile: env.ALEPH_CORE_PUBLISHER_KEY_FILE,

@@ -12,6 +12,7 @@ import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
 import type { CoreNodeConfig } from './config.ts'
+import { Kubo } from './content/kubo.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
 import { EmbeddedDatabase } from './database/embedded-postgres.ts'
@@ -298,6 +299,7 @@ async function createServices(
       peers: gossip.peers,
       isMember: (peerId) => gossip.isMember(peerId),
       ownUrl: () => gossip.httpUrl,
+      kubo: config.ipfsUrl ? new Kubo({ url: config.ipfsUrl }) : undefined,
     })
   const processWorker = new ProcessWorker({
     tools: {
@@ -323,7 +325,7 @@ async function createServices(
     inbox,
     verifier,
     maxRetries: config.maxRetries,
-    maxFileBytes: profile.limits.fileBytes,
+    profile,
     onFetched: () => processWorker.wake(),
   })
   inbox.onConfirmed(() => processWorker.reconsider())
