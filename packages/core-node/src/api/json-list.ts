@@ -38,7 +38,9 @@ export async function sendJsonList(reply: FastifyReply, list: JsonList): Promise
 async function totalOf({ items, page, total }: JsonList): Promise<Total> {
   const shown = page.offset + items.length
   const isLastPage = items.length < page.limit && (items.length > 0 || page.offset === 0)
-  return isLastPage ? { count: shown, isEstimate: false } : total()
+  if (isLastPage) return { count: shown, isEstimate: false }
+  const { count, isEstimate } = await total()
+  return { count: isEstimate ? Math.max(count, shown) : count, isEstimate }
 }
 
 /** How an answer tells how many items there are in all. */

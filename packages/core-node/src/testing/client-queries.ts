@@ -16,6 +16,8 @@ export interface Sample {
   height: number
   holder: string
   creditAccount: string
+  aggregateOwner: string
+  aggregateKey: string
 }
 
 export async function sampleOf(pool: pg.Pool): Promise<Sample> {
@@ -36,7 +38,9 @@ export async function sampleOf(pool: pg.Pool): Promise<Sample> {
       (select time from place) as "time",
       (select (max(height) * 0.7)::int from chain_txs) as "height",
       (select address from balances limit 1) as "holder",
-      (select address from credit_history limit 1) as "creditAccount"`)
+      (select address from credit_history limit 1) as "creditAccount",
+      (select owner from aggregates where key <> 'security' limit 1) as "aggregateOwner",
+      (select key from aggregates where key <> 'security' limit 1) as "aggregateKey"`)
   return rows[0]!
 }
 
@@ -232,8 +236,8 @@ export function clientLookUps(s: Sample): string[] {
     `/api/v0/messages/${s.postHash}/status`,
     `/api/v0/messages/${s.vmHash}/consumed_credits`,
     `/api/v1/messages/${s.postHash}/proof`,
-    `/api/v0/aggregates/${s.busySender}.json`,
-    `/api/v0/aggregates/${s.busySender}.json?keys=key-3&with_info=true`,
+    `/api/v0/aggregates/${s.aggregateOwner}.json`,
+    `/api/v0/aggregates/${s.aggregateOwner}.json?keys=${s.aggregateKey}&with_info=true`,
     `/api/v0/authorizations/granted/${s.busySender}.json`,
     '/api/v0/authorizations/received/0xgrantee-ab.json',
     '/api/v0/authorizations/received/0xgrantee-ab.json?types=POST&pagination=200',

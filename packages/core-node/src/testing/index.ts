@@ -2,4 +2,5 @@ export { type ClientList, clientLists, clientLookUps, type Sample, sampleOf } fr
 export { DatabaseServer } from './database-server.ts'
 export { enlarge } from './larger-database.ts'
 export { MessageMill, type MillOptions, ordinaryMix, sizeOfMilledFile } from './message-mill.ts'
+export { milledDataDir } from './milled-data-dir.ts'
 export { MilledDatabase } from './milled-database.ts'
