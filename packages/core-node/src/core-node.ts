@@ -39,6 +39,9 @@ import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
 
+/** Connections of the API, beside those that write. */
+const readConnections = 12
+
 /**
  * One core node: database, inbox, pipeline, API, gossip, catch-up and placement, wired over one context.
  *
@@ -106,7 +109,9 @@ export class CoreNode {
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
-    this.#started.adopt(services.reads, (connections) => connections.end())
+    for (const connections of [services.reads, services.replica]) {
+      if (connections) this.#started.defer(() => connections.end())
+    }
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
     this.#started.use(context.verifier)
@@ -116,9 +121,16 @@ export class CoreNode {
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    const reading = { db: createKysely(services.reads), pool: services.reads, writes: pool }
+    const { reads, replica } = services
+    const replicaReads = replica ?? reads
     this.#server = await createServer(
-      { ...context, ...reading },
+      {
+        ...context,
+        db: createKysely(reads),
+        pool: reads,
+        replica: { db: createKysely(replicaReads), pool: replicaReads },
+        writes: pool,
+      },
       { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs },
     )
     this.#started.adopt(this.#server, (server) => server.close())
@@ -336,10 +348,19 @@ async function createServices(
   return {
     owner: new SingleOwner(connectionString),
     reads: createPool({
-      connectionString: config.databaseReadUrl ?? connectionString,
+      connectionString,
       logger,
+      maxConnections: readConnections,
       statementMs: config.limits.queryMs,
     }),
+    replica: config.databaseReadUrl
+      ? createPool({
+          connectionString: config.databaseReadUrl,
+          logger,
+          maxConnections: readConnections,
+          statementMs: config.limits.queryMs,
+        })
+      : undefined,
     registry,
     registryPublisher: isAddressOf(publisherKey, profile.addresses.corechannel)
       ? new RegistryPublisher({ context, registry, key: publisherKey })
