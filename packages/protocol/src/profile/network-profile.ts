@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { addressKey } from '../identity/address-key.ts'
 import { chainCodes } from '../message/chains.ts'
 import { registryPolicySchema } from '../registry/registry-policy.ts'
 import { rewardPolicySchema } from '../rewards/reward-policy.ts'
@@ -6,7 +7,12 @@ import { rewardPolicySchema } from '../rewards/reward-policy.ts'
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
 
-const address = z.string().min(1).max(128)
+/** Written in any case, compared in one. */
+const address = z
+  .string()
+  .min(1)
+  .max(128)
+  .transform((text) => addressKey('ETH', text))
 const addresses = z.array(address).max(256)
 const name = z.string().min(1).max(128)
 const seconds = z.number().nonnegative()
