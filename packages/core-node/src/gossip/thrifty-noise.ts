@@ -49,15 +49,24 @@ function gatherSends(stream: MessageStream): void {
     return data.length === 0 || stream.status !== 'open' || send(data)
   }
 
+  function flushLater(): void {
+    try {
+      flush()
+    } catch (error) {
+      // The connection below is closing: nobody is there to be told, but those who use this one.
+      stream.abort(error as Error)
+    }
+  }
+
   stream.send = (data) => {
     if (stream.status !== 'open') return send(data)
-    if (bytes === 0) setImmediate(flush)
+    if (bytes === 0) setImmediate(flushLater)
     gathered.push(data.subarray())
     bytes += data.byteLength
     return bytes < enoughBytes ? !stream.writableNeedsDrain : flush()
   }
   stream.close = (options) => {
-    flush()
+    flushLater()
     return close(options)
   }
 }
