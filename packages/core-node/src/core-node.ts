@@ -367,7 +367,11 @@ async function createServices(
       : undefined,
     gossip,
     catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
-    placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
+    placement: Placement.create(context, {
+      registry,
+      peerId: gossip.host.peerId.toString(),
+      ...config.placement,
+    }),
     outcomes: new Outcomes(events),
     fetcher,
     chainBridge: await ChainBridge.create(context, {
