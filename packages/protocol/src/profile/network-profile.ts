@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { addressKey } from '../identity/address-key.ts'
 import { chainCodes } from '../message/chains.ts'
 import { registryPolicySchema } from '../registry/registry-policy.ts'
 import { rewardPolicySchema } from '../rewards/reward-policy.ts'
@@ -6,7 +7,12 @@ import { rewardPolicySchema } from '../rewards/reward-policy.ts'
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
 
-const address = z.string().min(1).max(128)
+/** Written in any case, compared in one. */
+const address = z
+  .string()
+  .min(1)
+  .max(128)
+  .transform((text) => addressKey('ETH', text))
 const addresses = z.array(address).max(256)
 const name = z.string().min(1).max(128)
 const seconds = z.number().nonnegative()
@@ -74,8 +80,12 @@ export const networkProfileSchema = z.strictObject({
     vProgram: z.array(z.enum(paymentTypes)),
   }),
   limits: z.strictObject({
-    /** Largest file a STORE may name, bytes. */
+    /** Largest file a STORE of item_type `storage` may name, bytes. */
     fileBytes: count,
+    /** Largest file that may be uploaded to be found by its CID, bytes. */
+    ipfsFileBytes: count.default(1024 ** 3),
+    /** Largest CAR of a DAG that a STORE of item_type `ipfs` may name, bytes. */
+    carBytes: count.default(4 * 1024 ** 3),
     /** A STORE paid by hold up to this size, bytes, needs no balance. */
     freeFileBytes: count,
     /** How far ahead of a node's clock `content.time` may be, seconds; null: any distance. */
