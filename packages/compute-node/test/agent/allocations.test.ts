@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { personalSign, signAllocationRequest } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testAccount } from './fake-core-node.ts'
+import { testAccount } from '../../src/testing/fake-core-node.ts'
 import { eventually, TestNode } from './test-node.ts'
 
 const path = '/control/allocations'

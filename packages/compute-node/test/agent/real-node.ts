@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildGuestImages, type GuestImages } from '@aleph-ts/guest'
 import { signAllocationRequest } from '@aleph-ts/protocol'
-import { imagesDir, warmUp } from '../warm-seed.ts'
-import { FakeCoreNode, testAccount } from './fake-core-node.ts'
+import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
+import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
 
 /** A compute node as it runs anywhere: a process of its own, real guests; messages from a fake core node. */
 export class RealNode implements AsyncDisposable {
