@@ -58,6 +58,7 @@ export {
   type QueryOf,
   snakeCase,
 } from './api/route.ts'
+export type { PlacementHistoryEntry, SchedulerNode, SchedulerVm } from './api/scheduler-routes.ts'
 export {
   BatchArchiveError,
   batchArchive,

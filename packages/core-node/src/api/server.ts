@@ -11,6 +11,7 @@ import type { Database } from '../database/schema.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
+import { schedulerRoutes } from '../placement/scheduler-routes.ts'
 import type { Registry } from '../registry/registry.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
@@ -143,6 +144,7 @@ export async function createServer(
     await server.register(routes({ ...context, hub }, services))
   }
   await server.register(placementRoutes(services.placement))
+  await server.register(schedulerRoutes(services.placement))
   return server
 }
 
