@@ -41,6 +41,8 @@ export interface CoreNodeConfig {
    * rewards), hex text; by default the operator's.
    */
   publisherKeyFile?: string
+  /** EVM key of the profile's `addresses.rewardsPayer`, hex text: this node pays each day's rewards. */
+  rewardsKeyFile?: string
   /** Puts unconfirmed messages on chain in batches; without it this node only reads batches. */
   packer?: PackerSettings
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
@@ -115,6 +117,7 @@ const environmentSchema = z.object({
   ALEPH_CORE_PACKER_MAX_GWEI: z.coerce.number().positive().max(1_000_000).default(150),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   ALEPH_CORE_PUBLISHER_KEY_FILE: z.string().min(1).optional(),
+  ALEPH_CORE_REWARDS_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
   ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
@@ -156,6 +159,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     publisherKeyFile: env.ALEPH_CORE_PUBLISHER_KEY_FILE,
+    rewardsKeyFile: env.ALEPH_CORE_REWARDS_KEY_FILE,
     packer: env.ALEPH_CORE_PACKER_KEY_FILE
       ? {
           privateKeyFile: env.ALEPH_CORE_PACKER_KEY_FILE,

@@ -11,7 +11,7 @@ import { CatchUp } from './catch-up/catch-up.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
-import type { CoreNodeConfig } from './config.ts'
+import { ConfigError, type CoreNodeConfig } from './config.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
 import { EmbeddedDatabase } from './database/embedded-postgres.ts'
@@ -34,6 +34,9 @@ import { observeRegistry } from './registry/registry-metrics.ts'
 import { RegistryPublisher } from './registry/registry-publisher.ts'
 import { stakingChain } from './registry/token-moves.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
+import { RewardPayer } from './rewards/reward-payer.ts'
+import { Rewards } from './rewards/rewards.ts'
+import { TokenPayer } from './rewards/token-payer.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
@@ -137,6 +140,8 @@ export class CoreNode {
     const synced = this.#stateIsCurrent()
     if (services.registryPublisher) this.#run(services.registryPublisher)
     services.registryPublisher?.start(synced)
+    if (services.rewardPayer) this.#run(services.rewardPayer)
+    void synced.then(() => services.rewardPayer?.start())
     this.#run(services.placement)
     await services.placement.start(synced)
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
@@ -233,6 +238,29 @@ export class CoreNode {
   }
 }
 
+/**
+ * @throws {ConfigError} when nobody expects payments from the key, or the node cannot pay
+ */
+async function createRewardPayer(context: CoreNodeContext, rewards: Rewards) {
+  const { config, profile } = context
+  if (!config.rewardsKeyFile) return undefined
+  const key = await loadOperatorKey(config.rewardsKeyFile)
+  const token = stakingToken(config)
+  if (!isAddressOf(key, profile.addresses.rewardsPayer) || !token) {
+    throw new ConfigError(
+      `The rewards key is that of ${key.address}: it must be the profile's addresses.rewardsPayer, and an Ethereum RPC and the token's contract must be set`,
+    )
+  }
+  const payer = new TokenPayer({
+    rpcUrl: config.ethereumRpc!,
+    evmChainId: token.evmChainId,
+    token: token.contract,
+    privateKey: key.privateKey,
+    finalityBlocks: profile.rewards.finalityBlocks,
+  })
+  return new RewardPayer({ context, rewards, payer, key })
+}
+
 function isAddressOf(key: OperatorKey, address: string): boolean {
   return addressKey('ETH', key.address) === addressKey('ETH', address)
 }
@@ -290,6 +318,7 @@ async function createServices(
   const publisherKey = config.publisherKeyFile
     ? await loadOperatorKey(config.publisherKeyFile)
     : context.operatorKey
+  const rewards = new Rewards({ pool, profile, registry: registry.computed })
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
     contentFetcher ??
@@ -339,6 +368,8 @@ async function createServices(
       statementMs: config.limits.queryMs,
     }),
     registry,
+    rewards,
+    rewardPayer: await createRewardPayer(context, rewards),
     registryPublisher: isAddressOf(publisherKey, profile.addresses.corechannel)
       ? new RegistryPublisher({ context, registry, key: publisherKey })
       : undefined,

@@ -323,6 +323,16 @@ export {
   type RegistryState,
 } from './registry/registry-state.ts'
 export { type CreditRevenue, creditRevenueShares, missingNode } from './rewards/credit-revenue.ts'
+export { distributionContent, distributionPostType, type RewardTarget } from './rewards/distribution-post.ts'
+export { type ExpenseRevenue, readExpenseRevenue } from './rewards/expense-revenue.ts'
+export {
+  type PeriodRewards,
+  periodRewards,
+  type RewardDetails,
+  type RewardMoment,
+  type RewardPeriod,
+  rewardMoments,
+} from './rewards/period-rewards.ts'
 export type { RewardPolicy } from './rewards/reward-policy.ts'
 export {
   type RewardRole,

@@ -69,3 +69,10 @@ export { buildNodeOperation, type NodeDetails, type NodeOperation } from './regi
 export { checkNodeOperation, type OperationCheck } from './registry/check-node-operation.ts'
 export { type IgnoredOperation, listIgnoredOperations } from './registry/list-ignored-operations.ts'
 export { listNodes, type NodeFilter, type NodeList } from './registry/list-nodes.ts'
+export {
+  type DayRewards,
+  explainRewards,
+  getRewards,
+  type RewardExplanation,
+  type RewardShare,
+} from './rewards/get-rewards.ts'

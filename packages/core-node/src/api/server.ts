@@ -10,6 +10,7 @@ import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { Rewards } from '../rewards/rewards.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
 import { allowedMethods } from './allowed-methods.ts'
@@ -31,6 +32,7 @@ import { priceRoutes } from './price-routes.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
 import { registryRoutes } from './registry-routes.ts'
+import { rewardRoutes } from './reward-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
@@ -39,6 +41,7 @@ export interface ApiServices {
   outcomes: Outcomes
   placement: Placement
   registry: Registry
+  rewards: Rewards
   fetcher: ContentFetcher
   nodeMultiaddrs: () => string[]
 }
@@ -123,6 +126,7 @@ export async function createServer(
     didRoutes,
     nodeRoutes,
     registryRoutes,
+    rewardRoutes,
     documentRoutes,
   ]) {
     await server.register(routes({ ...context, hub }, services))

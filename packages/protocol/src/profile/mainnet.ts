@@ -77,6 +77,7 @@ export const mainnetProfile: NetworkProfile = {
     wageFirstMonth: 900_000,
     wageMonths: 6,
     slashAfterBlocks: 3 * 7_130,
+    finalityBlocks: 500,
     leastPayout: 0.01,
   },
   defaultAllocationSigners: ['0x2937f62e5F81A88e921f883f8fE56ceCf4A4A44A'],

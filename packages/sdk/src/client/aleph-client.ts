@@ -26,6 +26,12 @@ import { checkNodeOperation, type OperationCheck } from '../registry/check-node-
 import { type IgnoredOperation, listIgnoredOperations } from '../registry/list-ignored-operations.ts'
 import { listNodes, type NodeFilter, type NodeList } from '../registry/list-nodes.ts'
 import {
+  type DayRewards,
+  explainRewards,
+  getRewards,
+  type RewardExplanation,
+} from '../rewards/get-rewards.ts'
+import {
   type ClientContext,
   type ClientOptions,
   createClientContext,
@@ -100,6 +106,16 @@ export class AlephClient {
     filter?: { address?: string; node?: string } & Abortable,
   ): Promise<IgnoredOperation[]> {
     return listIgnoredOperations(this.context, filter)
+  }
+
+  /** What a UTC day earns whom. */
+  getRewards(day: string, options?: Abortable): Promise<DayRewards> {
+    return getRewards(this.context, day, options)
+  }
+
+  /** Why an address earns what it does on a UTC day. */
+  explainRewards(day: string, address: string, options?: Abortable): Promise<RewardExplanation> {
+    return explainRewards(this.context, day, address, options)
   }
 
   uploadFile(params: UploadFileParams): Promise<UploadedFile> {
