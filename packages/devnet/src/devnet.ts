@@ -152,9 +152,7 @@ export class Devnet {
 
   async #fundAccounts(): Promise<void> {
     const players = playAccounts.map(({ address, aleph }) => ({ to: address, aleph }))
-    const operators = Array.from({ length: this.#config.coreNodes }, (_, index) =>
-      operatorOf(this.#coreNodeDir(index)),
-    ).flatMap(({ account, staker }) => [
+    const operators = this.#operators().flatMap(({ account, staker }) => [
       { to: account.address, aleph: operatorAleph },
       { to: staker.address, aleph: stakerAleph },
     ])
@@ -229,6 +227,10 @@ export class Devnet {
     return entries
   }
 
+  #operators(): Operator[] {
+    return Array.from({ length: this.#config.coreNodes }, (_, index) => operatorOf(this.#coreNodeDir(index)))
+  }
+
   #coreNodeDir(index: number): string {
     return join(this.#config.dataDir, `core-${index + 1}`)
   }
@@ -267,7 +269,11 @@ export class Devnet {
     const { chain, contracts } = this.chain
     const profile = {
       extends: 'devnet',
-      addresses: { ...devnetProfile.addresses, rewardsPayer: rewardsAccount.address },
+      addresses: {
+        ...devnetProfile.addresses,
+        observers: this.#operators().map(({ account }) => account.address),
+        rewardsPayer: rewardsAccount.address,
+      },
       tokens: [
         { chain: 'ETH', evmChainId: chain.chainId, contract: contracts.token, decimals: 18, startBlock: 0 },
       ],

@@ -351,4 +351,19 @@ export type {
   VersionAge,
 } from './scoring/measurements.ts'
 export { type NetworkScore, networkScores, type Observations } from './scoring/network-scores.ts'
-export { type NodeRating, rateComputeNode, rateCoreNode, type ScoreFactor } from './scoring/node-score.ts'
+export {
+  type NodeRating,
+  rateComputeNode,
+  rateCoreNode,
+  type ScoreFactor,
+  type ScoreProbes,
+} from './scoring/node-score.ts'
+export {
+  type MetricsPost,
+  readObservations,
+  type ScoringPeriod,
+  scoringPeriodAt,
+} from './scoring/read-observations.ts'
+export { readScoresPeriod, scoresContent, unexplainedScores } from './scoring/scores-post.ts'
+export type { ScoringPolicy } from './scoring/scoring-policy.ts'
+export { versionAge } from './scoring/version-age.ts'

@@ -11,6 +11,7 @@ import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Rewards } from '../rewards/rewards.ts'
+import type { ScoreBook } from '../scoring/score-book.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
 import { allowedMethods } from './allowed-methods.ts'
@@ -42,6 +43,7 @@ export interface ApiServices {
   placement: Placement
   registry: Registry
   rewards: Rewards
+  scores: ScoreBook
   fetcher: ContentFetcher
   nodeMultiaddrs: () => string[]
 }

@@ -1,5 +1,5 @@
 import type { Queryable } from '../chains/queryable.ts'
-import { stakingChain } from '../registry/token-moves.ts'
+import { stakingChain } from '../chains/staking-token.ts'
 
 /**
  * What time it was at which block, told by the transactions of the sync contract: they carry the time of their block,

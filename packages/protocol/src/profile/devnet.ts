@@ -18,6 +18,7 @@ export const devnetProfile: NetworkProfile = {
     balances: [firstDevelopmentAccount],
     credits: [firstDevelopmentAccount],
     scores: [firstDevelopmentAccount],
+    observers: [],
     communityWallet: firstDevelopmentAccount,
     rewardsPayer: firstDevelopmentAccount,
   },
@@ -70,6 +71,14 @@ export const devnetProfile: NetworkProfile = {
     slashAfterBlocks: 3 * 7_130,
     finalityBlocks: 0,
     leastPayout: 0.01,
+  },
+  scoring: {
+    measureSeconds: 60,
+    periodSeconds: 3_600,
+    graceSeconds: 10,
+    probeFile: null,
+    diagnosticProgram: null,
+    releases: { core: [], compute: [] },
   },
   defaultAllocationSigners: [],
 }

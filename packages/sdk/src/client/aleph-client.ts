@@ -23,6 +23,7 @@ import { type DeployedProgram, type DeployProgramParams, deployProgram } from '.
 import { type Allocation, getAllocation, waitForAllocation } from '../program/get-allocation.ts'
 import { buildNodeOperation, type NodeOperation } from '../registry/build-node-operation.ts'
 import { checkNodeOperation, type OperationCheck } from '../registry/check-node-operation.ts'
+import { explainScore, type ScoreExplanation } from '../registry/explain-score.ts'
 import { type IgnoredOperation, listIgnoredOperations } from '../registry/list-ignored-operations.ts'
 import { listNodes, type NodeFilter, type NodeList } from '../registry/list-nodes.ts'
 import {
@@ -106,6 +107,11 @@ export class AlephClient {
     filter?: { address?: string; node?: string } & Abortable,
   ): Promise<IgnoredOperation[]> {
     return listIgnoredOperations(this.context, filter)
+  }
+
+  /** Why a node has the score it has. */
+  explainScore(nodeHash: string, options?: Abortable): Promise<ScoreExplanation> {
+    return explainScore(this.context, nodeHash, options)
   }
 
   /** What a UTC day earns whom. */
