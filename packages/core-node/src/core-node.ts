@@ -12,6 +12,7 @@ import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
 import { stakingToken } from './chains/staking-token.ts'
 import type { CoreNodeConfig } from './config.ts'
+import { Kubo } from './content/kubo.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
 import { EmbeddedDatabase } from './database/embedded-postgres.ts'
@@ -38,6 +39,9 @@ import { ScoreBook } from './scoring/score-book.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
+
+/** Connections of the API, beside those that write. */
+const readConnections = 12
 
 /**
  * One core node: database, inbox, pipeline, API, gossip, catch-up and placement, wired over one context.
@@ -106,7 +110,9 @@ export class CoreNode {
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
-    this.#started.adopt(services.reads, (connections) => connections.end())
+    for (const connections of [services.reads, services.replica]) {
+      if (connections) this.#started.defer(() => connections.end())
+    }
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
     this.#started.use(context.verifier)
@@ -116,9 +122,16 @@ export class CoreNode {
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    const reading = { db: createKysely(services.reads), pool: services.reads, writes: pool }
+    const { reads, replica } = services
+    const replicaReads = replica ?? reads
     this.#server = await createServer(
-      { ...context, ...reading },
+      {
+        ...context,
+        db: createKysely(reads),
+        pool: reads,
+        replica: { db: createKysely(replicaReads), pool: replicaReads },
+        writes: pool,
+      },
       { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs },
     )
     this.#started.adopt(this.#server, (server) => server.close())
@@ -288,6 +301,7 @@ async function createServices(
       peers: gossip.peers,
       isMember: (peerId) => gossip.isMember(peerId),
       ownUrl: () => gossip.httpUrl,
+      kubo: config.ipfsUrl ? new Kubo({ url: config.ipfsUrl }) : undefined,
     })
   const processWorker = new ProcessWorker({
     tools: {
@@ -313,7 +327,7 @@ async function createServices(
     inbox,
     verifier,
     maxRetries: config.maxRetries,
-    maxFileBytes: profile.limits.fileBytes,
+    profile,
     onFetched: () => processWorker.wake(),
   })
   inbox.onConfirmed(() => processWorker.reconsider())
@@ -324,17 +338,30 @@ async function createServices(
   return {
     owner: new SingleOwner(connectionString),
     reads: createPool({
-      connectionString: config.databaseReadUrl ?? connectionString,
+      connectionString,
       logger,
+      maxConnections: readConnections,
       statementMs: config.limits.queryMs,
     }),
+    replica: config.databaseReadUrl
+      ? createPool({
+          connectionString: config.databaseReadUrl,
+          logger,
+          maxConnections: readConnections,
+          statementMs: config.limits.queryMs,
+        })
+      : undefined,
     registry,
     scores,
     rewards,
     duties: await Duties.create(context, { registry, scores, rewards, ownUrl: () => gossip.httpUrl }),
     gossip,
     catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
-    placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
+    placement: Placement.create(context, {
+      registry,
+      peerId: gossip.host.peerId.toString(),
+      ...config.placement,
+    }),
     outcomes: new Outcomes(events),
     fetcher,
     chainBridge: await ChainBridge.create(context, {

@@ -42,7 +42,13 @@ export const devnetProfile: NetworkProfile = {
     instance: ['hold', 'superfluid', 'credit'],
     vProgram: ['credit'],
   },
-  limits: { fileBytes: 1024 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: 300 },
+  limits: {
+    fileBytes: 1024 * 1024 * 1024,
+    ipfsFileBytes: 1024 * 1024 * 1024,
+    carBytes: 4 * 1024 * 1024 * 1024,
+    freeFileBytes: 25 * 1024 * 1024,
+    futureSeconds: 300,
+  },
   clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: null },
   policy: { securitySelfOnly: true },
   registry: {

@@ -53,7 +53,13 @@ export const mainnetProfile: NetworkProfile = {
     instance: ['hold', 'superfluid', 'credit'],
     vProgram: ['credit'],
   },
-  limits: { fileBytes: 100 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: null },
+  limits: {
+    fileBytes: 100 * 1024 * 1024,
+    ipfsFileBytes: 1024 * 1024 * 1024,
+    carBytes: 4 * 1024 * 1024 * 1024,
+    freeFileBytes: 25 * 1024 * 1024,
+    futureSeconds: null,
+  },
   // The last cut-off after which long-running machines pay in credits: older privileges need a chain's word.
   clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: 1_773_187_200 },
   policy: { securitySelfOnly: true },
