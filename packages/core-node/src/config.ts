@@ -43,6 +43,8 @@ export interface CoreNodeConfig {
    * rewards), hex text; by default the operator's.
    */
   publisherKeyFile?: string
+  /** EVM key of the profile's `addresses.rewardsPayer`, hex text: this node pays each day's rewards. */
+  rewardsKeyFile?: string
   /** How this node looks after its compute nodes, seconds. */
   placement?: {
     /** Between two looks at each. */
@@ -133,6 +135,7 @@ const environmentSchema = z.object({
   ALEPH_CORE_PACKER_MAX_GWEI: z.coerce.number().positive().max(1_000_000).default(150),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   ALEPH_CORE_PUBLISHER_KEY_FILE: z.string().min(1).optional(),
+  ALEPH_CORE_REWARDS_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
   ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
@@ -175,6 +178,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     publisherKeyFile: env.ALEPH_CORE_PUBLISHER_KEY_FILE,
+    rewardsKeyFile: env.ALEPH_CORE_REWARDS_KEY_FILE,
     placement: {
       pollSeconds: env.ALEPH_CORE_COMPUTE_POLL_SECONDS,
       moveProgramsAfterSeconds: env.ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS,

@@ -345,6 +345,16 @@ export {
   type RegistryState,
 } from './registry/registry-state.ts'
 export { type CreditRevenue, creditRevenueShares, missingNode } from './rewards/credit-revenue.ts'
+export { distributionContent, distributionPostType, type RewardTarget } from './rewards/distribution-post.ts'
+export { type ExpenseRevenue, readExpenseRevenue } from './rewards/expense-revenue.ts'
+export {
+  type PeriodRewards,
+  periodRewards,
+  type RewardDetails,
+  type RewardMoment,
+  type RewardPeriod,
+  rewardMoments,
+} from './rewards/period-rewards.ts'
 export type { RewardPolicy } from './rewards/reward-policy.ts'
 export {
   type RewardRole,
@@ -363,4 +373,19 @@ export type {
   VersionAge,
 } from './scoring/measurements.ts'
 export { type NetworkScore, networkScores, type Observations } from './scoring/network-scores.ts'
-export { type NodeRating, rateComputeNode, rateCoreNode, type ScoreFactor } from './scoring/node-score.ts'
+export {
+  type NodeRating,
+  rateComputeNode,
+  rateCoreNode,
+  type ScoreFactor,
+  type ScoreProbes,
+} from './scoring/node-score.ts'
+export {
+  type MetricsPost,
+  readObservations,
+  type ScoringPeriod,
+  scoringPeriodAt,
+} from './scoring/read-observations.ts'
+export { readScoresPeriod, scoresContent, unexplainedScores } from './scoring/scores-post.ts'
+export type { ScoringPolicy } from './scoring/scoring-policy.ts'
+export { versionAge } from './scoring/version-age.ts'

@@ -6,6 +6,7 @@ import { nodeApiRoutes } from './node-routes.ts'
 import { postApiRoutes } from './post-routes.ts'
 import { priceApiRoutes } from './price-routes.ts'
 import { registryApiRoutes } from './registry-routes.ts'
+import { rewardApiRoutes } from './reward-routes.ts'
 import { schedulerApiRoutes } from './scheduler-routes.ts'
 
 /** Every documented route of a core node, by name (protocol 03 §2). */
@@ -19,4 +20,5 @@ export const apiRoutes = {
   ...nodeApiRoutes,
   ...registryApiRoutes,
   ...schedulerApiRoutes,
+  ...rewardApiRoutes,
 }

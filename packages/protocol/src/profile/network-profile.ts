@@ -3,6 +3,7 @@ import { addressKey } from '../identity/address-key.ts'
 import { chainCodes } from '../message/chains.ts'
 import { registryPolicySchema } from '../registry/registry-policy.ts'
 import { rewardPolicySchema } from '../rewards/reward-policy.ts'
+import { scoringPolicySchema } from '../scoring/scoring-policy.ts'
 
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
@@ -53,8 +54,10 @@ export const networkProfileSchema = z.strictObject({
     balances: addresses,
     /** Whose credit distributions and expenses are believed. */
     credits: addresses,
-    /** Whose metrics posts are kept. */
+    /** Whose scores are believed. */
     scores: addresses,
+    /** Who measures nodes: whose metrics posts are kept and scored by. */
+    observers: addresses.default([]),
     communityWallet: address,
     rewardsPayer: address,
   }),
@@ -106,6 +109,7 @@ export const networkProfileSchema = z.strictObject({
   }),
   registry: registryPolicySchema,
   rewards: rewardPolicySchema,
+  scoring: scoringPolicySchema,
   defaultAllocationSigners: addresses,
 })
 
