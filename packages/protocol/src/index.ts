@@ -286,7 +286,12 @@ export { type Estimate, parseEstimate } from './pricing/parse-estimate.ts'
 export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
 export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
-export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
+export {
+  type MessageContract,
+  type NetworkProfile,
+  type PaymentType,
+  paymentTypes,
+} from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
 export { answerReconciliation } from './reconciliation/answer-request.ts'
 export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'

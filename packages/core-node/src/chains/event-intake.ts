@@ -141,9 +141,10 @@ export class EventIntake {
   async #unlimitedMessagesOf(event: EventRow): Promise<unknown[]> {
     switch (`${event.protocol} ${event.protocol_version}`) {
       case 'smart-contract 1': {
-        const { type, content } = event.content as { type: string; content: string }
+        const said = event.content as { type: string; content: string; address?: string }
+        const { type, content, address: sender = event.publisher } = said
         const time = event.datetime.getTime() / 1000
-        return [contractEnvelope({ chain: event.chain, sender: event.publisher, time, type, content })]
+        return [contractEnvelope({ chain: event.chain, sender, time, type, content })]
       }
       case 'aleph 1':
         return batchMessages(event.content)

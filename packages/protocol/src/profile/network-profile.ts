@@ -37,6 +37,29 @@ const syncContractSchema = z.strictObject({
   authorizedEmitters: addresses,
 })
 
+/** A contract through which anybody writes messages on a chain (protocol 04 §12, §18.1). */
+const messageContractSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('evm'),
+    chain: z.enum(chainCodes),
+    evmChainId: z.int().positive(),
+    contract: address,
+    /** Block of the contract's creation. */
+    startBlock: count,
+  }),
+  z.strictObject({ kind: z.literal('tezos'), chain: z.literal('TEZOS'), contract: address }),
+  z.strictObject({
+    kind: z.literal('solana'),
+    chain: z.literal('SOL'),
+    /** Address of the program. */
+    contract: address,
+    /** Slot of the program's creation. */
+    startBlock: count,
+    /** Whose batches are believed. */
+    authorizedEmitters: addresses.default([]),
+  }),
+])
+
 const cutoffSchema = z.union([seconds, z.null()])
 
 export const networkProfileSchema = z.strictObject({
@@ -61,6 +84,8 @@ export const networkProfileSchema = z.strictObject({
   channels: z.strictObject({ default: name, credits: z.array(name).max(16), scoring: name, registry: name }),
   tokens: z.array(tokenSchema).max(64),
   syncContract: syncContractSchema.optional(),
+  /** Beside the sync contract, which carries messages too. */
+  messageContracts: z.array(messageContractSchema).max(64).default([]),
   /** Epoch seconds (or a block height) from which a rule holds; null: it never does (protocol 02 §7). */
   cutoffs: z.strictObject({
     /** STORE and on-demand PROGRAM messages before are free. */
@@ -110,3 +135,5 @@ export const networkProfileSchema = z.strictObject({
  * profile and the same messages have the same state.
  */
 export type NetworkProfile = z.output<typeof networkProfileSchema>
+
+export type MessageContract = NetworkProfile['messageContracts'][number]
