@@ -7,6 +7,7 @@ import { devnetProfile, type NetworkProfile } from '@aleph-ts/protocol'
 import { createTestClient, getAddress, http, publicActions, walletActions } from 'viem'
 import { foundry } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stateDigests } from '../src/state/digest.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, post } from './testing/wallet.ts'
 
@@ -86,6 +87,14 @@ async function confirmations(node: TestNode, hash: string): Promise<{ hash: stri
   return body.message?.confirmations ?? []
 }
 
+/** How far a node has read the sync contract. */
+async function height(node: TestNode): Promise<number> {
+  const { rows } = await node.node.context.pool.query(
+    `select block_number from chain_cursors where stream = 'sync'`,
+  )
+  return Number(rows[0]?.block_number ?? 0)
+}
+
 async function batches(): Promise<number> {
   const logs = await client.getContractEvents({
     address: profile.syncContract!.contract as `0x${string}`,
@@ -137,6 +146,56 @@ describe('the bridge to the chain', () => {
       )
       .toMatchObject([{ content: 'from the chain' }])
   })
+
+  test.each([
+    { depth: 'a few blocks', blocks: 3 },
+    { depth: 'more blocks than it remembers', blocks: 150 },
+  ])(
+    'forgets what a contract said when the chain takes back $depth, until it is said again',
+    async ({ blocks }) => {
+      const [, , , author] = chain.accounts
+      const name = `taken back with ${blocks}`
+      const say = () =>
+        client.writeContract({
+          account: author!.address,
+          address: profile.syncContract!.contract as `0x${string}`,
+          abi: alephSyncAbi,
+          functionName: 'doMessage',
+          args: [
+            'POST',
+            JSON.stringify({
+              address: author!.address,
+              time: 1_700_000_000 + blocks,
+              type: name,
+              content: 1,
+            }),
+          ],
+        })
+      const postsAt = (node: TestNode) => async () =>
+        (await node.get(`/api/v0/posts.json?types=${encodeURIComponent(name)}`)).body.posts
+      const before = await stateDigests(reading.node.context.pool)
+      const snapshot = await client.snapshot()
+      await say()
+      await client.mine({ blocks })
+      for (const node of [packing, reading]) {
+        await expect.poll(postsAt(node), patience).toHaveLength(1)
+        await expect
+          .poll(async () => (await height(node)) >= Number(await client.getBlockNumber()), patience)
+          .toBe(true)
+      }
+      await client.revert({ id: snapshot })
+      await client.mine({ blocks: 1 })
+      for (const node of [packing, reading]) await expect.poll(postsAt(node), patience).toEqual([])
+      expect(await stateDigests(reading.node.context.pool)).toEqual(before)
+      await say()
+      for (const node of [packing, reading]) {
+        await expect.poll(postsAt(node), patience).toMatchObject([{ confirmations: [{ chain: 'ETH' }] }])
+      }
+      expect(await stateDigests(packing.node.context.pool)).toEqual(
+        await stateDigests(reading.node.context.pool),
+      )
+    },
+  )
 
   test('lets a contract write messages of its own, and prove on chain what the network confirmed', async () => {
     const [, emitter, , guest] = chain.accounts
