@@ -32,6 +32,20 @@ export const mainnetProfile: NetworkProfile = {
       startBlock: 10_939_070,
     },
   ],
+  streams: [
+    {
+      chain: 'AVAX',
+      evmChainId: 43_114,
+      superToken: '0xc0Fbc4967259786C743361a5885ef49380473dCF',
+      forwarder: '0xcfA132E353cB4E398080B9700609bb008eceB125',
+    },
+    {
+      chain: 'BASE',
+      evmChainId: 8_453,
+      superToken: '0xc0Fbc4967259786C743361a5885ef49380473dCF',
+      forwarder: '0xcfA132E353cB4E398080B9700609bb008eceB125',
+    },
+  ],
   syncContract: {
     chain: 'ETH',
     evmChainId: 1,

@@ -28,6 +28,15 @@ const tokenSchema = z.strictObject({
   startBlock: count,
 })
 
+/** Where ALEPH streams by the second (protocol 04 §22.1). */
+const streamSchema = z.strictObject({
+  chain: z.enum(chainCodes),
+  evmChainId: z.int().positive(),
+  superToken: address,
+  /** Superfluid's CFAv1 forwarder. */
+  forwarder: address,
+})
+
 const syncContractSchema = z.strictObject({
   chain: z.enum(chainCodes),
   evmChainId: z.int().positive(),
@@ -83,6 +92,7 @@ export const networkProfileSchema = z.strictObject({
   }),
   channels: z.strictObject({ default: name, credits: z.array(name).max(16), scoring: name, registry: name }),
   tokens: z.array(tokenSchema).max(64),
+  streams: z.array(streamSchema).max(64).default([]),
   syncContract: syncContractSchema.optional(),
   /** Beside the sync contract, which carries messages too. */
   messageContracts: z.array(messageContractSchema).max(64).default([]),
@@ -141,3 +151,5 @@ export const networkProfileSchema = z.strictObject({
 export type NetworkProfile = z.output<typeof networkProfileSchema>
 
 export type MessageContract = NetworkProfile['messageContracts'][number]
+
+export type StreamNetwork = NetworkProfile['streams'][number]
