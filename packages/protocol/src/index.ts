@@ -239,6 +239,13 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
+export {
+  requiredStreams,
+  type StreamedMachine,
+  type StreamRates,
+  streamsSuffice,
+} from './payment-stream/stream-rates.ts'
 export {
   type AuthorisationPolicy,
   type AuthorisationSubject,
@@ -308,7 +315,13 @@ export { type Estimate, parseEstimate } from './pricing/parse-estimate.ts'
 export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
 export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
-export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
+export {
+  type MessageContract,
+  type NetworkProfile,
+  type PaymentType,
+  paymentTypes,
+  type StreamNetwork,
+} from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
 export { answerReconciliation } from './reconciliation/answer-request.ts'
 export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'
