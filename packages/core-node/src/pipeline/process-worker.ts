@@ -118,7 +118,7 @@ export class ProcessWorker {
         if (candidates.length > 0 || this.#tools.stale.some) await this.#process(candidates)
         if (candidates.length === largestBatch || this.#tools.stale.some) continue
         await this.#signal.wait(await this.#idleTime())
-        await sleep(begunMs + restMs - performance.now())
+        await sleep(Math.max(0, begunMs + restMs - performance.now()))
       } catch (error) {
         const away = isDatabaseAway(error)
         this.#tools.logger[away ? 'warn' : 'error']({ err: error }, 'processing is interrupted; trying again')
