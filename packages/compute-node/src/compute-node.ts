@@ -134,7 +134,11 @@ export class ComputeNode implements AsyncDisposable {
       const stopping = supervisor
         .list()
         .filter(({ id, state }) => isAlive(state) && !reconciler.isPlanned(id))
-      await Promise.all(stopping.map(({ id }) => supervisor.stop(id)))
+      const replicas = supervisor.replicas()
+      await Promise.all([
+        ...stopping.map(({ id }) => supervisor.stop(id)),
+        ...replicas.map(({ id }) => supervisor.destroy(id)),
+      ])
       await supervisor.detach()
     }
     await reconciled

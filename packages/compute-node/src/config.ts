@@ -26,6 +26,10 @@ export interface ComputeNodeConfig {
   allocationSigners: string[]
   reuseTimeoutMs: number
   drainTimeoutMs: number
+  /** How often a running program is looked at for a newer version. */
+  updateIntervalMs: number
+  /** Further VMs of busy programs. */
+  scaling: { maxVms: number; callsPerVm: number; idleMs: number }
   allocationWaitMs: number
   guestImagesDir: string
   hypervisor: HypervisorChoice
@@ -121,6 +125,26 @@ export const environmentTable = {
     .default(3600)
     .describe('Seconds an idle on-demand VM stays; 0 or less: none'),
   ALEPH_VM_DRAIN_TIMEOUT: seconds.default(30).describe('Seconds calls under way get at shutdown'),
+  ALEPH_VM_UPDATE_INTERVAL: seconds
+    .default(10)
+    .describe('Seconds between two looks for a newer version of a program that is called'),
+  ALEPH_VM_MAX_VMS_PER_PROGRAM: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(4)
+    .describe('VMs that one on-demand program may have at once'),
+  ALEPH_VM_CALLS_PER_VM: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .default(16)
+    .describe('Calls under way in each VM of a program before it gets another one'),
+  ALEPH_VM_SCALE_IN_TIMEOUT: seconds
+    .default(30)
+    .describe('Seconds a further VM of a program stays without a call'),
   ALEPH_VM_ALLOCATION_WAIT: seconds
     .default(60)
     .describe('Longest wait, seconds, before an allocation is answered'),
@@ -228,6 +252,12 @@ export function configFromEnvironment(environment: Record<string, string | undef
     allocationSigners: env.ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS,
     reuseTimeoutMs: env.ALEPH_VM_REUSE_TIMEOUT * 1000,
     drainTimeoutMs: env.ALEPH_VM_DRAIN_TIMEOUT * 1000,
+    updateIntervalMs: env.ALEPH_VM_UPDATE_INTERVAL * 1000,
+    scaling: {
+      maxVms: env.ALEPH_VM_MAX_VMS_PER_PROGRAM,
+      callsPerVm: env.ALEPH_VM_CALLS_PER_VM,
+      idleMs: env.ALEPH_VM_SCALE_IN_TIMEOUT * 1000,
+    },
     allocationWaitMs: env.ALEPH_VM_ALLOCATION_WAIT * 1000,
     guestImagesDir: resolve(env.ALEPH_VM_GUEST_IMAGES_DIR ?? join(dataDir, 'guest-images')),
     hypervisor: env.ALEPH_VM_HYPERVISOR,

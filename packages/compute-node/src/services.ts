@@ -72,6 +72,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const messages = new MessageSource({
     coreNodes,
     cacheDir: join(cache, 'messages'),
+    // Younger than the interval, or every second look would be answered from memory.
+    latestFreshMs: config.updateIntervalMs / 2,
     logger,
     onGone: (hash) => programs.onGone(hash),
   })
@@ -108,6 +110,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     isPlanned: (hash) => reconciler.isPlanned(hash),
     reuseTimeoutMs: config.reuseTimeoutMs,
+    scaling: {
+      ...config.scaling,
+      idleMs: Math.min(config.scaling.idleMs, Math.max(0, config.reuseTimeoutMs)),
+    },
+    updateIntervalMs: config.updateIntervalMs,
+    drainMs: config.drainTimeoutMs,
     metrics,
     logger,
   })

@@ -32,10 +32,26 @@ export interface CoreNodeConfig {
   ethereumRpc?: string
   /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
   evmRpc: Partial<Record<Chain, string>>
+  /** RPC of a Kubo node that is asked for what no core node has. */
+  ipfsUrl?: string | undefined
   /** Threads that check signatures. */
   verifyWorkers: number
   /** EVM key of the operator, hex text; created in `dataDir` when absent. */
   privateKeyFile: string
+  /**
+   * EVM key with which this node speaks for the network, where the profile names its address (registry, scores,
+   * rewards), hex text; by default the operator's.
+   */
+  publisherKeyFile?: string
+  /** How this node looks after its compute nodes, seconds. */
+  placement?: {
+    /** Between two looks at each. */
+    pollSeconds: number
+    /** How long one may be away before its programs start elsewhere. */
+    moveProgramsAfterSeconds: number
+    /** The same for its instances, which lose their disks. */
+    moveInstancesAfterSeconds: number
+  }
   /** Puts unconfirmed messages on chain in batches; without it this node only reads batches. */
   packer?: PackerSettings
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
@@ -104,11 +120,19 @@ const environmentSchema = z.object({
       'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
     )
     .optional(),
+  ALEPH_CORE_IPFS_URL: z.url({ protocol: /^https?$/ }).optional(),
+  ALEPH_CORE_COMPUTE_POLL_SECONDS: z.coerce.number().positive().max(3_600).default(30),
+  ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS: z.coerce.number().positive().default(600),
+  ALEPH_CORE_MOVE_INSTANCES_AFTER_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(6 * 3_600),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   ALEPH_CORE_PACKER_KEY_FILE: z.string().min(1).optional(),
   ALEPH_CORE_PACKER_SECONDS: z.coerce.number().min(1).max(86_400).default(35),
   ALEPH_CORE_PACKER_MAX_GWEI: z.coerce.number().positive().max(1_000_000).default(150),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
+  ALEPH_CORE_PUBLISHER_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
   ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
@@ -147,8 +171,15 @@ export function configFromEnvironment(environment: Record<string, string | undef
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
     evmRpc: evmRpcUrls(given),
+    ipfsUrl: env.ALEPH_CORE_IPFS_URL,
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
+    publisherKeyFile: env.ALEPH_CORE_PUBLISHER_KEY_FILE,
+    placement: {
+      pollSeconds: env.ALEPH_CORE_COMPUTE_POLL_SECONDS,
+      moveProgramsAfterSeconds: env.ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS,
+      moveInstancesAfterSeconds: env.ALEPH_CORE_MOVE_INSTANCES_AFTER_SECONDS,
+    },
     packer: env.ALEPH_CORE_PACKER_KEY_FILE
       ? {
           privateKeyFile: env.ALEPH_CORE_PACKER_KEY_FILE,

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { addressKey } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
@@ -11,6 +12,7 @@ import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
 import type { CoreNodeConfig } from './config.ts'
+import { Kubo } from './content/kubo.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
 import { EmbeddedDatabase } from './database/embedded-postgres.ts'
@@ -23,16 +25,22 @@ import { Gossip } from './gossip/gossip.ts'
 import { createVerifier } from './identity/create-verifier.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { CoreMetrics } from './metrics.ts'
-import { loadOperatorKey } from './operator-key.ts'
+import { loadOperatorKey, type OperatorKey } from './operator-key.ts'
 import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
-import { Registry } from './placement/registry.ts'
+import { Registry } from './registry/registry.ts'
+import { observeRegistry } from './registry/registry-metrics.ts'
+import { RegistryPublisher } from './registry/registry-publisher.ts'
+import { stakingChain } from './registry/token-moves.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
+
+/** Connections of the API, beside those that write. */
+const readConnections = 12
 
 /**
  * One core node: database, inbox, pipeline, API, gossip, catch-up and placement, wired over one context.
@@ -101,7 +109,9 @@ export class CoreNode {
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
-    this.#started.adopt(services.reads, (connections) => connections.end())
+    for (const connections of [services.reads, services.replica]) {
+      if (connections) this.#started.defer(() => connections.end())
+    }
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
     this.#started.use(context.verifier)
@@ -111,9 +121,16 @@ export class CoreNode {
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    const reading = { db: createKysely(services.reads), pool: services.reads, writes: pool }
+    const { reads, replica } = services
+    const replicaReads = replica ?? reads
     this.#server = await createServer(
-      { ...context, ...reading },
+      {
+        ...context,
+        db: createKysely(reads),
+        pool: reads,
+        replica: { db: createKysely(replicaReads), pool: replicaReads },
+        writes: pool,
+      },
       { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs },
     )
     this.#started.adopt(this.#server, (server) => server.close())
@@ -130,8 +147,11 @@ export class CoreNode {
     services.garbageCollector.start()
     this.#run(services.removalJobs)
     services.removalJobs.start()
+    const synced = this.#stateIsCurrent()
+    if (services.registryPublisher) this.#run(services.registryPublisher)
+    services.registryPublisher?.start(synced)
     this.#run(services.placement)
-    await services.placement.start(this.#stateIsCurrent())
+    await services.placement.start(synced)
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
   }
 
@@ -181,19 +201,20 @@ export class CoreNode {
 
   /** Messages are processed only once balances are those of the chain's head. */
   async #followBalances(): Promise<void> {
-    const { config, profile, pool, logger } = this.context
-    const { processWorker } = this.#services
+    const { config, pool, logger } = this.context
+    const { processWorker, registry } = this.#services
     this.#run(processWorker)
-    const token = profile.tokens.find((candidate) => candidate.chain === 'ETH' && candidate.contract)
-    if (!config.ethereumRpc || !token?.contract) {
+    const token = stakingToken(config)
+    if (!token) {
       await processWorker.start()
       return
     }
     const reader = await createBalanceReader({
       pool,
       logger,
-      rpcUrl: config.ethereumRpc,
-      token: { ...token, contract: token.contract },
+      rpcUrl: config.ethereumRpc!,
+      token,
+      onBalancesChanged: () => registry.wake(),
       onProgress: (progress) => this.context.metrics.noteChain(progress),
     })
     this.#run(reader)
@@ -205,7 +226,9 @@ export class CoreNode {
   async #processOnceReady(reader: { ready(): Promise<void> }): Promise<void> {
     try {
       await reader.ready()
-      if (!this.#stopping.signal.aborted) await this.#services.processWorker.start()
+      if (this.#stopping.signal.aborted) return
+      this.#services.registry.startComputing()
+      await this.#services.processWorker.start()
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       this.context.logger.error({ err: error }, 'processing does not start')
@@ -221,6 +244,16 @@ export class CoreNode {
       signal: this.#stopping.signal,
     })
   }
+}
+
+function isAddressOf(key: OperatorKey, address: string): boolean {
+  return addressKey('ETH', key.address) === addressKey('ETH', address)
+}
+
+/** The token whose transfers this node reads; undefined when it reads none. */
+function stakingToken({ ethereumRpc, profile }: CoreNodeConfig) {
+  const token = profile.tokens.find(({ chain }) => chain === stakingChain)
+  return ethereumRpc && token?.contract ? { ...token, contract: token.contract } : undefined
 }
 
 async function createContext(
@@ -265,7 +298,11 @@ async function createServices(
   contentFetcher: ContentFetcher | undefined,
 ) {
   const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
-  const registry = new Registry(context)
+  const registry = new Registry(context, { readsChain: stakingToken(config) !== undefined })
+  observeRegistry(metrics.registry, registry)
+  const publisherKey = config.publisherKeyFile
+    ? await loadOperatorKey(config.publisherKeyFile)
+    : context.operatorKey
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
     contentFetcher ??
@@ -274,6 +311,7 @@ async function createServices(
       peers: gossip.peers,
       isMember: (peerId) => gossip.isMember(peerId),
       ownUrl: () => gossip.httpUrl,
+      kubo: config.ipfsUrl ? new Kubo({ url: config.ipfsUrl }) : undefined,
     })
   const processWorker = new ProcessWorker({
     tools: {
@@ -299,7 +337,7 @@ async function createServices(
     inbox,
     verifier,
     maxRetries: config.maxRetries,
-    maxFileBytes: profile.limits.fileBytes,
+    profile,
     onFetched: () => processWorker.wake(),
   })
   inbox.onConfirmed(() => processWorker.reconsider())
@@ -310,14 +348,30 @@ async function createServices(
   return {
     owner: new SingleOwner(connectionString),
     reads: createPool({
-      connectionString: config.databaseReadUrl ?? connectionString,
+      connectionString,
       logger,
+      maxConnections: readConnections,
       statementMs: config.limits.queryMs,
     }),
+    replica: config.databaseReadUrl
+      ? createPool({
+          connectionString: config.databaseReadUrl,
+          logger,
+          maxConnections: readConnections,
+          statementMs: config.limits.queryMs,
+        })
+      : undefined,
     registry,
+    registryPublisher: isAddressOf(publisherKey, profile.addresses.corechannel)
+      ? new RegistryPublisher({ context, registry, key: publisherKey })
+      : undefined,
     gossip,
     catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
-    placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
+    placement: Placement.create(context, {
+      registry,
+      peerId: gossip.host.peerId.toString(),
+      ...config.placement,
+    }),
     outcomes: new Outcomes(events),
     fetcher,
     chainBridge: await ChainBridge.create(context, {

@@ -244,8 +244,18 @@ export {
   isAuthorised,
   securityKey,
 } from './permissions/is-authorised.ts'
+export type { CapabilityReason } from './placement/capability-reason.ts'
+export { CapacityLedger, type CapacityReason } from './placement/capacity-ledger.ts'
+export {
+  type CapacityReport,
+  capacityReportPostType,
+  capacityReportSchema,
+  schedulerChannel,
+} from './placement/capacity-report.ts'
 export { maxWeight, minimumScore, nodeWeight, scoreMultiplier } from './placement/node-weight.ts'
 export {
+  explainPlacement,
+  type NodeVerdict,
   type Placed,
   type PlacementCandidate,
   type PlacementOptions,
@@ -253,8 +263,19 @@ export {
   placeVm,
   type Unschedulable,
 } from './placement/place-vm.ts'
+export {
+  type NetworkPlan,
+  type NetworkPlanInputs,
+  type PlannedVm,
+  planNetwork,
+} from './placement/plan-network.ts'
 export { type PlacementLevel, rankNodes, rendezvousRank, type WeightedNode } from './placement/rendezvous.ts'
-export { noRequirements, type VmRequirements, vmRequirements } from './placement/vm-requirements.ts'
+export {
+  noRequirements,
+  type VmRequirements,
+  type VmResources,
+  vmRequirements,
+} from './placement/vm-requirements.ts'
 export { type BalancesUpdate, balancesPostType, readBalancesUpdate } from './posts/balances-update.ts'
 export {
   type ComputeNodeMetrics,
@@ -293,16 +314,19 @@ export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'
 export { MessageSet } from './reconciliation/message-set.ts'
 export { type Differences, Reconciler } from './reconciliation/reconciler.ts'
 export { ReconciliationError } from './reconciliation/reconciliation-error.ts'
-export type { IgnoredReason } from './registry/operations/operation.ts'
+export { cloneRegistry } from './registry/clone-registry.ts'
+export type { Ignored, IgnoredReason } from './registry/operations/operation.ts'
 export { publishedRegistry } from './registry/published-registry.ts'
 export {
   type RegistryPost,
   readOperation,
+  readRegistryPost,
   readScores,
   registryPostType,
   scorePostType,
 } from './registry/read-registry-posts.ts'
 export { applyRegistryEvent, type IgnoredOperation, reduceRegistry } from './registry/reduce-registry.ts'
+export { type RegistryDifference, registryDifferences } from './registry/registry-differences.ts'
 export {
   type BalanceEvent,
   compareRegistryEvents,

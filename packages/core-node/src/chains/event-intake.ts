@@ -168,8 +168,10 @@ export class EventIntake {
       })
       if (found !== 'stored') throw new ArchiveUnavailableError(`Nobody has the archive ${hash} now`)
     }
-    const size = await fileStore.size(hash)
-    if (size === undefined) throw new ArchiveUnavailableError(`The archive ${hash} is not here`)
+    const found = await fileStore.stat(hash)
+    if (!found) throw new ArchiveUnavailableError(`The archive ${hash} is not here`)
+    if (found.type === 'dir') throw new BatchArchiveError(`The archive ${hash} is a folder`)
+    const { size } = found
     if (size > mostArchiveBytes)
       throw new BatchArchiveError(`The archive has ${size} bytes, too many to read`)
     await insertFiles(pool, [{ hash, size }])

@@ -15,6 +15,7 @@ import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import { valid } from '../identity/verdict.ts'
 import { type Confirmation, forgetConfirmations, recordConfirmations } from '../state/confirmations.ts'
 import type { FileStore } from '../storage/file-store.ts'
+import { requireTimely } from './content-time.ts'
 import { GroupCommit } from './group-commit.ts'
 import { refusedCopy } from './refused-copy.ts'
 import { type Arrival, type Refusal, storeArrivals } from './store-arrivals.ts'
@@ -265,10 +266,7 @@ function readArrival(raw: unknown, origin: Origin, futureSeconds: number | null)
   const envelope = parseEnvelope(raw)
   if (!origin.writtenByContract && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
-  if (parsed && futureSeconds !== null && parsed.content.time > Date.now() / 1000 + futureSeconds) {
-    const reason = `content.time: more than ${futureSeconds} seconds ahead of this node's clock`
-    throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
-  }
+  if (parsed) requireTimely(parsed.content.time, futureSeconds)
   if (origin.door === 'api' && !fitsGossip(envelope)) {
     const reason =
       'message: too large to be gossiped; put its content into a file and send item_type "storage"'

@@ -19,7 +19,7 @@ import { asRejection, reachVerdicts } from './verdicts.ts'
 export interface ProcessingTools {
   pool: pg.Pool
   profile: NetworkProfile
-  fileStore: Pick<FileStore, 'size' | 'readBytes'>
+  fileStore: Pick<FileStore, 'stat' | 'readBytes'>
   logger: Logger
   maxRetries: number
   /** Hashes that some pending message waits for; kept up to date here. */
@@ -53,7 +53,7 @@ export async function processBatch(
   firstSeq: bigint,
   tools: ProcessingTools,
 ): Promise<BatchResult> {
-  await check(candidates, tools.fileStore)
+  await check(candidates, tools)
   await locateFiles(candidates, tools.fileStore)
   const early = candidates.map((candidate) => candidate.outcome)
   try {

@@ -41,20 +41,29 @@ export const devnetProfile: NetworkProfile = {
     instance: ['hold', 'superfluid', 'credit'],
     vProgram: ['credit'],
   },
-  limits: { fileBytes: 1024 * 1024 * 1024, freeFileBytes: 25 * 1024 * 1024, futureSeconds: 300 },
+  limits: {
+    fileBytes: 1024 * 1024 * 1024,
+    ipfsFileBytes: 1024 * 1024 * 1024,
+    carBytes: 4 * 1024 * 1024 * 1024,
+    freeFileBytes: 25 * 1024 * 1024,
+    futureSeconds: 300,
+  },
   clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: null },
   policy: { securitySelfOnly: true },
   registry: {
+    source: 'computed',
     // Most clients know no other tag than that of the production network.
     tags: ['devnet', 'mainnet'],
     nodeThreshold: 1_000,
     stakingThreshold: 100,
-    // A node on one machine has nobody to stake on it.
-    nodeActivation: 0,
+    nodeActivation: 5_000,
     maxLinked: 8,
+    uniqueAddresses: 'endpoint',
     bonusUntilHeight: 0,
     inactiveBlocks: 90 * 7_130,
     inactiveFromHeight: 0,
+    // Its chain makes no block by itself: the newest scores count.
+    scoreRoundBlocks: 0,
     discardedScores: [],
     balancePlatforms: [],
   },

@@ -80,8 +80,12 @@ export const networkProfileSchema = z.strictObject({
     vProgram: z.array(z.enum(paymentTypes)),
   }),
   limits: z.strictObject({
-    /** Largest file a STORE may name, bytes. */
+    /** Largest file a STORE of item_type `storage` may name, bytes. */
     fileBytes: count,
+    /** Largest file that may be uploaded to be found by its CID, bytes. */
+    ipfsFileBytes: count.default(1024 ** 3),
+    /** Largest CAR of a DAG that a STORE of item_type `ipfs` may name, bytes. */
+    carBytes: count.default(4 * 1024 ** 3),
     /** A STORE paid by hold up to this size, bytes, needs no balance. */
     freeFileBytes: count,
     /** How far ahead of a node's clock `content.time` may be, seconds; null: any distance. */
