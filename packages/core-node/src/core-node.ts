@@ -35,6 +35,7 @@ import { observeRegistry } from './registry/registry-metrics.ts'
 import { RegistryPublisher } from './registry/registry-publisher.ts'
 import { stakingChain } from './registry/token-moves.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
+import { addStageMetrics } from './stage-metrics.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
@@ -275,6 +276,7 @@ async function createContext(
   })
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
+  addStageMetrics(metrics.registry, pool)
   return {
     config,
     profile: config.profile,
