@@ -152,6 +152,9 @@ const environmentSchema = z.object({
     .default('info'),
 })
 
+/** Every variable a node reads, besides `ALEPH_CORE_EVM_RPC_<CHAIN>`. */
+export const settingNames: readonly string[] = Object.keys(environmentSchema.shape)
+
 /**
  * Reads the settings from the environment; empty variables count as absent.
  *

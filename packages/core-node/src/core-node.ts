@@ -36,6 +36,7 @@ import { observeRegistry } from './registry/registry-metrics.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
 import { Rewards } from './rewards/rewards.ts'
 import { ScoreBook } from './scoring/score-book.ts'
+import { addStageMetrics } from './stage-metrics.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
@@ -266,6 +267,7 @@ async function createContext(
   })
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
+  addStageMetrics(metrics.registry, pool)
   return {
     config,
     profile: config.profile,

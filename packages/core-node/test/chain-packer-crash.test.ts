@@ -39,7 +39,10 @@ async function confirmations(url: string, { item_hash }: Envelope): Promise<unkn
 }
 
 test.each([
-  { moment: 'after the batch is written down, before its transaction is made', method: 'eth_maxPriorityFeePerGas' },
+  {
+    moment: 'after the batch is written down, before its transaction is made',
+    method: 'eth_maxPriorityFeePerGas',
+  },
   { moment: 'after its transaction is written down, before it is sent', method: 'eth_sendRawTransaction' },
   {
     moment: 'after its transaction is sent, before the chain has answered',
