@@ -13,7 +13,7 @@ const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   reads: { what: 'Lists, pages and single things read from a large database', run: benchReads },
   reconcile: { what: 'Bytes and rounds until two nodes know what each lacks', run: benchReconcile },
   programs: {
-    what: 'Cold start, restored start and requests per second of each runtime',
+    what: 'Starts of every kind, requests per second, memory, rotation, the proxy',
     run: benchPrograms,
   },
 }
