@@ -17,9 +17,8 @@ const mostFeeds = 10_000
 /** A reader that lets more than this pile up, bytes, is cut off. */
 const mostBuffered = 4 * 1024 * 1024
 const pingMs = 30_000
-/** Close codes of RFC 6455. */
+/** Close code of RFC 6455. */
 const tryAgainLater = 1013
-const goingAway = 1001
 
 interface Feed {
   socket: WebSocket
@@ -104,10 +103,7 @@ export function feedRoutes(context: ApiContext) {
     const pings = setInterval(() => {
       for (const feed of feeds) feed.socket.ping()
     }, pingMs)
-    server.addHook('preClose', async () => {
-      clearInterval(pings)
-      for (const feed of feeds) close(feed, goingAway, 'The node is stopping')
-    })
+    server.addHook('preClose', async () => clearInterval(pings))
 
     server.get(
       path,

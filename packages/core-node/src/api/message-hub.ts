@@ -54,7 +54,6 @@ export class MessageHub {
 
   async #deliver(hashes: string[]): Promise<void> {
     const wanted = formats.filter((format) => [...this.#listeners].some((each) => each.format === format))
-    // What was just committed may not have reached a replica yet.
     const rows = await this.#context.db
       .selectFrom('messages as m')
       .where('m.item_hash', 'in', hashes)

@@ -14,9 +14,8 @@ import { Totals } from './totals.ts'
 const statusMs = 10_000
 const mostWatchers = 1000
 const mostPrograms = 10_000
-/** Close codes of RFC 6455. */
+/** Close code of RFC 6455. */
 const tryAgainLater = 1013
-const goingAway = 1001
 
 /** Who this node is and how it does (protocol 03 §12). */
 export function nodeRoutes(
@@ -111,10 +110,7 @@ export function nodeRoutes(
       if (watchers.size > 0)
         void tell().catch((error) => logger.warn({ err: error }, 'no status for the feed'))
     }, statusMs)
-    server.addHook('preClose', async () => {
-      clearInterval(timer)
-      for (const socket of watchers) socket.close(goingAway, 'The node is stopping')
-    })
+    server.addHook('preClose', async () => clearInterval(timer))
     async function tell(): Promise<void> {
       const now = JSON.stringify(await statistics())
       if (now === told) return
