@@ -1,6 +1,7 @@
 import { apiRoutes } from '@aleph-ts/protocol'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
+import { askForUpgrade } from './broken-requests.ts'
 import {
   formatOf,
   type MessageFilter,
@@ -105,14 +106,13 @@ export function feedRoutes(context: ApiContext) {
     }, pingMs)
     server.addHook('preClose', async () => clearInterval(pings))
 
-    server.get(
-      path,
-      {
-        websocket: true,
-        // Before the upgrade, so that a wrong parameter is an ordinary 422.
-        preValidation: async (request) => void messageFilter(parseQuery(schema, request.query)),
-      },
-      async (socket: WebSocket, request) => {
+    server.route({
+      method: 'GET',
+      url: path,
+      // Before the upgrade, so that a wrong parameter is an ordinary 422.
+      preValidation: async (request) => void messageFilter(parseQuery(schema, request.query)),
+      handler: askForUpgrade,
+      wsHandler: async (socket: WebSocket, request) => {
         if (feeds.size >= mostFeeds) return socket.close(tryAgainLater, 'Too many connections')
         const query = parseQuery(schema, request.query)
         const feed = open(socket, messageFilter(query), formatOf(query))
@@ -123,6 +123,6 @@ export function feedRoutes(context: ApiContext) {
           close(feed, tryAgainLater, 'The history cannot be read now')
         }
       },
-    )
+    })
   }
 }

@@ -5,6 +5,7 @@ import { type SqlBool, sql } from 'kysely'
 import { stateDigests } from '../state/digest.ts'
 import { version } from '../version.ts'
 import { ApiError } from './api-error.ts'
+import { askForUpgrade } from './broken-requests.ts'
 import { distinctValues } from './distinct-values.ts'
 import { nodeMetrics } from './node-metrics.ts'
 import { serve } from './serve.ts'
@@ -117,7 +118,7 @@ export function nodeRoutes(
       told = now
       for (const socket of watchers) socket.send(now)
     }
-    server.get(apiRoutes.watchStatus.path, { websocket: true }, async (socket: WebSocket) => {
+    const watch = async (socket: WebSocket) => {
       if (watchers.size >= mostWatchers) return socket.close(tryAgainLater, 'Too many connections')
       watchers.add(socket)
       socket.on('error', () => socket.terminate())
@@ -128,6 +129,12 @@ export function nodeRoutes(
         logger.warn({ err: error }, 'a status feed could not be started')
         socket.close(tryAgainLater, 'The status cannot be read now')
       }
+    }
+    server.route({
+      method: 'GET',
+      url: apiRoutes.watchStatus.path,
+      handler: askForUpgrade,
+      wsHandler: watch,
     })
   }
 }

@@ -16,6 +16,7 @@ import { allowedMethods } from './allowed-methods.ts'
 import { ApiError, completeFailure } from './api-error.ts'
 import { authorizationRoutes } from './authorization-routes.ts'
 import { balanceRoutes } from './balance-routes.ts'
+import { answerBadBytes, answerBadPath } from './broken-requests.ts'
 import { costRoutes } from './cost-routes.ts'
 import { creditRoutes } from './credit-routes.ts'
 import { describeError } from './describe-error.ts'
@@ -96,6 +97,8 @@ export async function createServer(
     genReqId: requestId,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
+    frameworkErrors: answerBadPath,
+    clientErrorHandler: answerBadBytes,
   })
   const hub = new MessageHub(context)
   hub.start()
