@@ -11,6 +11,7 @@ const changes: Record<string, Record<string, Change>> = {
     sender: 'address',
     owner: 'address',
     time: 'later',
+    reception_time: 'laterTime',
     content_ref: 'hash',
     content_item_hash: 'hash',
     first_confirmed_at: 'laterTime',
