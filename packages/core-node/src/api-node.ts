@@ -13,8 +13,10 @@ import { ReadPools } from './database/read-pools.ts'
 import { PeerTable } from './gossip/peer-table.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { Placement } from './placement/placement.ts'
-import { Registry } from './placement/registry.ts'
+import { Registry } from './registry/registry.ts'
 import { ApiSide } from './relay/api-side.ts'
+import { Rewards } from './rewards/rewards.ts'
+import { ScoreBook } from './scoring/score-book.ts'
 import { version } from './version.ts'
 
 /**
@@ -59,7 +61,7 @@ export class ApiNode {
 
   async #start(): Promise<void> {
     const { context } = this
-    const { config, pool, logger, events } = context
+    const { config, pool, logger, events, profile } = context
     this.#started.adopt(pool, (connections) => connections.end())
     this.#started.use(context.verifier)
     await schemaIsCurrent(pool)
@@ -71,6 +73,7 @@ export class ApiNode {
         logger,
       }),
     )
+    // Only one process may compute the registry; this one goes by the published one.
     const registry = new Registry(context)
     this.#started.defer(() => registry.stop())
     await registry.start()
@@ -79,7 +82,10 @@ export class ApiNode {
     await placement.start(new Promise(() => {}))
     const outcomes = new Outcomes(events)
     outcomes.start()
-    const apiSide = new ApiSide(context, this.#connectionString)
+    const apiSide = new ApiSide(context, {
+      connectionString: this.#connectionString,
+      placementEvents: placement.history.events,
+    })
     this.#started.defer(() => apiSide.stop())
     await apiSide.start()
     this.#server = await createServer(
@@ -87,6 +93,9 @@ export class ApiNode {
       {
         outcomes,
         placement,
+        registry,
+        rewards: new Rewards({ pool, profile, registry: null }),
+        scores: new ScoreBook({ pool, profile }),
         fetcher: this.#createFetcher(registry),
         nodeMultiaddrs: () => apiSide.multiaddrs,
       },

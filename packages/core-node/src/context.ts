@@ -16,6 +16,8 @@ export interface ContentFetcher {
   /**
    * `stored`: the bytes are in the file store and their hash was verified.
    * `unavailable`: nobody we asked has it now (ask again later).
+   *
+   * @param options `maxBytes`: of the file, or of the archive of blocks that a CID's DAG comes in
    */
   fetch(
     hash: string,

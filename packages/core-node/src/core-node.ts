@@ -7,7 +7,9 @@ import { CatchUp } from './catch-up/catch-up.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
+import { stakingToken } from './chains/staking-token.ts'
 import type { CoreNodeConfig } from './config.ts'
+import { Kubo } from './content/kubo.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
 import { createContext } from './create-context.ts'
@@ -16,14 +18,18 @@ import { migrate } from './database/migrate.ts'
 import { createPool } from './database/pool.ts'
 import { ReadPools } from './database/read-pools.ts'
 import { SingleOwner } from './database/single-owner.ts'
+import { Duties } from './duties.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
-import { Registry } from './placement/registry.ts'
+import { Registry } from './registry/registry.ts'
+import { observeRegistry } from './registry/registry-metrics.ts'
 import { ProcessingSide } from './relay/processing-side.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
+import { Rewards } from './rewards/rewards.ts'
+import { ScoreBook } from './scoring/score-book.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
 
@@ -127,8 +133,11 @@ export class CoreNode {
     services.garbageCollector.start()
     this.#run(services.removalJobs)
     services.removalJobs.start()
+    const synced = this.#stateIsCurrent()
+    this.#run(services.duties)
+    services.duties.start(synced)
     this.#run(services.placement)
-    await services.placement.start(this.#stateIsCurrent())
+    await services.placement.start(synced)
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
   }
 
@@ -178,19 +187,20 @@ export class CoreNode {
 
   /** Messages are processed only once balances are those of the chain's head. */
   async #followBalances(): Promise<void> {
-    const { config, profile, pool, logger } = this.context
-    const { processWorker } = this.#services
+    const { config, pool, logger } = this.context
+    const { processWorker, registry } = this.#services
     this.#run(processWorker)
-    const token = profile.tokens.find((candidate) => candidate.chain === 'ETH' && candidate.contract)
-    if (!config.ethereumRpc || !token?.contract) {
+    const token = stakingToken(config)
+    if (!token) {
       await processWorker.start()
       return
     }
     const reader = await createBalanceReader({
       pool,
       logger,
-      rpcUrl: config.ethereumRpc,
-      token: { ...token, contract: token.contract },
+      rpcUrl: token.rpcUrl,
+      token,
+      onBalancesChanged: () => registry.wake(),
       onProgress: (progress) => this.context.metrics.noteChain(progress),
     })
     this.#run(reader)
@@ -202,7 +212,9 @@ export class CoreNode {
   async #processOnceReady(reader: { ready(): Promise<void> }): Promise<void> {
     try {
       await reader.ready()
-      if (!this.#stopping.signal.aborted) await this.#services.processWorker.start()
+      if (this.#stopping.signal.aborted) return
+      this.#services.registry.startComputing()
+      await this.#services.processWorker.start()
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       this.context.logger.error({ err: error }, 'processing does not start')
@@ -228,7 +240,10 @@ async function createServices(
   contentFetcher: ContentFetcher | undefined,
 ) {
   const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
-  const registry = new Registry(context)
+  const registry = new Registry(context, { readsChain: stakingToken(config) !== undefined })
+  observeRegistry(metrics.registry, registry)
+  const scores = new ScoreBook({ pool, profile })
+  const rewards = new Rewards({ pool, profile, registry: registry.computed })
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
     contentFetcher ??
@@ -237,6 +252,7 @@ async function createServices(
       peers: gossip.peers,
       isMember: (peerId) => gossip.isMember(peerId),
       ownUrl: () => gossip.httpUrl,
+      kubo: config.ipfsUrl ? new Kubo({ url: config.ipfsUrl }) : undefined,
     })
   const processWorker = new ProcessWorker({
     tools: {
@@ -262,13 +278,18 @@ async function createServices(
     inbox,
     verifier,
     maxRetries: config.maxRetries,
-    maxFileBytes: profile.limits.fileBytes,
+    profile,
     onFetched: () => processWorker.wake(),
   })
   inbox.onConfirmed(() => processWorker.reconsider())
   inbox.onStored((arrivals) => {
     processWorker.wake(arrivals)
     if (arrivals.some((arrival) => !arrival.fetched)) fetchWorker.wake()
+  })
+  const placement = Placement.create(context, {
+    registry,
+    peerId: gossip.host.peerId.toString(),
+    ...config.placement,
   })
   return {
     owner: new SingleOwner(connectionString),
@@ -287,12 +308,16 @@ async function createServices(
             fetchWorker.wake()
           },
           multiaddrs: () => gossip.multiaddrs,
+          placementEvents: placement.history.events,
         })
       : undefined,
     registry,
+    scores,
+    rewards,
+    duties: await Duties.create(context, { registry, scores, rewards, ownUrl: () => gossip.httpUrl }),
     gossip,
     catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
-    placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
+    placement,
     outcomes: new Outcomes(events),
     fetcher,
     chainBridge: await ChainBridge.create(context, {

@@ -9,6 +9,7 @@ import { createVerifier } from './identity/create-verifier.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { CoreMetrics } from './metrics.ts'
 import { loadOperatorKey } from './operator-key.ts'
+import { addStageMetrics } from './stage-metrics.ts'
 import { FileStore } from './storage/file-store.ts'
 import { version } from './version.ts'
 
@@ -33,6 +34,7 @@ export async function createContext(
   })
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
+  addStageMetrics(metrics.registry, pool)
   return {
     config,
     profile: config.profile,

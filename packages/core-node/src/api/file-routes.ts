@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fileTag } from '../state/files.ts'
 import { ApiError } from './api-error.ts'
 import { readRange } from './file-range.ts'
+import { namesTag } from './names-tag.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
 
@@ -137,11 +138,6 @@ export function fileRoutes({ db, config, fileStore }: ApiContext) {
 function fileHash(hash: string, complaint: string): string {
   if (isItemHash(hash)) return hash
   throw new ApiError(400, 'invalid_hash', complaint, { path: 'path.hash' })
-}
-
-/** Whether `If-None-Match` lists a tag. */
-function namesTag(header: string | undefined, etag: string): boolean {
-  return (header ?? '').split(',').some((each) => [etag, `W/${etag}`, '*'].includes(each.trim()))
 }
 
 function downloadUrl(hash: string): string {

@@ -10,6 +10,10 @@ import type { Readable } from '../database/read-pools.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
+import { schedulerRoutes } from '../placement/scheduler-routes.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { Rewards } from '../rewards/rewards.ts'
+import type { ScoreBook } from '../scoring/score-book.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
 import { allowedMethods } from './allowed-methods.ts'
@@ -32,6 +36,8 @@ import { postRoutes } from './post-routes.ts'
 import { priceRoutes } from './price-routes.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
+import { registryRoutes } from './registry-routes.ts'
+import { rewardRoutes } from './reward-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
 import { closeSockets, cutSlowRequests } from './stopping.ts'
 import { uploadRoutes } from './upload-routes.ts'
@@ -40,6 +46,9 @@ import { uploadRoutes } from './upload-routes.ts'
 export interface ApiServices {
   outcomes: Outcomes
   placement: Placement
+  registry: Registry
+  rewards: Rewards
+  scores: ScoreBook
   fetcher: ContentFetcher
   nodeMultiaddrs: () => string[]
 }
@@ -57,10 +66,10 @@ export interface ApiContext extends CoreNodeContext {
   hub: MessageHub
 }
 
-/** What other nodes and scoring need of a process that leaves clients to others. */
-const routesForNodes = [fileRoutes, nodeRoutes]
+/** What other nodes and scoring need of a process that leaves clients to others, and what only it can compute. */
+const routesOfProcessing = [fileRoutes, nodeRoutes, registryRoutes, rewardRoutes]
 const allRoutes = [
-  ...routesForNodes,
+  ...routesOfProcessing,
   publishRoutes,
   messageRoutes,
   feedRoutes,
@@ -136,10 +145,11 @@ export async function createServer(
     const error = `405: Method Not Allowed: this path takes ${methods.join(', ')}`
     return reply.code(405).header('allow', methods.join(', ')).send({ error, code: 'method_not_allowed' })
   })
-  for (const routes of context.config.role === 'process' ? routesForNodes : allRoutes) {
+  for (const routes of context.config.role === 'process' ? routesOfProcessing : allRoutes) {
     await server.register(routes({ ...context, hub }, services))
   }
   await server.register(placementRoutes(services.placement))
+  await server.register(schedulerRoutes(services.placement))
   return server
 }
 

@@ -1,16 +1,19 @@
-import { classifyHash } from '@aleph-ts/protocol'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { PeerTable } from '../gossip/peer-table.ts'
-import type { Registry } from '../placement/registry.ts'
-import { FileStoreError } from '../storage/file-store.ts'
+import type { Registry } from '../registry/registry.ts'
 import { type Offer, requestFromAny } from './hedged-request.ts'
+import type { Kubo } from './kubo.ts'
 import { PeerReputation } from './peer-reputation.ts'
+import { blameFor, type Transfer, transfersOf } from './transfer.ts'
+import { withoutStalls } from './without-stalls.ts'
 
 export interface PeerContentFetcherOptions {
   fileStore: CoreNodeContext['fileStore']
   logger: CoreNodeContext['logger']
   /** Base URLs of known nodes that may have the file; nothing else is ever asked. */
   sources: () => Promise<string[]>
+  /** Asked for CIDs that no peer has. */
+  kubo?: Kubo | undefined
   hedgeMs?: number
   answerMs?: number
   /** A body that makes no progress for this long is given up, ms. */
@@ -19,12 +22,19 @@ export interface PeerContentFetcherOptions {
 
 const maxDownloads = 8
 const maxPeersAsked = 16
-const maxFetchMs = 15 * 60_000
+const maxFetchMs = 30 * 60_000
+
+interface Wanted {
+  hash: string
+  maxBytes: number
+  signal: AbortSignal
+}
 
 /**
  * Fetches files by hash from other core nodes over HTTP (protocol 04 §7–8): several peers hedged against each other,
  * hashed while it streams into the file store. A peer that serves wrong bytes costs nothing but the try: the next
- * one is asked, and the liar is not asked again for a while (protocol 04, trap 5).
+ * one is asked, and the liar is not asked again for a while (protocol 04, trap 5). What no peer has and a CID names is
+ * asked of a Kubo node, when there is one.
  */
 export class PeerContentFetcher implements ContentFetcher {
   readonly #options: PeerContentFetcherOptions
@@ -49,12 +59,14 @@ export class PeerContentFetcher implements ContentFetcher {
       peers: PeerTable
       isMember: (peerId: string) => boolean
       ownUrl: () => string | undefined
+      kubo?: Kubo | undefined
     },
   ): PeerContentFetcher {
-    const { registry, peers, isMember, ownUrl } = network
+    const { registry, peers, isMember, ownUrl, kubo } = network
     return new PeerContentFetcher({
       fileStore: context.fileStore,
       logger: context.logger,
+      kubo,
       sources: async () => {
         const announced = (await peers.addresses('HTTP')).filter(({ peerId }) => isMember(peerId))
         const registered = registry.corechannel?.nodes ?? []
@@ -80,59 +92,80 @@ export class PeerContentFetcher implements ContentFetcher {
     itemType: 'storage' | 'ipfs',
     options: { maxBytes: number; signal?: AbortSignal },
   ): Promise<'stored' | 'unavailable'> {
-    if (itemType !== 'storage' || classifyHash(hash) !== 'storage') return 'unavailable'
+    const transfers = transfersOf(hash, itemType)
+    if (transfers.length === 0) return 'unavailable'
     const running = this.#running.get(hash)
     if (running) return running
-    const started = this.#fetch(hash, options).finally(() => this.#running.delete(hash))
+    const limits = [this.#stopped.signal, AbortSignal.timeout(maxFetchMs)]
+    const signal = AbortSignal.any(options.signal ? [...limits, options.signal] : limits)
+    const wanted = { hash, maxBytes: options.maxBytes, signal }
+    const started = this.#fetch(wanted, transfers, itemType).finally(() => this.#running.delete(hash))
     this.#running.set(hash, started)
     return started
   }
 
   async #fetch(
-    hash: string,
-    options: { maxBytes: number; signal?: AbortSignal },
+    wanted: Wanted,
+    transfers: Transfer[],
+    itemType: 'storage' | 'ipfs',
   ): Promise<'stored' | 'unavailable'> {
-    if (await this.#options.fileStore.has(hash)) return 'stored'
+    if (await this.#options.fileStore.has(wanted.hash)) return 'stored'
     await this.#takeTurn()
     try {
-      const limits = [this.#stopped.signal, AbortSignal.timeout(maxFetchMs)]
-      const signal = AbortSignal.any(options.signal ? [...limits, options.signal] : limits)
-      const peers = this.#reputation.rank(await this.#options.sources()).slice(0, maxPeersAsked)
-      for (;;) {
-        const offer = await this.#request(hash, peers, signal)
-        if (!offer) return 'unavailable'
-        if (await this.#download(offer, hash, options.maxBytes)) return 'stored'
+      for (const transfer of transfers) {
+        if (await this.#fromPeers(wanted, transfer)) return 'stored'
       }
+      return itemType === 'ipfs' && (await this.#fromKubo(wanted)) ? 'stored' : 'unavailable'
     } finally {
       this.#endTurn()
     }
   }
 
-  #request(hash: string, peers: string[], signal: AbortSignal): Promise<Offer | null> {
-    return requestFromAny({
-      peers,
-      path: `api/v0/storage/raw/${hash}`,
-      hedgeMs: this.#options.hedgeMs ?? 300,
-      answerMs: this.#options.answerMs ?? 15_000,
-      signal,
-      onFailure: (peer, missing) => {
-        if (!missing) this.#reputation.failed(peer)
-      },
-    })
+  async #fromPeers(wanted: Wanted, transfer: Transfer): Promise<boolean> {
+    const peers = this.#reputation.rank(await this.#options.sources()).slice(0, maxPeersAsked)
+    for (;;) {
+      const offer = await requestFromAny({
+        peers,
+        path: transfer.path(wanted.hash),
+        hedgeMs: this.#options.hedgeMs ?? 300,
+        answerMs: this.#options.answerMs ?? 15_000,
+        signal: wanted.signal,
+        onFailure: (peer, missing) => {
+          if (!missing) this.#reputation.failed(peer)
+        },
+      })
+      if (!offer) return false
+      if (await this.#download(offer, wanted, transfer)) return true
+    }
   }
 
-  async #download({ peer, response, abort }: Offer, hash: string, maxBytes: number): Promise<boolean> {
+  async #download(
+    { peer, response, abort }: Offer,
+    { hash, maxBytes }: Wanted,
+    transfer: Transfer,
+  ): Promise<boolean> {
     const { fileStore, logger, stallMs = 15_000 } = this.#options
     try {
-      const body = withoutStalls(response.body!, stallMs, abort)
-      await fileStore.write(body, { maxBytes, expectedHash: hash })
+      await transfer.keep(fileStore, withoutStalls(response.body!, stallMs, abort), { hash, maxBytes })
       this.#reputation.delivered(peer)
       return true
     } catch (error) {
       abort(error as Error)
-      if (!(error instanceof FileStoreError)) this.#reputation.failed(peer)
-      else if (error.code === 'hash_mismatch') this.#reputation.lied(peer)
+      const blame = blameFor(error, transfer)
+      if (blame) this.#reputation[blame](peer)
       logger.info({ peer, hash, reason: (error as Error).message }, 'a peer did not deliver a file')
+      return false
+    }
+  }
+
+  async #fromKubo({ hash, maxBytes, signal }: Wanted): Promise<boolean> {
+    const { kubo, fileStore, logger } = this.#options
+    if (!kubo || signal.aborted) return false
+    try {
+      await fileStore.importCar(kubo.exportCar(hash, signal), { maxBytes, expectedRoot: hash })
+      return true
+    } catch (error) {
+      logger.info({ hash, reason: (error as Error).message }, 'Kubo did not deliver a file')
       return false
     }
   }
@@ -146,22 +179,6 @@ export class PeerContentFetcher implements ContentFetcher {
     const next = this.#queue.shift()
     if (next) next()
     else this.#downloads -= 1
-  }
-}
-
-async function* withoutStalls(
-  body: AsyncIterable<Uint8Array>,
-  stallMs: number,
-  abort: (reason: Error) => void,
-): AsyncGenerator<Uint8Array> {
-  const stalled = setTimeout(() => abort(new Error('the peer stopped sending')), stallMs)
-  try {
-    for await (const chunk of body) {
-      stalled.refresh()
-      yield chunk
-    }
-  } finally {
-    clearTimeout(stalled)
   }
 }
 

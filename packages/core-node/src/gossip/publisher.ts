@@ -17,8 +17,8 @@ export interface PublisherOptions {
 
 /** Messages kept for the first peer to come, when there is none; more than these reach others by catch-up. */
 const maxHeld = 10_000
-/** Published between two notes in the database, and re-announced at start in one go. */
-const batchSize = 500
+/** What was published is noted in the database so long after, together, ms. */
+const noteAfterMs = 1_000
 /** Time between looks for an open stream to somebody who listens, ms. */
 const streamPatienceMs = 100
 
@@ -31,6 +31,9 @@ export class Publisher {
   #waiting: Envelope[] = []
   #running: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
+  /** Published and not noted yet. */
+  #announced: string[] = []
+  #note: NodeJS.Timeout | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -70,13 +73,17 @@ export class Publisher {
     this.#waiting = []
     await this.#running
     clearTimeout(this.#retry)
+    clearTimeout(this.#note)
+    await this.#noteAnnounced()
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#canSend()) {
-      const batch = this.#waiting.splice(0, batchSize)
-      for (const envelope of batch) await this.#send(envelope)
-      await this.#markAnnounced(batch)
+    while (this.#canSend()) {
+      const envelope = this.#waiting.shift()
+      if (!envelope) return
+      await this.#send(envelope)
+      this.#announced.push(envelope.item_hash)
+      this.#note ??= setTimeout(() => this.#noteAnnounced(), noteAfterMs)
     }
   }
 
@@ -93,9 +100,11 @@ export class Publisher {
     }
   }
 
-  async #markAnnounced(batch: Envelope[]): Promise<void> {
+  async #noteAnnounced(): Promise<void> {
+    this.#note = undefined
+    if (this.#announced.length === 0) return
     try {
-      await this.#options.inbox.markAnnounced(batch.map((envelope) => envelope.item_hash))
+      await this.#options.inbox.markAnnounced(this.#announced.splice(0))
     } catch (error) {
       // Announcing once more after a restart is harmless.
       this.#options.logger.warn({ err: error }, 'could not note announced messages')

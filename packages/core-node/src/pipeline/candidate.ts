@@ -11,6 +11,7 @@ import {
   type ProtocolError,
 } from '@aleph-ts/protocol'
 import type { FirstConfirmation } from '../state/confirmations.ts'
+import type { FileStat } from '../storage/file-store.ts'
 import type { SpecialPost } from './types/special-posts.ts'
 
 /** A message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
@@ -30,6 +31,8 @@ export interface Candidate {
   fetchedContent?: { text: string; bytes: number }
   /** Size of the file that a STORE names, bytes; set by `locateFiles`. */
   fileSize?: number
+  /** Whether it is a file or a folder; set by `locateFiles`. */
+  fileType?: FileStat['type']
   /** A fact of the first kind stops the message for this batch, and most of them for good. */
   outcome?: Outcome
   /** When a chain first confirmed it, if one did. */

@@ -1,4 +1,11 @@
-import { ProtocolError, parseContentText, parseFetchedContent, parseInlineContent } from '@aleph-ts/protocol'
+import {
+  type NetworkProfile,
+  ProtocolError,
+  parseContentText,
+  parseFetchedContent,
+  parseInlineContent,
+} from '@aleph-ts/protocol'
+import { requireTimely } from '../inbox/content-time.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { alive, type Candidate, fail } from './candidate.ts'
 
@@ -7,14 +14,16 @@ const largestContent = 10 * 1024 * 1024
 /** Fetched contents of one batch together, bytes. */
 const largestBatch = 32 * 1024 * 1024
 
+export interface CheckTools {
+  fileStore: Pick<FileStore, 'stat' | 'readBytes'>
+  profile: Pick<NetworkProfile, 'limits'>
+}
+
 /**
  * First step: gives every candidate its parsed content (protocol 02 F2). Format and signature of the envelope were
  * checked at the door; inline contents usually come parsed from there.
  */
-export async function check(
-  candidates: Candidate[],
-  fileStore: Pick<FileStore, 'size' | 'readBytes'>,
-): Promise<void> {
+export async function check(candidates: Candidate[], tools: CheckTools): Promise<void> {
   let bytes = 0
   for (const candidate of alive(candidates)) {
     if (candidate.parsed) continue
@@ -23,7 +32,7 @@ export async function check(
       continue
     }
     try {
-      await parse(candidate, fileStore)
+      await parse(candidate, tools)
       bytes += candidate.fetchedContent?.bytes ?? 0
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
@@ -32,17 +41,15 @@ export async function check(
   }
 }
 
-async function parse(candidate: Candidate, fileStore: Pick<FileStore, 'size' | 'readBytes'>): Promise<void> {
+async function parse(candidate: Candidate, { fileStore, profile }: CheckTools): Promise<void> {
   const { envelope } = candidate
   if (envelope.item_type === 'inline') {
     candidate.parsed = parseInlineContent(envelope)
     return
   }
-  const size = await fileStore.size(envelope.item_hash)
-  if (size !== undefined && size > largestContent) {
-    const reason = `content: larger than ${largestContent} bytes`
-    throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
-  }
+  const found = await fileStore.stat(envelope.item_hash)
+  if (found?.type === 'dir') throw invalidContent('is a folder, not a file')
+  if (found && found.size > largestContent) throw invalidContent(`larger than ${largestContent} bytes`)
   const bytes = await fileStore.readBytes(envelope.item_hash)
   if (bytes === undefined) {
     candidate.outcome = { kind: 'failed', error: contentUnavailable(envelope.item_hash), refetch: true }
@@ -50,6 +57,7 @@ async function parse(candidate: Candidate, fileStore: Pick<FileStore, 'size' | '
   }
   const text = decodeUtf8(bytes)
   const parsed = parseFetchedContent(envelope, text)
+  requireTimely(parsed.content.time, profile.limits.futureSeconds)
   candidate.parsed = parsed
   const given = parseContentText(text)
   // The text as it is keeps every digit; only old contents lack what parsing adds.
@@ -67,7 +75,11 @@ function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
-    const reason = 'content: not valid UTF-8'
-    throw new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
+    throw invalidContent('not valid UTF-8')
   }
+}
+
+function invalidContent(complaint: string): ProtocolError {
+  const reason = `content: ${complaint}`
+  return new ProtocolError('INVALID_FORMAT', { message: reason, errors: [reason] })
 }

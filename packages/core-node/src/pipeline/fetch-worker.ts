@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ProtocolError, type StoreContent } from '@aleph-ts/protocol'
+import { type NetworkProfile, ProtocolError, type StoreContent } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { ContentFetcher } from '../context.ts'
@@ -35,7 +35,7 @@ export interface FetchWorkerOptions {
   inbox: Inbox
   verifier: Pick<SignatureVerifier, 'verify'>
   maxRetries: number
-  maxFileBytes: number
+  profile: NetworkProfile
   /** Called when a message is ready to be processed. */
   onFetched: () => void
 }
@@ -119,19 +119,20 @@ export class FetchWorker {
   }
 
   async #fetch(candidate: Candidate): Promise<void> {
-    const { pool, fileStore, maxFileBytes } = this.#options
+    const { pool, profile } = this.#options
     const { envelope } = candidate
     try {
       await this.#checkSignature(candidate)
       if (envelope.item_type !== 'inline') {
-        const here = await this.#obtain(envelope.item_hash, envelope.item_type, maxFileBytes)
+        const here = await this.#obtain(envelope.item_hash, envelope.item_type, profile.limits.fileBytes)
         if (!here) throw contentUnavailable(envelope.item_hash)
       }
-      await check([candidate], fileStore)
+      await check([candidate], this.#options)
       if (candidate.outcome?.kind === 'failed') throw candidate.outcome.error
       if (envelope.type === 'STORE') {
         const { item_hash: hash, item_type: itemType } = candidate.parsed!.content as StoreContent
-        if (!(await this.#obtain(hash, itemType, maxFileBytes))) throw fileUnavailable(hash)
+        const maxBytes = itemType === 'ipfs' ? profile.limits.carBytes : profile.limits.fileBytes
+        if (!(await this.#obtain(hash, itemType, maxBytes))) throw fileUnavailable(hash)
       }
       await markFetched(pool, candidate.id!)
       this.#options.onFetched()

@@ -8,14 +8,16 @@ import { alive, type Candidate, contentOf, isOfType } from './candidate.ts'
  */
 export async function locateFiles(
   candidates: Candidate[],
-  fileStore: Pick<FileStore, 'size'>,
+  fileStore: Pick<FileStore, 'stat'>,
 ): Promise<void> {
   const stores = alive(candidates).filter((candidate) => isOfType(candidate, 'STORE'))
   await Promise.all(
     stores.map(async (candidate) => {
       const hash = contentOf(candidate, 'STORE').item_hash
-      candidate.fileSize = await fileStore.size(hash)
-      if (candidate.fileSize === undefined) {
+      const found = await fileStore.stat(hash)
+      candidate.fileSize = found?.size
+      candidate.fileType = found?.type
+      if (!found) {
         candidate.outcome = { kind: 'failed', error: fileUnavailable(hash), refetch: true }
       }
     }),

@@ -3,6 +3,7 @@ import type { CoreNodeContext } from '../context.ts'
 import { NotificationListener } from '../database/notification-listener.ts'
 import type { CoreEventMap, ProcessedMessage, RejectedMessage, RetriedMessage } from '../events.ts'
 import type { Arrival } from '../inbox/store-arrivals.ts'
+import type { PlacementEvent, PlacementHistory } from '../placement/placement-history.ts'
 import { loadNodeCard, type NodeCard } from './node-card.ts'
 import { hashLists, inboxChannel, notify, readStateNotice, stateChannel } from './notices.ts'
 
@@ -18,6 +19,7 @@ const pageSize = 500
 export class ApiSide {
   readonly #context: Pick<CoreNodeContext, 'pool' | 'events' | 'inbox' | 'logger' | 'metrics'>
   readonly #listener: NotificationListener
+  readonly #placementEvents: PlacementHistory['events']
   #card: NodeCard | undefined
   #position = 0n
   #timer: NodeJS.Timeout | undefined
@@ -25,11 +27,16 @@ export class ApiSide {
 
   constructor(
     context: Pick<CoreNodeContext, 'pool' | 'events' | 'inbox' | 'logger' | 'metrics'>,
-    connectionString: string,
+    options: {
+      connectionString: string
+      /** Where this process tells what happened to the places of VMs. */
+      placementEvents: PlacementHistory['events']
+    },
   ) {
     this.#context = context
+    this.#placementEvents = options.placementEvents
     this.#listener = new NotificationListener({
-      connectionString,
+      connectionString: options.connectionString,
       channel: stateChannel,
       logger: context.logger,
       onConnected: () => this.#inTurn(() => this.#readLog()),
@@ -93,6 +100,9 @@ export class ApiSide {
         const batch = items.map((item) => ({ ...item, nextAttempt: new Date(item.nextAttempt) }))
         return void events.emit('retry', batch)
       }
+      case 'placement':
+        for (const item of notice.items) this.#placementEvents.emit('event', item as PlacementEvent)
+        return
       case 'forgotten':
         return void events.emit('forgotten', notice.items as CoreEventMap['forgotten'][0])
     }
@@ -102,8 +112,8 @@ export class ApiSide {
   async #readLog(): Promise<void> {
     for (;;) {
       const { rows } = await this.#context.pool.query<ProcessedMessage>(
-        // Of the content, listeners look at the key alone.
-        `select item_hash, type, json_build_object('key', content_key) as content, sender, owner, channel, seq
+        // Of the content, listeners look at the key and the type alone.
+        `select item_hash, type, json_build_object('key', content_key, 'type', content_type) as content, sender, owner, channel, seq
          from messages where seq > $1 order by seq limit $2`,
         [this.#position, pageSize],
       )

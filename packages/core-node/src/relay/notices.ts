@@ -1,17 +1,17 @@
 import type pg from 'pg'
 import type { CoreEventMap } from '../events.ts'
+import type { PlacementEvent } from '../placement/placement-history.ts'
 
 /** Said by API processes: messages came in. The payload is a JSON list of their hashes. */
 export const inboxChannel = 'aleph_inbox'
 /** Said by the processing node: the state went on. The payload is a {@link StateNotice}. */
 export const stateChannel = 'aleph_state'
 
-/** What cannot be read from the log of messages. */
-const passedOn = ['rejected', 'retry', 'forgotten'] as const
-type PassedOn = (typeof passedOn)[number]
+/** Events of the node that cannot be read from the log of messages. */
+type PassedOn = 'rejected' | 'retry' | 'forgotten'
 
 /** `processed` says only that the log of messages went on. */
-export type StateNotice = { event: 'processed' } | { event: PassedOn; items: unknown[] }
+export type StateNotice = { event: 'processed' } | { event: PassedOn | 'placement'; items: unknown[] }
 
 /** PostgreSQL takes less than 8000 bytes at once. */
 const mostBytes = 7_500
@@ -24,7 +24,17 @@ export async function notify(pool: pg.Pool, channel: string, payloads: string[])
 
 /** What happened, in as many payloads as it takes. Details stay in the database, where they are found by the hash. */
 export function stateNotices<Event extends PassedOn>(event: Event, batch: CoreEventMap[Event][0]): string[] {
-  const items = batch.map((item) => ({ ...item, details: undefined }))
+  return notices(
+    event,
+    batch.map((item) => ({ ...item, details: undefined })),
+  )
+}
+
+export function placementNotices(event: PlacementEvent): string[] {
+  return notices('placement', [event])
+}
+
+function notices(event: string, items: unknown[]): string[] {
   return inParts(items).map((part) => `{"event":"${event}","items":[${part.join(',')}]}`)
 }
 

@@ -2,8 +2,9 @@ import type { Envelope } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import { NotificationListener } from '../database/notification-listener.ts'
 import type { CoreEventMap } from '../events.ts'
+import type { PlacementEvent, PlacementHistory } from '../placement/placement-history.ts'
 import { saveNodeCard } from './node-card.ts'
-import { inboxChannel, notify, stateChannel, stateNotices } from './notices.ts'
+import { inboxChannel, notify, placementNotices, stateChannel, stateNotices } from './notices.ts'
 
 /** What the processing node tells about itself is renewed this often, ms. */
 const cardMs = 5_000
@@ -19,6 +20,7 @@ export class ProcessingSide {
   readonly #listener: NotificationListener
   readonly #onArrivals: () => void
   readonly #multiaddrs: () => string[]
+  readonly #placementEvents: PlacementHistory['events']
   #timer: NodeJS.Timeout | undefined
   #saying: Promise<void> = Promise.resolve()
 
@@ -29,11 +31,13 @@ export class ProcessingSide {
       /** Wakes the pipeline. */
       onArrivals: () => void
       multiaddrs: () => string[]
+      placementEvents: PlacementHistory['events']
     },
   ) {
     this.#context = context
     this.#onArrivals = options.onArrivals
     this.#multiaddrs = options.multiaddrs
+    this.#placementEvents = options.placementEvents
     this.#listener = new NotificationListener({
       connectionString: options.connectionString,
       channel: inboxChannel,
@@ -49,6 +53,7 @@ export class ProcessingSide {
     events.on('rejected', this.#onRejected)
     events.on('retry', this.#onRetry)
     events.on('forgotten', this.#onForgotten)
+    this.#placementEvents.on('event', this.#onPlacement)
     await this.#listener.start()
     await this.#saveCard()
     this.#timer = setInterval(() => void this.#saveCard(), cardMs)
@@ -61,6 +66,7 @@ export class ProcessingSide {
     events.off('rejected', this.#onRejected)
     events.off('retry', this.#onRetry)
     events.off('forgotten', this.#onForgotten)
+    this.#placementEvents.off('event', this.#onPlacement)
     await this.#listener.stop()
     await this.#saying
   }
@@ -85,6 +91,7 @@ export class ProcessingSide {
   readonly #onRetry = (batch: CoreEventMap['retry'][0]): void => this.#say(stateNotices('retry', batch))
   readonly #onForgotten = (batch: CoreEventMap['forgotten'][0]): void =>
     this.#say(stateNotices('forgotten', batch))
+  readonly #onPlacement = (event: PlacementEvent): void => this.#say(placementNotices(event))
 
   /** In order; who does not hear it finds it in the database. */
   #say(payloads: string[]): void {

@@ -1,6 +1,7 @@
 import { isItemHash } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { type Candidate, contentOf, ownerOf } from '../pipeline/candidate.ts'
+import type { FileStat } from '../storage/file-store.ts'
 
 /** How long a file stays that no message claims (any more), seconds (protocol 02 §10.1). */
 export const graceSeconds = 24 * 3600
@@ -14,14 +15,18 @@ export function fileTag(owner: string, itemHash: string, ref: string | null | un
 /** Records files that are in the file store. */
 export async function insertFiles(
   tx: pg.PoolClient | pg.Pool,
-  files: { hash: string; size: number }[],
+  files: { hash: string; size: number; type?: FileStat['type'] }[],
 ): Promise<void> {
   await tx.query({
     name: 'insert-files',
     text: `insert into files (hash, size, type)
-           select hash, max(size), 'file' from unnest($1::text[], $2::bigint[]) as t(hash, size) group by hash
+           select distinct on (hash) hash, size, type from unnest($1::text[], $2::bigint[], $3::text[]) as t(hash, size, type)
            on conflict (hash) do nothing`,
-    values: [files.map((file) => file.hash), files.map((file) => file.size)],
+    values: [
+      files.map((file) => file.hash),
+      files.map((file) => file.size),
+      files.map((file) => file.type ?? 'file'),
+    ],
   })
 }
 
@@ -92,17 +97,21 @@ export async function removeStores(tx: pg.PoolClient, hashes: string[]): Promise
 }
 
 /** Records an uploaded file, which goes after the grace period unless a STORE message claims it. */
-export async function recordUpload(pool: pg.Pool, file: { hash: string; size: number }): Promise<void> {
+export async function recordUpload(
+  pool: pg.Pool,
+  file: { hash: string; size: number; type?: FileStat['type'] },
+): Promise<void> {
   await pool.query(
     `with file as (
-       insert into files (hash, size, type) values ($1, $2, 'file') on conflict (hash) do update set size = excluded.size
+       insert into files (hash, size, type) values ($1, $2, $4)
+       on conflict (hash) do update set size = excluded.size, type = excluded.type
        returning hash
      )
      insert into file_pins (file_hash, type, created, delete_by)
      select hash, 'grace_period', extract(epoch from now()), now() + make_interval(secs => $3) from file
      on conflict (file_hash) where type = 'grace_period' and item_hash is null
      do update set delete_by = excluded.delete_by`,
-    [file.hash, file.size, graceSeconds],
+    [file.hash, file.size, graceSeconds, file.type ?? 'file'],
   )
 }
 

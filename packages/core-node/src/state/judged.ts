@@ -8,6 +8,7 @@ import {
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { Candidate, Standing } from '../pipeline/candidate.ts'
+import type { FileStat } from '../storage/file-store.ts'
 import { firstConfirmations } from './confirmations.ts'
 
 interface Row extends Envelope {
@@ -19,6 +20,7 @@ interface Row extends Envelope {
   bill: CostRow[] | null
   targets: string[] | null
   file_size: bigint | null
+  file_type: FileStat['type'] | null
   credit_entries: unknown[] | null
 }
 
@@ -29,15 +31,19 @@ const bill = `(select json_agg(json_build_object('type', c.type, 'name', c.name,
 const columns = `m.item_hash, m.type, m.chain, m.sender, m.signature, m.item_type, m.item_content, m.time, m.channel,
   m.reception_time, m.seq, m.content, m.place`
 
+/** Of a file that is gone, nobody asks. */
+const fileType = '(select f.type from files f where f.hash = m.content_item_hash)'
+
 const load = `
   select m.*, t.targets, e.entries as credit_entries from (
     select ${columns}, m.status, ${bill} as bill,
-      (select size from stored_files s where s.item_hash = m.item_hash) as file_size from messages m where m.item_hash = any($1)
+      (select size from stored_files s where s.item_hash = m.item_hash) as file_size, ${fileType} as file_type
+    from messages m where m.item_hash = any($1)
     union all
-    select ${columns}, 'forgotten', m.bill, m.size from forgotten_messages m where m.item_hash = any($1)
+    select ${columns}, 'forgotten', m.bill, m.size, ${fileType} from forgotten_messages m where m.item_hash = any($1)
     union all
     select m.item_hash, r.type, r.chain, r.sender, r.signature, r.item_type, r.item_content, r.time, r.channel,
-      m.reception_time, m.seq, m.content, m.place, 'rejected', null, m.file_size
+      m.reception_time, m.seq, m.content, m.place, 'rejected', null, m.file_size, m.file_type
     from rejected_messages m, json_to_record(m.message) as r(type text, chain text, sender text, signature text,
       item_type text, item_content text, time float8, channel text)
     where m.item_hash = any($1) and m.place is not null
@@ -75,6 +81,7 @@ function asCandidate(row: Row): Candidate {
     retries: 0,
     seq: row.seq ?? undefined,
     fileSize: row.file_size === null ? undefined : Number(row.file_size),
+    fileType: row.file_type ?? undefined,
     fetchedContent:
       row.content === null ? undefined : { text: row.content, bytes: Buffer.byteLength(row.content) },
     standing: {

@@ -10,13 +10,15 @@ export interface Rejection {
 /** Keeps refused messages with the reason, so that whoever asks for their hash learns it (protocol 02 §1.1). */
 export async function insertRejections(tx: pg.PoolClient | pg.Pool, rejections: Rejection[]): Promise<void> {
   await tx.query(
-    `insert into rejected_messages (item_hash, message, error_code, details, reception_time, place, seq, content, file_size)
+    `insert into rejected_messages (item_hash, message, error_code, details, reception_time, place, seq, content, file_size, file_type)
      select distinct on (item_hash) item_hash, message::json, error_code, details::json, reception_time, place, seq,
-       content, file_size
+       content, file_size, file_type
      from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[],
-       $9::bigint[]) as t(item_hash, message, error_code, details, reception_time, place, seq, content, file_size)
+       $9::bigint[], $10::text[])
+       as t(item_hash, message, error_code, details, reception_time, place, seq, content, file_size, file_type)
      on conflict (item_hash) do update set message = excluded.message, error_code = excluded.error_code,
        details = excluded.details, place = excluded.place, content = excluded.content, file_size = excluded.file_size,
+       file_type = excluded.file_type,
        seq = coalesce(rejected_messages.seq, excluded.seq),
        reception_time = least(rejected_messages.reception_time, excluded.reception_time)`,
     [
@@ -31,6 +33,7 @@ export async function insertRejections(tx: pg.PoolClient | pg.Pool, rejections: 
       rejections.map(({ candidate }) => candidate.seq ?? null),
       rejections.map(({ candidate }) => candidate.fetchedContent?.text ?? null),
       rejections.map(({ candidate }) => candidate.fileSize ?? null),
+      rejections.map(({ candidate }) => candidate.fileType ?? null),
     ],
   )
 }

@@ -17,7 +17,13 @@ export class MilledDatabase {
     this.#tools = {
       pool,
       profile: devnetProfile,
-      fileStore: { size: async (hash) => sizeOfMilledFile(hash), readBytes: async () => undefined },
+      fileStore: {
+        stat: async (hash) => {
+          const size = sizeOfMilledFile(hash)
+          return size === undefined ? undefined : { type: 'file', size }
+        },
+        readBytes: async () => undefined,
+      },
       logger,
       maxRetries: 0,
       waitedFor: new Set(),

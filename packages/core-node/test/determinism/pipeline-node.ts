@@ -14,7 +14,8 @@ const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
 
 /** What test files weigh: their hash ends in their size in kibibytes, three decimal digits. */
 const fileStore = {
-  size: async (hash: string) => (/^f{8}/.test(hash) ? Number(hash.slice(-3)) * 1024 : undefined),
+  stat: async (hash: string) =>
+    /^f{8}/.test(hash) ? { type: 'file' as const, size: Number(hash.slice(-3)) * 1024 } : undefined,
   has: async () => true,
   readBytes: async () => undefined,
 }

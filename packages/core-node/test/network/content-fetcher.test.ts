@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sha256Hex } from '@aleph-ts/protocol'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Kubo } from '../../src/content/kubo.ts'
 import { PeerContentFetcher } from '../../src/content/peer-content-fetcher.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
 
@@ -61,8 +62,13 @@ const dropping: RequestListener = (_request, response) => {
 
 /** A fetcher whose sources are asked in the given order on the first call. */
 function createFetcher(...urls: string[]): PeerContentFetcher {
+  return createFetcherWith(urls)
+}
+
+function createFetcherWith(urls: string[], kubo?: Kubo): PeerContentFetcher {
   return new PeerContentFetcher({
     fileStore,
+    kubo,
     logger: pino({ level: 'silent' }),
     sources: async () => urls,
     hedgeMs: 50,
@@ -132,4 +138,72 @@ test('what is not a file hash is never asked for', async () => {
   await using fetcher = createFetcher(peer.url)
   expect(await fetcher.fetch('../../etc/passwd', 'storage', { maxBytes })).toBe('unavailable')
   expect(peer.asked).toEqual([])
+})
+
+/** A folder and a file in another store, and what serves their CARs. */
+async function otherStore() {
+  const store = await FileStore.create(join(folder, 'other'))
+  const folderCid = (await store.addIpfsFolder([{ path: 'a/b.txt', bytes: [file] }], { maxBytes })).cid
+  const fileCid = (await store.addIpfsFile([file], { maxBytes })).cid
+  const serveCar = async (cid: string, response: ServerResponse) => {
+    const car = await store.exportCar(cid)
+    if (car) car.pipe(response)
+    else response.writeHead(404).end()
+  }
+  const gateway: RequestListener = (request, response) => {
+    const cid = /^\/ipfs\/(\w+)\?format=car$/.exec(request.url!)?.[1]
+    if (cid) void serveCar(cid, response)
+    else response.writeHead(404).end()
+  }
+  return { folderCid, fileCid, serveCar, gateway }
+}
+
+test('a folder is fetched by its CID as the archive of its blocks', async () => {
+  const { folderCid, gateway } = await otherStore()
+  const peer = await startPeer(gateway)
+  await using fetcher = createFetcher(peer.url)
+  expect(await fetcher.fetch(folderCid, 'ipfs', { maxBytes })).toBe('stored')
+  const found = await fileStore.readPath(folderCid, 'a/b.txt')
+  expect(found).toMatchObject({ type: 'file', size: file.length })
+  expect(peer.asked).toEqual([`/ipfs/${folderCid}?format=car`])
+})
+
+test('a file is fetched by its CID from a node that knows no archives', async () => {
+  const { fileCid } = await otherStore()
+  const peer = await startPeer((request, response) =>
+    request.url === `/api/v0/storage/raw/${fileCid}` ? response.end(file) : response.writeHead(404).end(),
+  )
+  await using fetcher = createFetcher(peer.url)
+  expect(await fetcher.fetch(fileCid, 'ipfs', { maxBytes })).toBe('stored')
+  expect(Buffer.from((await fileStore.readBytes(fileCid))!).equals(file)).toBe(true)
+})
+
+test('a peer that serves other blocks for a CID is passed over, and not asked again for a while', async () => {
+  const { folderCid, fileCid, serveCar, gateway } = await otherStore()
+  const bad = await startPeer((_request, response) => void serveCar(fileCid, response))
+  const good = await startPeer(gateway)
+  const urls = [bad.url]
+  await using fetcher = createFetcherWith(urls)
+  expect(await fetcher.fetch(folderCid, 'ipfs', { maxBytes })).toBe('unavailable')
+  urls.push(good.url)
+  expect(await fetcher.fetch(folderCid, 'ipfs', { maxBytes })).toBe('stored')
+  expect(bad.asked).toHaveLength(1)
+})
+
+test('an archive that is larger than allowed is not kept', async () => {
+  const { folderCid, gateway } = await otherStore()
+  const peer = await startPeer(gateway)
+  await using fetcher = createFetcher(peer.url)
+  expect(await fetcher.fetch(folderCid, 'ipfs', { maxBytes: 1000 })).toBe('unavailable')
+  expect(await fileStore.has(folderCid)).toBe(false)
+})
+
+test('what no peer has is asked of Kubo, and its blocks are verified like any other', async () => {
+  const { folderCid, fileCid, serveCar } = await otherStore()
+  const rpc = await startPeer((_request, response) => void serveCar(folderCid, response))
+  await using fetcher = createFetcherWith([], new Kubo({ url: rpc.url, stallMs: 500 }))
+  expect(await fetcher.fetch(folderCid, 'ipfs', { maxBytes })).toBe('stored')
+  expect(await fetcher.fetch(fileCid, 'ipfs', { maxBytes })).toBe('unavailable')
+  expect(await fetcher.fetch(hash, 'storage', { maxBytes })).toBe('unavailable')
+  expect(rpc.asked).toHaveLength(2)
 })

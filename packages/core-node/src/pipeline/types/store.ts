@@ -26,6 +26,7 @@ export const storeRules: TypeRules = {
     const files = candidates.map((candidate) => ({
       hash: contentOf(candidate, 'STORE').item_hash,
       size: candidate.fileSize!,
+      type: candidate.fileType ?? 'file',
     }))
     await insertFiles(tx, files)
     await insertStores(tx, candidates)
