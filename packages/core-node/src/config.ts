@@ -164,6 +164,9 @@ const environmentSchema = z.object({
     .default('info'),
 })
 
+/** Every variable a node reads, besides `ALEPH_CORE_EVM_RPC_<CHAIN>`. */
+export const settingNames: readonly string[] = Object.keys(environmentSchema.shape)
+
 /**
  * Reads the settings from the environment; empty variables count as absent.
  *
@@ -178,11 +181,6 @@ export function configFromEnvironment(environment: Record<string, string | undef
   }
   const env = parsed.data
   const dataDir = resolve(env.ALEPH_CORE_DATA_DIR)
-  if (env.ALEPH_CORE_ROLE !== 'all' && !env.DATABASE_URL) {
-    throw new ConfigError(
-      'DATABASE_URL: the processes of a node share one PostgreSQL; name it, or run with role "all"',
-    )
-  }
   const profile = loadProfile(env.ALEPH_CORE_PROFILE)
   return {
     role: env.ALEPH_CORE_ROLE,
@@ -229,6 +227,22 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     maxRetries: 10,
   }
+}
+
+/**
+ * The same settings for a process of another role.
+ *
+ * @throws {ConfigError} for what is no role, and for one that needs a shared database when there is none
+ */
+export function withRole(config: CoreNodeConfig, name: string): CoreNodeConfig {
+  const role = roles.find((known) => known === name)
+  if (!role) throw new ConfigError(`role: "${name}" is none; there are ${roles.join(', ')}`)
+  if (role !== 'all' && !config.databaseUrl) {
+    throw new ConfigError(
+      'DATABASE_URL: the processes of a node share one PostgreSQL; name it, or run with role "all"',
+    )
+  }
+  return { ...config, role }
 }
 
 const rpcVariable = 'ALEPH_CORE_EVM_RPC_'

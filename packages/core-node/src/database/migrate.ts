@@ -59,7 +59,7 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
     )
     const known = new Map(rows.map((row) => [row.name, row.sha256]))
     const applied: string[] = []
-    for (const name of await migrationFiles()) {
+    for (const name of await migrationNames()) {
       const text = await readFile(join(folder, name), 'utf8')
       const sha256 = createHash('sha256').update(text).digest('hex')
       const before = known.get(name)
@@ -86,7 +86,7 @@ const migrationPatienceMs = 60_000
  * @throws {MigrationError} when none does
  */
 export async function schemaIsCurrent(pool: pg.Pool): Promise<void> {
-  const wanted = await migrationFiles()
+  const wanted = await migrationNames()
   for (const deadline = Date.now() + migrationPatienceMs; ; await sleep(200)) {
     const applied = await appliedMigrations(pool)
     const missing = wanted.filter((name) => !applied.has(name))
@@ -108,7 +108,8 @@ async function appliedMigrations(pool: pg.Pool): Promise<Set<string>> {
   return new Set(rows.map((row) => row.name))
 }
 
-async function migrationFiles(): Promise<string[]> {
+/** The files of `migrations/`, in the order in which they are applied. */
+export async function migrationNames(): Promise<string[]> {
   return (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort()
 }
 
