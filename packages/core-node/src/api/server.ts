@@ -22,6 +22,8 @@ import { documentRoutes } from './document-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { feedRoutes } from './feed-routes.ts'
 import { fileRoutes } from './file-routes.ts'
+import { ipfsGatewayRoutes } from './ipfs-gateway-routes.ts'
+import { ipfsUploadRoutes } from './ipfs-upload-routes.ts'
 import { MessageHub } from './message-hub.ts'
 import { messageRoutes } from './message-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
@@ -48,8 +50,8 @@ export interface ApiContext extends CoreNodeContext {
   hub: MessageHub
 }
 
-/** Requests that are slower than this to arrive are dropped, ms. */
-const requestTimeoutMs = 300_000
+/** Requests that are slower than this to arrive are dropped, ms: the largest archive at 10 Mbit/s. */
+const requestTimeoutMs = 3_600_000
 
 /** The public API of a core node (protocol 03), ready to listen. */
 export async function createServer(
@@ -110,7 +112,9 @@ export async function createServer(
     aggregateRoutes,
     authorizationRoutes,
     fileRoutes,
+    ipfsGatewayRoutes,
     uploadRoutes,
+    ipfsUploadRoutes,
     accountRoutes,
     statsRoutes,
     creditRoutes,

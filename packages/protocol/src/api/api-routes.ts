@@ -5,6 +5,7 @@ import { messageApiRoutes } from './message-routes.ts'
 import { nodeApiRoutes } from './node-routes.ts'
 import { postApiRoutes } from './post-routes.ts'
 import { priceApiRoutes } from './price-routes.ts'
+import { uploadApiRoutes } from './upload-routes.ts'
 
 /** Every documented route of a core node, by name (protocol 03 §2). */
 export const apiRoutes = {
@@ -12,6 +13,7 @@ export const apiRoutes = {
   ...postApiRoutes,
   ...aggregateApiRoutes,
   ...fileApiRoutes,
+  ...uploadApiRoutes,
   ...accountApiRoutes,
   ...priceApiRoutes,
   ...nodeApiRoutes,
