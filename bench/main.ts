@@ -3,12 +3,14 @@ import { benchGossip } from './gossip.ts'
 import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
 import { benchPrograms } from './programs.ts'
+import { benchReads } from './reads.ts'
 import { benchReconcile } from './reconcile.ts'
 
 const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   messages: { what: 'Messages accepted and processed by one core node', run: benchMessages },
   gossip: { what: 'Delay from one core node to others', run: benchGossip },
   apply: { what: 'Mixed messages applied to an empty and to a large database', run: benchApply },
+  reads: { what: 'Lists, pages and single things read from a large database', run: benchReads },
   reconcile: { what: 'Bytes and rounds until two nodes know what each lacks', run: benchReconcile },
   programs: {
     what: 'Cold start, restored start and requests per second of each runtime',

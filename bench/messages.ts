@@ -16,13 +16,13 @@ export async function benchMessages({ count = 20_000 } = {}) {
   const node = await startCoreNode({ name: 'core', dataDir, logFile: join(dataDir, 'core.log') })
   try {
     await send(node.url, signedPosts(warmUp))
-    await processed(node.url, warmUp)
+    await processed(node.url)
 
     const bodies = signedPosts(count)
     const started = performance.now()
     const latencies = await send(node.url, bodies)
     const accepted = performance.now() - started
-    await processed(node.url, warmUp + count)
+    await processed(node.url)
     const total = performance.now() - started
     return {
       messages: count,
@@ -66,12 +66,11 @@ function post(agent: Agent, url: string, body: string): Promise<number> {
   })
 }
 
-async function processed(url: string, count: number): Promise<void> {
+/** Resolves when nothing waits any more. */
+async function processed(url: string): Promise<void> {
   for (;;) {
-    const page = (await (await fetch(`${url}/api/v0/messages.json?pagination=1&channels=bench`)).json()) as {
-      pagination_total: number
-    }
-    if (page.pagination_total >= count) return
+    const metrics = (await (await fetch(`${url}/metrics.json`)).json()) as Record<string, unknown>
+    if (metrics.pyaleph_status_sync_pending_messages_total === 0) return
     await sleep(20)
   }
 }

@@ -5,8 +5,10 @@ import { aggregateCommand } from './commands/aggregate.ts'
 import { fileCommand } from './commands/file.ts'
 import { messageCommand } from './commands/message.ts'
 import { networkCommand } from './commands/network.ts'
+import { nodeCommand } from './commands/node.ts'
 import { priceCommand } from './commands/price.ts'
 import { programCommand } from './commands/program.ts'
+import { rewardsCommand } from './commands/rewards.ts'
 import { type ExitCode, exitCodeHelp, exitCodes } from './exit-codes.ts'
 import { describeFailure, ToldFailure } from './failure.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -18,6 +20,7 @@ Examples:
   aleph program deploy ./my-function         put a folder or a file on the network
   aleph program call HASH /path              ask it something
   aleph message get HASH --json              look at a message
+  aleph node list                            who runs the network
 
 ${exitCodeHelp}
 
@@ -74,6 +77,8 @@ function createRoot(terminal: Terminal): Command {
     aggregateCommand,
     priceCommand,
     networkCommand,
+    nodeCommand,
+    rewardsCommand,
   ]) {
     add(root, terminal)
   }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { type Envelope, parseEnvelope, parseInlineContent, verifySignature } from '@aleph-ts/protocol'
+import { fakeRegistry } from './fake-registry.ts'
 
 type Content = Record<string, unknown>
 
@@ -25,6 +26,7 @@ export class FakeNetwork implements AsyncDisposable {
   readonly url: string
   balance = 1_000
   price = '200.000000000000000000'
+  computeNodeIsUp = true
   readonly #server: Server
 
   private constructor(server: Server) {
@@ -49,7 +51,8 @@ export class FakeNetwork implements AsyncDisposable {
         return response.writeHead(file ? 200 : 404).end(file)
       }
       const reply = await network.#answer(request, url)
-      response.writeHead(reply.status ?? 200, { 'content-type': 'application/json' })
+      const headers = { 'content-type': 'application/json', server: 'aleph-vm/9.9.9' }
+      response.writeHead(reply.status ?? 200, headers)
       response.end(JSON.stringify(reply.body))
     })
     return network
@@ -77,6 +80,9 @@ export class FakeNetwork implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, url: URL): Promise<Reply> {
     const [, , , resource, name = ''] = url.pathname.split('/')
+    if (url.pathname.startsWith('/api/v1/nodes')) return this.#nodes(request, url)
+    if (url.pathname === '/about/login') return { status: this.computeNodeIsUp ? 401 : 502, body: {} }
+    if (url.pathname === '/about/usage/system') return { body: { cpu: { count: 2 } } }
     if (url.pathname === '/api/v0/version') return { body: { version: '9.9.9' } }
     if (url.pathname === '/api/v0/storage/add_file') return this.#addFile(request)
     if (url.pathname === '/api/v0/price/estimate') return this.#estimate()
@@ -127,6 +133,16 @@ export class FakeNetwork implements AsyncDisposable {
       (each) => (!type || each.type === type) && (!owner || each.content.address === owner),
     )
     return { body: { messages, pagination_page: 1, pagination_total: messages.length } }
+  }
+
+  async #nodes(request: IncomingMessage, url: URL): Promise<Reply> {
+    const { published, ignored, check } = fakeRegistry(this.messages, this.balance)
+    if (url.pathname.endsWith('/check')) return { body: check(JSON.parse(await textOf(request))) }
+    if (url.pathname.endsWith('/ignored')) {
+      const node = url.searchParams.get('node')
+      return { body: { ignored: ignored.filter((each) => each.item_hash === node || each.ref === node) } }
+    }
+    return { body: { source: 'computed', digest: 'd', ...published } }
   }
 
   #aggregates(owner: string): Reply {

@@ -69,6 +69,7 @@ export class ComputeNode implements AsyncDisposable {
       (await createHypervisor(config.hypervisor, {
         dataDir,
         images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
+        cgroup: config.cgroup,
         log: logger,
       }))
     const guests: GuestServices = {}
@@ -134,7 +135,11 @@ export class ComputeNode implements AsyncDisposable {
       const stopping = supervisor
         .list()
         .filter(({ id, state }) => isAlive(state) && !reconciler.isPlanned(id))
-      await Promise.all(stopping.map(({ id }) => supervisor.stop(id)))
+      const replicas = supervisor.replicas()
+      await Promise.all([
+        ...stopping.map(({ id }) => supervisor.stop(id)),
+        ...replicas.map(({ id }) => supervisor.destroy(id)),
+      ])
       await supervisor.detach()
     }
     await reconciled

@@ -26,6 +26,12 @@ export interface ComputeNodeConfig {
   allocationSigners: string[]
   reuseTimeoutMs: number
   drainTimeoutMs: number
+  /** How often a running program is looked at for a newer version. */
+  updateIntervalMs: number
+  /** Cgroup v2 folder for the limits of VMs. */
+  cgroup: string | null
+  /** Further VMs of busy programs. */
+  scaling: { maxVms: number; callsPerVm: number; idleMs: number }
   allocationWaitMs: number
   guestImagesDir: string
   hypervisor: HypervisorChoice
@@ -39,6 +45,8 @@ export interface ComputeNodeConfig {
   instanceOutbound: boolean
   /** Address of this host that forwarded ports of instances are on. */
   forwardHost: string
+  /** Whether an instance may be fetched from a node at an address that is not public. */
+  migrateFromPrivate: boolean
   /** IPv6 prefix that VMs' addresses are computed in. */
   ipv6Pool: string
   /** 0: nobody's payment is looked at again after the start. */
@@ -121,6 +129,26 @@ export const environmentTable = {
     .default(3600)
     .describe('Seconds an idle on-demand VM stays; 0 or less: none'),
   ALEPH_VM_DRAIN_TIMEOUT: seconds.default(30).describe('Seconds calls under way get at shutdown'),
+  ALEPH_VM_UPDATE_INTERVAL: seconds
+    .default(10)
+    .describe('Seconds between two looks for a newer version of a program that is called'),
+  ALEPH_VM_MAX_VMS_PER_PROGRAM: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(256)
+    .default(4)
+    .describe('VMs that one on-demand program may have at once'),
+  ALEPH_VM_CALLS_PER_VM: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(1024)
+    .default(16)
+    .describe('Calls under way in each VM of a program before it gets another one'),
+  ALEPH_VM_SCALE_IN_TIMEOUT: seconds
+    .default(30)
+    .describe('Seconds a further VM of a program stays without a call'),
   ALEPH_VM_ALLOCATION_WAIT: seconds
     .default(60)
     .describe('Longest wait, seconds, before an allocation is answered'),
@@ -130,6 +158,11 @@ export const environmentTable = {
     .optional()
     .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
   ALEPH_VM_HYPERVISOR: z.enum(['auto', 'qemu', 'fake']).default('auto').describe('What runs the VMs'),
+  ALEPH_VM_CGROUP: z
+    .string()
+    .startsWith('/')
+    .optional()
+    .describe('Cgroup v2 folder delegated to this node, for limits of VMs on processor, memory and tasks'),
   ALEPH_VM_PROFILE: z
     .string()
     .min(1)
@@ -167,6 +200,9 @@ export const environmentTable = {
     .refine((text) => isIP(text) === 4, 'is no IPv4 address')
     .default('127.0.0.1')
     .describe('Address of this host that forwarded ports of instances are on'),
+  ALEPH_VM_MIGRATE_FROM_PRIVATE: flag
+    .default(false)
+    .describe('Take instances from nodes at addresses that are not public, as in a network of your own'),
   ALEPH_VM_IPV6_ADDRESS_POOL: z
     .string()
     .default('fc00:1:2:3::/64')
@@ -228,6 +264,13 @@ export function configFromEnvironment(environment: Record<string, string | undef
     allocationSigners: env.ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS,
     reuseTimeoutMs: env.ALEPH_VM_REUSE_TIMEOUT * 1000,
     drainTimeoutMs: env.ALEPH_VM_DRAIN_TIMEOUT * 1000,
+    updateIntervalMs: env.ALEPH_VM_UPDATE_INTERVAL * 1000,
+    cgroup: env.ALEPH_VM_CGROUP ?? null,
+    scaling: {
+      maxVms: env.ALEPH_VM_MAX_VMS_PER_PROGRAM,
+      callsPerVm: env.ALEPH_VM_CALLS_PER_VM,
+      idleMs: env.ALEPH_VM_SCALE_IN_TIMEOUT * 1000,
+    },
     allocationWaitMs: env.ALEPH_VM_ALLOCATION_WAIT * 1000,
     guestImagesDir: resolve(env.ALEPH_VM_GUEST_IMAGES_DIR ?? join(dataDir, 'guest-images')),
     hypervisor: env.ALEPH_VM_HYPERVISOR,
@@ -238,6 +281,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
     instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
     forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,
     ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,
     paymentIntervalMs: env.ALEPH_VM_PAYMENT_MONITOR_INTERVAL * 1000,
     limits: {

@@ -25,6 +25,8 @@ import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { AgentMetrics } from './agent/metrics.ts'
+import { Exports } from './agent/migration/exports.ts'
+import { Imports } from './agent/migration/imports.ts'
 import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
 import { CodeImages } from './agent/programs/code-image.ts'
@@ -72,6 +74,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const messages = new MessageSource({
     coreNodes,
     cacheDir: join(cache, 'messages'),
+    // Younger than the interval, or every second look would be answered from memory.
+    latestFreshMs: config.updateIntervalMs / 2,
     logger,
     onGone: (hash) => programs.onGone(hash),
   })
@@ -108,6 +112,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     isPlanned: (hash) => reconciler.isPlanned(hash),
     reuseTimeoutMs: config.reuseTimeoutMs,
+    scaling: {
+      ...config.scaling,
+      idleMs: Math.min(config.scaling.idleMs, Math.max(0, config.reuseTimeoutMs)),
+    },
+    updateIntervalMs: config.updateIntervalMs,
+    drainMs: config.drainTimeoutMs,
     metrics,
     logger,
   })
@@ -131,6 +141,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     parents,
     messages,
+    isAway: (hash) => exports.isAway(hash),
     logger,
   })
   const workloads = new Workloads({ messages, programs, instances })
@@ -139,6 +150,15 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     prefetch: (hash) => programs.prefetch(hash),
     vms: supervisor,
     planFile: new PlanFile(join(state, 'plan.json')),
+    logger,
+  })
+  const exports: Exports = new Exports({
+    dir: join(dataDir, 'exports'),
+    vms: supervisor,
+    volumes,
+    workloads,
+    release: (hash) => reconciler.release(hash),
+    resume: (hash) => reconciler.resume(hash),
     logger,
   })
   const guestApi = new GuestApi({
@@ -157,10 +177,29 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const admission = new Admission({ vms: supervisor, dataDir, promisedBytes: () => volumes.promisedBytes() })
+  const imports = new Imports({
+    dir: join(dataDir, 'imports'),
+    vms: supervisor,
+    volumes,
+    loader: instanceLoader,
+    admission,
+    workloads,
+    logger,
+  })
   const access = {
     messages,
     isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
     domainName,
+  }
+  const scheduler = {
+    signers: new AllocationSigners({
+      messages,
+      profile: config.profile,
+      override: config.allocationSigners,
+      nodeHash,
+      logger,
+    }),
+    replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
@@ -186,14 +225,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       legacyCheckProgram: config.legacyCheckProgram,
     },
     allocations: {
-      signers: new AllocationSigners({
-        messages,
-        profile: config.profile,
-        override: config.allocationSigners,
-        nodeHash,
-        logger,
-      }),
-      replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
+      ...scheduler,
       reconciler,
       assessment: new PlanAssessment({ messages, admission, reconciler, nodeHash }),
       waitMs: config.allocationWaitMs,
@@ -219,6 +251,13 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       backups,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
+    migration: {
+      ...scheduler,
+      exports,
+      imports,
+      isKnown: access.isKnown,
+      allowPrivateSources: config.migrateFromPrivate,
+    },
     logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
     logger,
   })
@@ -230,7 +269,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports, backups]
+  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports]
   return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 

@@ -10,6 +10,7 @@ import { CatchUp } from './catch-up/catch-up.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
+import { stakingToken } from './chains/staking-token.ts'
 import type { CoreNodeConfig } from './config.ts'
 import { Kubo } from './content/kubo.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
@@ -19,6 +20,7 @@ import { migrate } from './database/migrate.ts'
 import { createKysely, createPool } from './database/pool.ts'
 import type { Database } from './database/schema.ts'
 import { SingleOwner } from './database/single-owner.ts'
+import { Duties } from './duties.ts'
 import { CoreEvents } from './events.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { createVerifier } from './identity/create-verifier.ts'
@@ -29,11 +31,18 @@ import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
-import { Registry } from './placement/registry.ts'
+import { Registry } from './registry/registry.ts'
+import { observeRegistry } from './registry/registry-metrics.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
+import { Rewards } from './rewards/rewards.ts'
+import { ScoreBook } from './scoring/score-book.ts'
+import { addStageMetrics } from './stage-metrics.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
+
+/** Connections of the API, beside those that write. */
+const readConnections = 12
 
 /**
  * One core node: database, inbox, pipeline, API, gossip, catch-up and placement, wired over one context.
@@ -102,7 +111,9 @@ export class CoreNode {
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
-    this.#started.adopt(services.reads, (connections) => connections.end())
+    for (const connections of [services.reads, services.replica]) {
+      if (connections) this.#started.defer(() => connections.end())
+    }
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
     this.#started.use(context.verifier)
@@ -112,9 +123,16 @@ export class CoreNode {
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    const reading = { db: createKysely(services.reads), pool: services.reads, writes: pool }
+    const { reads, replica } = services
+    const replicaReads = replica ?? reads
     this.#server = await createServer(
-      { ...context, ...reading },
+      {
+        ...context,
+        db: createKysely(reads),
+        pool: reads,
+        replica: { db: createKysely(replicaReads), pool: replicaReads },
+        writes: pool,
+      },
       { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs },
     )
     this.#started.adopt(this.#server, (server) => server.close())
@@ -131,8 +149,11 @@ export class CoreNode {
     services.garbageCollector.start()
     this.#run(services.removalJobs)
     services.removalJobs.start()
+    const synced = this.#stateIsCurrent()
+    this.#run(services.duties)
+    services.duties.start(synced)
     this.#run(services.placement)
-    await services.placement.start(this.#stateIsCurrent())
+    await services.placement.start(synced)
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
   }
 
@@ -182,19 +203,20 @@ export class CoreNode {
 
   /** Messages are processed only once balances are those of the chain's head. */
   async #followBalances(): Promise<void> {
-    const { config, profile, pool, logger } = this.context
-    const { processWorker } = this.#services
+    const { config, pool, logger } = this.context
+    const { processWorker, registry } = this.#services
     this.#run(processWorker)
-    const token = profile.tokens.find((candidate) => candidate.chain === 'ETH' && candidate.contract)
-    if (!config.ethereumRpc || !token?.contract) {
+    const token = stakingToken(config)
+    if (!token) {
       await processWorker.start()
       return
     }
     const reader = await createBalanceReader({
       pool,
       logger,
-      rpcUrl: config.ethereumRpc,
-      token: { ...token, contract: token.contract },
+      rpcUrl: token.rpcUrl,
+      token,
+      onBalancesChanged: () => registry.wake(),
       onProgress: (progress) => this.context.metrics.noteChain(progress),
     })
     this.#run(reader)
@@ -206,7 +228,9 @@ export class CoreNode {
   async #processOnceReady(reader: { ready(): Promise<void> }): Promise<void> {
     try {
       await reader.ready()
-      if (!this.#stopping.signal.aborted) await this.#services.processWorker.start()
+      if (this.#stopping.signal.aborted) return
+      this.#services.registry.startComputing()
+      await this.#services.processWorker.start()
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       this.context.logger.error({ err: error }, 'processing does not start')
@@ -243,6 +267,7 @@ async function createContext(
   })
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
+  addStageMetrics(metrics.registry, pool)
   return {
     config,
     profile: config.profile,
@@ -266,7 +291,10 @@ async function createServices(
   contentFetcher: ContentFetcher | undefined,
 ) {
   const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
-  const registry = new Registry(context)
+  const registry = new Registry(context, { readsChain: stakingToken(config) !== undefined })
+  observeRegistry(metrics.registry, registry)
+  const scores = new ScoreBook({ pool, profile })
+  const rewards = new Rewards({ pool, profile, registry: registry.computed })
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
     contentFetcher ??
@@ -312,14 +340,30 @@ async function createServices(
   return {
     owner: new SingleOwner(connectionString),
     reads: createPool({
-      connectionString: config.databaseReadUrl ?? connectionString,
+      connectionString,
       logger,
+      maxConnections: readConnections,
       statementMs: config.limits.queryMs,
     }),
+    replica: config.databaseReadUrl
+      ? createPool({
+          connectionString: config.databaseReadUrl,
+          logger,
+          maxConnections: readConnections,
+          statementMs: config.limits.queryMs,
+        })
+      : undefined,
     registry,
+    scores,
+    rewards,
+    duties: await Duties.create(context, { registry, scores, rewards, ownUrl: () => gossip.httpUrl }),
     gossip,
     catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
-    placement: Placement.create(context, { registry, peerId: gossip.host.peerId.toString() }),
+    placement: Placement.create(context, {
+      registry,
+      peerId: gossip.host.peerId.toString(),
+      ...config.placement,
+    }),
     outcomes: new Outcomes(events),
     fetcher,
     chainBridge: await ChainBridge.create(context, {

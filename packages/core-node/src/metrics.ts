@@ -61,6 +61,14 @@ export class CoreMetrics {
     const rejected = this.#counter('aleph_core_messages_rejected_total', 'Messages refused, by code', [
       'error_code',
     ])
+    const retried = this.#counter(
+      'aleph_core_messages_retried_total',
+      'Attempts that failed in passing, by code',
+      ['error_code'],
+    )
+    events.on('retry', (batch) => {
+      for (const message of batch) retried.inc({ error_code: message.errorCode })
+    })
     events.on('processed', (batch) => {
       for (const message of batch) processed.inc({ type: message.type })
     })

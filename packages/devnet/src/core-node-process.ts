@@ -14,6 +14,12 @@ export interface CoreNodeSettings {
   profile?: string
   ethereumRpc?: string
   operatorKeyFile?: string
+  /** Key that speaks for the network: registry, scores, rewards. */
+  publisherKeyFile?: string
+  /** Key that pays rewards. */
+  rewardsKeyFile?: string
+  /** Key that puts messages on chain. */
+  packerKeyFile?: string
 }
 
 /** What a core node says of itself once it serves. */
@@ -30,6 +36,8 @@ export interface CoreNodeReady {
 export type CoreNodeProcess = ServiceProcess<CoreNodeReady>
 
 const script = join(import.meta.dirname, '../../core-node/src/main.ts')
+/** Messages are confirmed this often. */
+const packerSeconds = 5
 const readyTimeoutMs = 120_000
 
 /** A core node as a process of its own; not started yet. */
@@ -47,6 +55,10 @@ export function coreNodeProcess(settings: CoreNodeSettings): CoreNodeProcess {
       ALEPH_CORE_PROFILE: settings.profile ?? 'devnet',
       ALEPH_CORE_ETHEREUM_RPC: settings.ethereumRpc ?? '',
       ALEPH_CORE_PRIVATE_KEY_FILE: settings.operatorKeyFile ?? '',
+      ALEPH_CORE_PUBLISHER_KEY_FILE: settings.publisherKeyFile ?? '',
+      ALEPH_CORE_REWARDS_KEY_FILE: settings.rewardsKeyFile ?? '',
+      ALEPH_CORE_PACKER_KEY_FILE: settings.packerKeyFile ?? '',
+      ALEPH_CORE_PACKER_SECONDS: String(packerSeconds),
     },
   })
 }

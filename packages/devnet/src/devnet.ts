@@ -1,23 +1,34 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { transferAleph } from '@aleph-ts/contracts'
 import { buildGuestImages } from '@aleph-ts/guest'
 import { devnetProfile } from '@aleph-ts/protocol'
 import { AlephClient, EthereumAccount } from '@aleph-ts/sdk'
 import { type ComputeNodeProcess, computeNodeProcess } from './compute-node-process.ts'
 import { type CoreNodeProcess, type CoreNodeReady, coreNodeProcess } from './core-node-process.ts'
 import { type DevnetChain, startChain } from './network/chain.ts'
-import { networkAuthority, playAccounts } from './network/funding.ts'
+import {
+  fundOnce,
+  networkAuthority,
+  packerAccount,
+  playAccounts,
+  rewardsAccount,
+  rewardsAleph,
+} from './network/funding.ts'
 import { type NetworkFile, removeNetworkFile, writeNetworkFile } from './network/network-file.ts'
-import { type Operator, operatorOf } from './network/operators.ts'
+import { type Operator, operatorOf, writeKeyFile } from './network/operators.ts'
 import { type Ports, takePorts } from './network/ports.ts'
 import {
   type ComputeNodeEntry,
   type CoreNodeEntry,
-  corechannelContent,
-  registerNode,
+  knownNodes,
+  operatorAleph,
+  registerComputeNode,
+  registerCoreNode,
+  registeredAt,
+  scoreNewNodes,
+  stakeOn,
+  stakerAleph,
 } from './network/registry.ts'
-import { remembered } from './network/remembered.ts'
 import { publishRuntimes } from './network/runtimes.ts'
 import { DataDirLock } from './process/data-dir-lock.ts'
 import { endLeftOverProcesses, forgetProcesses, recordProcesses } from './process/left-over-processes.ts'
@@ -140,17 +151,14 @@ export class Devnet {
   }
 
   async #fundAccounts(): Promise<void> {
-    const { chain, contracts } = this.chain
-    await remembered(join(this.#config.dataDir, 'chain', 'funded.json'), contracts.token, async () => {
-      const { transactionHash } = await transferAleph({
-        rpcUrl: chain.rpcUrl,
-        privateKey: networkAuthority.privateKey,
-        token: contracts.token,
-        payments: playAccounts.map(({ address, aleph }) => ({ to: address, aleph })),
-      })
-      await chain.save()
-      return transactionHash
-    })
+    const players = playAccounts.map(({ address, aleph }) => ({ to: address, aleph }))
+    const operators = this.#operators().flatMap(({ account, staker }) => [
+      { to: account.address, aleph: operatorAleph },
+      { to: staker.address, aleph: stakerAleph },
+    ])
+    const file = join(this.#config.dataDir, 'chain', 'funded.json')
+    const rewards = { to: rewardsAccount.address, aleph: rewardsAleph }
+    await fundOnce(this.chain, file, [...players, ...operators, rewards])
   }
 
   /** The first node alone, so that the others know whom to dial; then all the others at once. */
@@ -166,7 +174,7 @@ export class Devnet {
 
   async #startCoreNode(index: number, profile: string, peers: string[]): Promise<RunningCoreNode> {
     const name = `core-${index + 1}`
-    const dataDir = join(this.#config.dataDir, name)
+    const dataDir = this.#coreNodeDir(index)
     const operator = operatorOf(dataDir)
     const process = coreNodeProcess({
       name,
@@ -178,6 +186,7 @@ export class Devnet {
       profile,
       ethereumRpc: this.chain.chain.rpcUrl,
       operatorKeyFile: operator.keyFile,
+      ...(index === 0 ? networkKeys(dataDir) : {}),
     })
     this.#coreServices.push(process)
     this.#watch(process)
@@ -186,41 +195,44 @@ export class Devnet {
     return { process, ready, operator }
   }
 
+  /** Operators register and link their nodes, stakers stake, and every core node must come to the same registry. */
   async #register(authority: AlephClient): Promise<{ core: CoreNodeEntry[]; compute: ComputeNodeEntry[] }> {
-    const file = join(this.#config.dataDir, 'registry.json')
+    const known = await knownNodes(authority)
     const core: CoreNodeEntry[] = []
     for (const [index, { ready, operator, process }] of this.coreNodes.entries()) {
-      const client = this.client(index, operator.account)
-      const details = { name: process.name, multiaddress: ready.multiaddrs[0]!, address: ready.url }
-      const hash = await remembered(file, `${process.name} ${ready.url}`, () =>
-        registerNode(client, 'create-node', details),
-      )
-      core.push({
-        hash,
+      const entry = await registerCoreNode(this.client(index, operator.account), known, {
         owner: operator.account.address,
         name: process.name,
-        multiaddress: details.multiaddress,
+        multiaddress: ready.multiaddrs[0]!,
         url: ready.url,
       })
+      await stakeOn(this.client(index, operator.staker), known, entry.hash)
+      core.push(entry)
     }
     const compute: ComputeNodeEntry[] = []
     for (let index = 0; index < this.#config.computeNodes; index++) {
       const parentIndex = index % core.length
       const { operator } = this.coreNodes[parentIndex]!
-      const name = `compute-${index + 1}`
-      const url = `http://127.0.0.1:${this.#ports.compute(index)}`
-      const client = this.client(parentIndex, operator.account)
-      const hash = await remembered(file, `${name} ${url}`, () =>
-        registerNode(client, 'create-resource-node', { name, address: url, type: 'compute' }),
-      )
-      compute.push({ hash, owner: operator.account.address, name, url, parent: core[parentIndex]!.hash })
+      const entry = await registerComputeNode(this.client(parentIndex, operator.account), known, {
+        owner: operator.account.address,
+        name: `compute-${index + 1}`,
+        url: `http://127.0.0.1:${this.#ports.compute(index)}`,
+        parent: core[parentIndex]!.hash,
+      })
+      compute.push(entry)
     }
-    const content = corechannelContent(core, compute, Date.now() / 1000)
-    await authority.publishAggregate(
-      { key: 'corechannel', content },
-      { channel: devnetProfile.channels.registry },
-    )
-    return { core, compute }
+    const entries = { core, compute }
+    await scoreNewNodes(authority, known, entries)
+    await Promise.all(this.coreNodes.map((_, index) => registeredAt(this.client(index), entries)))
+    return entries
+  }
+
+  #operators(): Operator[] {
+    return Array.from({ length: this.#config.coreNodes }, (_, index) => operatorOf(this.#coreNodeDir(index)))
+  }
+
+  #coreNodeDir(index: number): string {
+    return join(this.#config.dataDir, `core-${index + 1}`)
   }
 
   async #startComputeNodes(entries: { core: CoreNodeEntry[]; compute: ComputeNodeEntry[] }): Promise<void> {
@@ -257,6 +269,11 @@ export class Devnet {
     const { chain, contracts } = this.chain
     const profile = {
       extends: 'devnet',
+      addresses: {
+        ...devnetProfile.addresses,
+        observers: this.#operators().map(({ account }) => account.address),
+        rewardsPayer: rewardsAccount.address,
+      },
       tokens: [
         { chain: 'ETH', evmChainId: chain.chainId, contract: contracts.token, decimals: 18, startBlock: 0 },
       ],
@@ -265,7 +282,7 @@ export class Devnet {
         evmChainId: chain.chainId,
         contract: contracts.sync,
         startBlock: 0,
-        authorizedEmitters: [networkAuthority.address],
+        authorizedEmitters: [packerAccount.address],
       },
     }
     writeFileSync(this.#profileFile, `${JSON.stringify(profile, null, 2)}\n`)
@@ -313,6 +330,15 @@ export class Devnet {
       this.#config.dataDir,
       [...core, ...compute].flatMap(({ pid, command }) => (pid === undefined ? [] : [{ pid, command }])),
     )
+  }
+}
+
+/** One core node speaks for the network and puts messages on chain. */
+function networkKeys(nodeDir: string) {
+  return {
+    publisherKeyFile: writeKeyFile(join(nodeDir, 'publisher.key'), networkAuthority.privateKey),
+    rewardsKeyFile: writeKeyFile(join(nodeDir, 'rewards.key'), rewardsAccount.privateKey),
+    packerKeyFile: writeKeyFile(join(nodeDir, 'packer.key'), packerAccount.privateKey),
   }
 }
 

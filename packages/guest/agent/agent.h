@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define AGENT_VERSION "3.1"
+#define AGENT_VERSION "3.2"
 #define PROGRAM_UID 1000
 #define PROGRAM_PORT 8080
 #define EGRESS_PORT 3128
@@ -29,6 +29,8 @@ struct watcher {
 void loop_init(void);
 /* Asks for `events`; 0 takes the descriptor out of the loop (so a hang-up cannot spin it). */
 void loop_watch(struct watcher *watcher, uint32_t events);
+/* Sets the timer of a watched timerfd; 0 stops it. */
+void loop_set_timer(struct watcher *timer, long first_ms, long interval_ms);
 void loop_run(void) __attribute__((noreturn));
 
 /* ---- console.c: the agent's own lines in the VM's log ---- */
@@ -52,8 +54,15 @@ void system_power_off(void) __attribute__((noreturn));
 
 /* ---- disks.c: virtio-blk disks and the root file system ---- */
 
-/* Makes the disk `runtime` the root and mounts `code`. NULL when all went well, else the reason. */
+/* Makes the disk `runtime` the root. NULL when all went well, else the reason. */
 const char *disks_prepare(void);
+/*
+ * Lets go of every disk but the runtime's: a machine restored from a snapshot taken now may have other disks in
+ * the same places.
+ */
+const char *disks_release(void);
+/* Takes up the disks that were released, and mounts `code`. */
+const char *disks_take(void);
 /* The host names each disk by its virtio-blk serial; letters depend on probing order. */
 bool disks_find(const char *serial, char *device, size_t size);
 void disks_make_directories(const char *path);
@@ -131,17 +140,47 @@ enum program_state program_state(void);
 const char *program_state_name(void);
 /* True when the program's only listening socket is IPv6 loopback. */
 bool program_listens_on_ipv6(void);
+/*
+ * Starts the runtime's own process before its program is known, if the runtime says that it can wait for one; a
+ * snapshot then holds what every program of this runtime needs. `done` runs when the process waits, or at once.
+ */
+const char *program_start_ahead(void (*done)(void));
+
+/* ---- child.c: a process of the program's user ---- */
+
+struct child {
+  char *const *argv, *const *environment;
+  const char *directory;
+  /* What a waiting runtime reads its program from; -1: none. */
+  int handover;
+};
+
+/* Starts it and has its renewal socket watched. 0, or the errno that says why it does not run. */
+int child_start(struct child child, pid_t *pid);
+/* Moves a descriptor clear of those that a child takes. */
+int child_descriptor(int fd);
+
+/* ---- renewal.c: fresh random state for a program restored from a snapshot ---- */
+
+void renewal_init(void);
+/* Takes over the socket to the program. */
+void renewal_watch(int fd);
+/* Calls `done` when the program has registered, or is gone. */
+void renewal_on_registration(void (*done)(void));
+void renewal_forget(void);
 /* Asks a program that registered for it to renew its random state; `done` runs when it has. */
-void program_renew(void (*done)(void));
+void renewal_ask(void (*done)(void));
 
 /* ---- runtime.c: /aleph/runtime.json of the runtime image ---- */
 
 struct runtime_sink {
   const char *(*argument)(const char *argument);
   const char *(*env)(const char *name, const char *value);
+  /* Set when the runtime's process can be started before its program is known; may be NULL. */
+  bool *waits;
 };
 
-/* Reads `command` and `env` into the sink. NULL, or why not. A missing file is an empty runtime. */
+/* Reads `command`, `env` and `waits` into the sink. NULL, or why not. A missing file is an empty runtime. */
 const char *runtime_read(const struct runtime_sink *sink);
 
 #endif

@@ -18,7 +18,7 @@ struct field {
 };
 
 static const char *boot_failure;
-static char renew_request_id[64];
+static char renew_request_id[64], prepare_request_id[64];
 static void on_halt_deadline(struct watcher *watcher, uint32_t events);
 static struct watcher halt_timer = {.fd = -1, .on_event = on_halt_deadline};
 
@@ -58,13 +58,15 @@ static void hello(const char *session) {
   channel_begin_session();
   int length = snprintf(text, sizeof text,
                         "{\"session\":\"%s\",\"version\":\"" AGENT_VERSION
-                        "\",\"state\":\"%s\",\"features\":[\"egress\",\"renew\",\"api\",\"volumes\"]}",
+                        "\",\"state\":\"%s\",\"features\":[\"egress\",\"renew\",\"api\",\"volumes\",\"prepare\"]}",
                         plain ? session : "", program_state_name());
   channel_send(FRAME_HELLO, 0, text, (size_t)length);
 }
 
 static const char *configure(const struct field *fields, size_t count) {
   if (program_state() != PROGRAM_IDLE) return "configure: the program was started already";
+  const char *failure = disks_take();
+  if (failure != NULL) return failure;
   for (size_t i = 0; i < count; i++) {
     const char *key = fields[i].key, *value = fields[i].value, *reason = NULL;
     if (strcmp(key, "hostname") == 0)
@@ -123,6 +125,8 @@ static void answer(const char *verb, const char *id, const char *reason) {
     control_event("failed", "verb", verb, "id", id, "reason", reason, NULL);
 }
 
+static void on_prepared(void) { answer("prepare", prepare_request_id, disks_release()); }
+
 static void on_renewed(void) { answer("reseed", renew_request_id, NULL); }
 
 void control_on_frame(const uint8_t *payload, size_t length) {
@@ -144,6 +148,10 @@ void control_on_frame(const uint8_t *payload, size_t length) {
     hello(field(fields, count, "session"));
   } else if (strcmp(verb, "configure") == 0) {
     answer(verb, id, boot_failure != NULL ? boot_failure : configure(fields, count));
+  } else if (strcmp(verb, "prepare") == 0) {
+    snprintf(prepare_request_id, sizeof prepare_request_id, "%s", id);
+    const char *reason = boot_failure != NULL ? boot_failure : program_start_ahead(on_prepared);
+    if (reason != NULL) answer(verb, id, reason);
   } else if (strcmp(verb, "start") == 0) {
     answer(verb, id, boot_failure != NULL ? boot_failure : program_start());
   } else if (strcmp(verb, "reseed") == 0) {
@@ -151,7 +159,7 @@ void control_on_frame(const uint8_t *payload, size_t length) {
       answer(verb, id, "reseed: entropy must be 16 to 512 bytes in hex");
     } else {
       snprintf(renew_request_id, sizeof renew_request_id, "%s", id);
-      program_renew(on_renewed);
+      renewal_ask(on_renewed);
     }
   } else if (strcmp(verb, "settime") == 0) {
     answer(verb, id, system_set_time(field(fields, count, "time")) ? NULL : "settime: time must be unix seconds");

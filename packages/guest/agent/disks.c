@@ -10,11 +10,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_RELEASED 64
+#define DRIVER "/sys/bus/virtio/drivers/virtio_blk/"
+
 static char failure[256];
+/* Names of virtio devices without their driver, such as `virtio3`. */
+static char released[MAX_RELEASED][16];
+static size_t released_count;
+static bool code_mounted;
 
 static const char *failed(const char *what) {
   snprintf(failure, sizeof failure, "%s: %s", what, strerror(errno));
   return failure;
+}
+
+static bool read_serial(const char *block, char *value, size_t size) {
+  char path[300];
+  snprintf(path, sizeof path, "/sys/block/%s/serial", block);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t length = read(fd, value, size - 1);
+  close(fd);
+  if (length < 0) return false;
+  value[length] = '\0';
+  value[strcspn(value, "\n")] = '\0';
+  return true;
 }
 
 /* The host names each disk by its virtio-blk serial; letters depend on probing order. */
@@ -25,15 +45,8 @@ bool disks_find(const char *serial, char *device, size_t size) {
   struct dirent *entry;
   while (!found && (entry = readdir(blocks)) != NULL) {
     if (strncmp(entry->d_name, "vd", 2) != 0) continue;
-    char path[300], value[64];
-    snprintf(path, sizeof path, "/sys/block/%s/serial", entry->d_name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, value, sizeof value - 1);
-    if (fd >= 0) close(fd);
-    if (length < 0) continue;
-    value[length] = '\0';
-    value[strcspn(value, "\n")] = '\0';
-    if (strcmp(value, serial) != 0) continue;
+    char value[64];
+    if (!read_serial(entry->d_name, value, sizeof value) || strcmp(value, serial) != 0) continue;
     found = snprintf(device, size, "/dev/%s", entry->d_name) < (int)size;
   }
   closedir(blocks);
@@ -92,8 +105,54 @@ const char *disks_prepare(void) {
   /* Where programs of the first runtimes look for themselves. */
   disks_make_directories("/opt");
   symlink("/code", "/opt/code");
-  if (disks_find("code", device, sizeof device) &&
-      mount(device, "/code", "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, NULL) < 0)
+  return NULL;
+}
+
+static bool tell_driver(const char *what, const char *device) {
+  char path[96];
+  snprintf(path, sizeof path, DRIVER "%s", what);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool done = write(fd, device, strlen(device)) > 0;
+  close(fd);
+  return done;
+}
+
+/* Without its driver a device keeps nothing of the disk: size, serial and rights are read anew when it comes back. */
+const char *disks_release(void) {
+  DIR *blocks = opendir("/sys/block");
+  if (blocks == NULL) return failed("prepare: /sys/block");
+  const char *reason = NULL;
+  struct dirent *entry;
+  while (reason == NULL && (entry = readdir(blocks)) != NULL) {
+    char serial[64], path[300], target[300];
+    if (strncmp(entry->d_name, "vd", 2) != 0 || !read_serial(entry->d_name, serial, sizeof serial)) continue;
+    if (strcmp(serial, "runtime") == 0) continue;
+    snprintf(path, sizeof path, "/sys/block/%s/device", entry->d_name);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    const char *slash = length < 0 ? NULL : memrchr(target, '/', (size_t)length);
+    if (slash == NULL || released_count == MAX_RELEASED) {
+      reason = "prepare: a disk could not be released";
+      continue;
+    }
+    target[length] = '\0';
+    snprintf(released[released_count], sizeof *released, "%s", slash + 1);
+    if (tell_driver("unbind", released[released_count]))
+      released_count++;
+    else
+      reason = failed("prepare: a disk could not be released");
+  }
+  closedir(blocks);
+  return reason;
+}
+
+const char *disks_take(void) {
+  for (; released_count > 0; released_count--)
+    if (!tell_driver("bind", released[released_count - 1])) return failed("a disk could not be taken up");
+  char device[32];
+  if (code_mounted || !disks_find("code", device, sizeof device)) return NULL;
+  if (mount(device, "/code", "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, NULL) < 0)
     return failed("mount disk code (is it a squashfs image?)");
+  code_mounted = true;
   return NULL;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 
 static int epoll_fd = -1;
 
@@ -19,6 +20,14 @@ void loop_watch(struct watcher *watcher, uint32_t events) {
                                          : EPOLL_CTL_MOD;
   if (epoll_ctl(epoll_fd, operation, watcher->fd, &event) < 0) say("epoll_ctl: %s", strerror(errno));
   watcher->events = events;
+}
+
+void loop_set_timer(struct watcher *timer, long first_ms, long interval_ms) {
+  struct itimerspec when = {.it_value.tv_nsec = first_ms % 1000 * 1000000,
+                            .it_value.tv_sec = first_ms / 1000,
+                            .it_interval.tv_nsec = interval_ms * 1000000};
+  timerfd_settime(timer->fd, 0, &when, NULL);
+  loop_watch(timer, first_ms == 0 ? 0 : EPOLLIN);
 }
 
 void loop_run(void) {

@@ -98,6 +98,12 @@ static bool skip_value(struct reader *reader, int depth) {
   return length > 0;
 }
 
+static bool read_waits(struct reader *reader) {
+  bool waits = next(reader) == 't';
+  if (reader->sink->waits != NULL) *reader->sink->waits = waits;
+  return skip_value(reader, 0);
+}
+
 static bool read_runtime(struct reader *reader) {
   char key[64];
   if (!accept_char(reader, '{')) return false;
@@ -106,6 +112,7 @@ static bool read_runtime(struct reader *reader) {
     if (!read_string(reader, key, sizeof key) || !accept_char(reader, ':')) return false;
     bool read = strcmp(key, "command") == 0 ? read_command(reader)
                 : strcmp(key, "env") == 0   ? read_env(reader)
+                : strcmp(key, "waits") == 0 ? read_waits(reader)
                                             : skip_value(reader, 0);
     if (!read) return false;
   } while (accept_char(reader, ','));

@@ -19,6 +19,9 @@ function facts(): Answer {
     uid: process.getuid?.(),
     greeting: process.env.GREETING,
     proxy: process.env.HTTP_PROXY,
+    argv: process.argv.slice(1),
+    folder: process.cwd(),
+    inherited: Object.keys(process.env).filter((name) => name.startsWith('ALEPH_')),
     devices: readFileSync('/proc/net/dev', 'utf8'),
     routes: readFileSync('/proc/net/route', 'utf8'),
     uptime: Date.now(),
@@ -60,14 +63,19 @@ export default async function (request: Request): Promise<Response> {
 }
 `
 
-describe('a TypeScript function', () => {
+describe('a TypeScript function, told to a guest that was ready before', () => {
   let guest: QemuGuest
 
   beforeAll(async () => {
     guest = await QemuGuest.boot({
       runtime: 'node',
       files: { 'main.ts': program },
-      configure: { entrypoint: 'main.ts', 'env.GREETING': 'good day', internet: '1' },
+      prepare: true,
+      configure: {
+        cmd: ['/usr/bin/node', '/aleph/serve.mjs', 'main.ts', 'one', ''],
+        'env.GREETING': 'good day',
+        internet: '1',
+      },
     })
     const outcome = await guest.start()
     expect(outcome.verb, await guest.consoleText()).toBe('ready')
@@ -79,6 +87,7 @@ describe('a TypeScript function', () => {
     const { body } = await guest.fetch('/facts')
     const facts = JSON.parse(body.toString())
     expect(facts).toMatchObject({ uid: 1000, greeting: 'good day', hostname: 'guest-under-test' })
+    expect(facts).toMatchObject({ argv: ['/code/main.ts', 'one', ''], folder: '/code', inherited: [] })
   })
 
   it('sees no network device but loopback and no route', async () => {
@@ -199,5 +208,20 @@ describe('a Node.js program that serves by itself', () => {
     stream.write('there and back')
     expect((await once(stream, 'data'))[0].toString()).toBe('there and back')
     stream.destroy()
+  })
+})
+
+describe('a program that needs its runtime started in another way', () => {
+  it('is not given the one that waits', async () => {
+    await using guest = await QemuGuest.boot({
+      runtime: 'node',
+      files: {
+        'main.ts': 'export default () => Response.json(process.execArgv.concat(process.env.NODE_OPTIONS!))',
+      },
+      prepare: true,
+      configure: { entrypoint: 'main.ts', 'env.NODE_OPTIONS': '--no-warnings' },
+    })
+    expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')
+    expect((await guest.fetch('/')).body.toString()).toBe('["--no-warnings"]')
   })
 })

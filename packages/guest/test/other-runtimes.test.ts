@@ -26,6 +26,7 @@ describe('a Python ASGI application', () => {
     await using guest = await QemuGuest.boot({
       runtime: 'python',
       files: { 'main.py': application },
+      prepare: true,
       configure: { entrypoint: 'main:app' },
     })
     expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')
@@ -56,6 +57,7 @@ describe('any other program', () => {
         'site/index.html': 'a page',
         'run.sh': '#!/bin/sh\necho serving on $PORT\nexec httpd -f -p 127.0.0.1:$PORT -h /code/site\n',
       },
+      prepare: true,
       configure: { entrypoint: 'run.sh' },
     })
     expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')

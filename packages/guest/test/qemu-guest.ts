@@ -13,6 +13,8 @@ export interface QemuGuestOptions {
   runtime: RuntimeName
   /** The program: file name to text. All are executable. */
   files: Record<string, string>
+  /** Has the guest get ready for any program before it is told which. */
+  prepare?: boolean
   /** Extra fields of `configure`. */
   configure?: Record<string, string | string[]>
 }
@@ -77,6 +79,7 @@ export class QemuGuest {
     )
     try {
       const channel = await GuestChannel.connect(socketPath, { timeoutMs: 30_000 })
+      if (options.prepare) await channel.control('prepare')
       await channel.control('configure', { hostname: 'guest-under-test', ...options.configure })
       return new QemuGuest(channel, socketPath, child, folder)
     } catch (error) {
@@ -110,7 +113,8 @@ export class QemuGuest {
       path,
       method: options.method ?? 'GET',
       headers: { host: 'vm.test', connection: 'close', ...options.headers },
-      createConnection: () => this.channel.openStream('tcp:8080'),
+      // A connection may outlive its answer, and breaks when the guest is done with.
+      createConnection: () => this.channel.openStream('tcp:8080').on('error', () => {}),
     })
     outgoing.end(options.body)
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]

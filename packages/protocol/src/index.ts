@@ -58,6 +58,7 @@ export {
   type QueryOf,
   snakeCase,
 } from './api/route.ts'
+export type { PlacementHistoryEntry, SchedulerNode, SchedulerVm } from './api/scheduler-routes.ts'
 export {
   BatchArchiveError,
   batchArchive,
@@ -238,14 +239,31 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
+export {
+  requiredStreams,
+  type StreamedMachine,
+  type StreamRates,
+  streamsSuffice,
+} from './payment-stream/stream-rates.ts'
 export {
   type AuthorisationPolicy,
   type AuthorisationSubject,
   isAuthorised,
   securityKey,
 } from './permissions/is-authorised.ts'
+export type { CapabilityReason } from './placement/capability-reason.ts'
+export { CapacityLedger, type CapacityReason } from './placement/capacity-ledger.ts'
+export {
+  type CapacityReport,
+  capacityReportPostType,
+  capacityReportSchema,
+  schedulerChannel,
+} from './placement/capacity-report.ts'
 export { maxWeight, minimumScore, nodeWeight, scoreMultiplier } from './placement/node-weight.ts'
 export {
+  explainPlacement,
+  type NodeVerdict,
   type Placed,
   type PlacementCandidate,
   type PlacementOptions,
@@ -253,8 +271,19 @@ export {
   placeVm,
   type Unschedulable,
 } from './placement/place-vm.ts'
+export {
+  type NetworkPlan,
+  type NetworkPlanInputs,
+  type PlannedVm,
+  planNetwork,
+} from './placement/plan-network.ts'
 export { type PlacementLevel, rankNodes, rendezvousRank, type WeightedNode } from './placement/rendezvous.ts'
-export { noRequirements, type VmRequirements, vmRequirements } from './placement/vm-requirements.ts'
+export {
+  noRequirements,
+  type VmRequirements,
+  type VmResources,
+  vmRequirements,
+} from './placement/vm-requirements.ts'
 export { type BalancesUpdate, balancesPostType, readBalancesUpdate } from './posts/balances-update.ts'
 export {
   type ComputeNodeMetrics,
@@ -286,23 +315,32 @@ export { type Estimate, parseEstimate } from './pricing/parse-estimate.ts'
 export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
 export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
-export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
+export {
+  type MessageContract,
+  type NetworkProfile,
+  type PaymentType,
+  paymentTypes,
+  type StreamNetwork,
+} from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
 export { answerReconciliation } from './reconciliation/answer-request.ts'
 export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'
 export { MessageSet } from './reconciliation/message-set.ts'
 export { type Differences, Reconciler } from './reconciliation/reconciler.ts'
 export { ReconciliationError } from './reconciliation/reconciliation-error.ts'
-export type { IgnoredReason } from './registry/operations/operation.ts'
+export { cloneRegistry } from './registry/clone-registry.ts'
+export type { Ignored, IgnoredReason } from './registry/operations/operation.ts'
 export { publishedRegistry } from './registry/published-registry.ts'
 export {
   type RegistryPost,
   readOperation,
+  readRegistryPost,
   readScores,
   registryPostType,
   scorePostType,
 } from './registry/read-registry-posts.ts'
 export { applyRegistryEvent, type IgnoredOperation, reduceRegistry } from './registry/reduce-registry.ts'
+export { type RegistryDifference, registryDifferences } from './registry/registry-differences.ts'
 export {
   type BalanceEvent,
   compareRegistryEvents,
@@ -320,6 +358,16 @@ export {
   type RegistryState,
 } from './registry/registry-state.ts'
 export { type CreditRevenue, creditRevenueShares, missingNode } from './rewards/credit-revenue.ts'
+export { distributionContent, distributionPostType, type RewardTarget } from './rewards/distribution-post.ts'
+export { type ExpenseRevenue, readExpenseRevenue } from './rewards/expense-revenue.ts'
+export {
+  type PeriodRewards,
+  periodRewards,
+  type RewardDetails,
+  type RewardMoment,
+  type RewardPeriod,
+  rewardMoments,
+} from './rewards/period-rewards.ts'
 export type { RewardPolicy } from './rewards/reward-policy.ts'
 export {
   type RewardRole,
@@ -338,4 +386,19 @@ export type {
   VersionAge,
 } from './scoring/measurements.ts'
 export { type NetworkScore, networkScores, type Observations } from './scoring/network-scores.ts'
-export { type NodeRating, rateComputeNode, rateCoreNode, type ScoreFactor } from './scoring/node-score.ts'
+export {
+  type NodeRating,
+  rateComputeNode,
+  rateCoreNode,
+  type ScoreFactor,
+  type ScoreProbes,
+} from './scoring/node-score.ts'
+export {
+  type MetricsPost,
+  readObservations,
+  type ScoringPeriod,
+  scoringPeriodAt,
+} from './scoring/read-observations.ts'
+export { readScoresPeriod, scoresContent, unexplainedScores } from './scoring/scores-post.ts'
+export type { ScoringPolicy } from './scoring/scoring-policy.ts'
+export { versionAge } from './scoring/version-age.ts'

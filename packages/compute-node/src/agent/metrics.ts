@@ -60,7 +60,7 @@ export class AgentMetrics {
       registers,
       collect() {
         this.reset()
-        for (const { state, kind } of vms.list()) this.inc({ state, kind })
+        for (const { state, kind } of [...vms.list(), ...vms.replicas()]) this.inc({ state, kind })
       },
     })
   }

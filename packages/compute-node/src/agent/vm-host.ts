@@ -25,7 +25,10 @@ export interface VmHost {
   whilePaused<T>(id: string, work: () => Promise<T>): Promise<T>
   /** Replaces the ports that lead into a running instance. */
   setForwards(id: string, forwards: PortForward[]): Promise<void>
+  /** Every VM but replicas. */
   list(): VmInfo[]
+  /** Further VMs of programs that have several. */
+  replicas(): VmInfo[]
   get(id: string): VmInfo | undefined
   logs(id: string, options?: LogOptions): AsyncIterable<LogLine>
   on(event: 'state', listener: (info: VmInfo) => void): unknown

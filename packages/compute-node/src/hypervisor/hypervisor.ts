@@ -74,7 +74,7 @@ export interface MachineShape {
   network?: NetworkShape
 }
 
-/** The two files of a snapshot. Neither may change while a machine restored from it lives. */
+/** The two files of a snapshot. It fits machines whose disks have other contents if the guest let go of them. Neither may change while a machine restored from it lives. */
 export interface SnapshotFiles {
   /** Guest memory, sparse. */
   memory: string
@@ -85,7 +85,12 @@ export interface SnapshotFiles {
 /** How a machine begins: from the kernel, or from a snapshot it shares memory pages with. */
 export type MachineStart =
   | { kind: 'cold' /** Keep guest memory in this file, so that `snapshot` is possible. */; memory?: string }
-  | { kind: 'restore'; snapshot: SnapshotFiles }
+  | {
+      kind: 'restore'
+      snapshot: SnapshotFiles
+      /** Work on a copy of the snapshot's memory in this file, so that `snapshot` is possible again. */
+      memory?: string
+    }
 
 export interface LaunchRequest {
   /** Opaque, for names and logs. */

@@ -35,6 +35,11 @@ export class ConsoleLog extends EventEmitter<ConsoleLogEvents> {
     this.#maxFileBytes = Math.max(1, Math.floor(maxBytes / 2))
   }
 
+  /** Takes a line that was put together elsewhere. */
+  addLine(text: string): void {
+    this.#add(text)
+  }
+
   /** Takes raw console output. */
   write(chunk: Uint8Array): void {
     this.#writtenAt = Date.now()

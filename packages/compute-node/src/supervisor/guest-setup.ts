@@ -8,7 +8,7 @@ export const programDestination = 'tcp:8080'
 /** What a guest asks its node for: the internet, or the node's own API (protocol 05 §6.9). */
 export type GuestService = 'egress' | 'api'
 
-/** Takes a stream that a guest opened. */
+/** Takes a stream that a guest opened; of a replica in the name of its program's first VM. */
 export type OnGuestStream = (vmId: string, service: GuestService, stream: Duplex) => void
 
 /**
@@ -65,12 +65,13 @@ export function configuration(spec: ProgramSpec): Record<string, string | string
 /** Gives the guest's outgoing streams to the node, or refuses them. */
 export function serveGuestStreams(
   link: GuestLink,
-  spec: { id: string; internet: boolean },
+  spec: { id: string; replicaOf?: string; internet: boolean },
   onGuestStream: OnGuestStream,
 ): void {
+  const program = spec.replicaOf ?? spec.id
   link.onStream((destination, stream) => {
-    if (destination === 'egress' && spec.internet) onGuestStream(spec.id, 'egress', stream)
-    else if (destination === 'api') onGuestStream(spec.id, 'api', stream)
+    if (destination === 'egress' && spec.internet) onGuestStream(program, 'egress', stream)
+    else if (destination === 'api') onGuestStream(program, 'api', stream)
     else stream.destroy()
   })
 }

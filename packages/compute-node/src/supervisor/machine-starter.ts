@@ -18,7 +18,7 @@ import { isInstance, type ProgramSpec, type VmSpec } from './vm-spec.ts'
 /** How long a program may take to notice the end of a connection. */
 const warmConnectionMs = 1000
 
-/** Starts machines by the fastest way there is: a standby, a clone of a template, a cold boot. */
+/** Starts machines by the fastest way there is: a standby, a clone of a template, its runtime's, a boot. */
 export class MachineStarter {
   readonly #context: StarterContext
   readonly #standbys: StandbyPool
@@ -72,9 +72,10 @@ export class MachineStarter {
     await this.#standbys.discard(id)
   }
 
-  /** Ends all standbys and makes no more. */
+  /** Ends all standbys and makes no more; waits for a runtime that boots. */
   async close(): Promise<void> {
     await this.#standbys.close()
+    await this.#context.runtimes.settled()
   }
 
   async #takeStandby(spec: ProgramSpec): Promise<StartedProgram | null> {

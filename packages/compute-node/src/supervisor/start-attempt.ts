@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, Machine, MachineStart } from '../hypervisor/index.ts'
 import type { BootSlots } from './boot-slots.ts'
+import { connectGuest } from './connect-guest.ts'
 import type { ConsoleLog } from './console-log.ts'
 import {
   configuration,
@@ -10,9 +12,11 @@ import {
   type OnGuestStream,
   serveGuestStreams,
 } from './guest-setup.ts'
+import type { RuntimeTemplates } from './runtime-templates.ts'
 import type { TemplateDraft, TemplateStore } from './template-store.ts'
 import { VmStartError, type VmStartErrorCode } from './vm-errors.ts'
-import type { ProgramSpec } from './vm-spec.ts'
+import type { ProgramSpec, StartKind } from './vm-spec.ts'
+import { whileAlive } from './while-alive.ts'
 
 const reseedBytes = 64
 const channelLossMs = 1000
@@ -32,6 +36,7 @@ export interface StartLimits {
 export interface StarterContext {
   hypervisor: Hypervisor
   templates: TemplateStore
+  runtimes: RuntimeTemplates
   slots: BootSlots
   limits: StartLimits
   log: Logger
@@ -43,7 +48,7 @@ export interface StartedMachine {
   machine: Machine
   /** The channel to our agent in the guest; an instance has none. */
   link: GuestLink | null
-  startKind: 'cold' | 'restored'
+  startKind: StartKind
   /** Template whose memory it shares; give it back with `templates.release`. */
   template?: string
 }
@@ -53,7 +58,7 @@ export interface StartedProgram extends StartedMachine {
   link: GuestLink
 }
 
-/** One start of one program: restored from a template, or cold leaving a template behind. */
+/** One start of one program: from the program's template, else from its runtime's, leaving one behind. */
 export class StartAttempt {
   readonly #context: StarterContext
   readonly #spec: ProgramSpec
@@ -71,7 +76,7 @@ export class StartAttempt {
   }
 
   async run(): Promise<StartedProgram> {
-    if (!maySnapshot(this.#spec)) return this.#coldInTurn()
+    if (!maySnapshot(this.#spec)) return this.#anewInTurn()
     const { templates } = this.#context
     const key = templates.keyOf(this.#spec)
     const restored = await this.restore(key)
@@ -79,7 +84,7 @@ export class StartAttempt {
     const draft = await templates.draft(key)
     let started: StartedProgram
     try {
-      started = await this.#coldInTurn(draft.files.memory)
+      started = await this.#anewInTurn(draft.files.memory)
     } catch (error) {
       await templates.discardDraft(draft)
       throw error
@@ -87,45 +92,65 @@ export class StartAttempt {
     return this.#turnIntoClone(started, draft)
   }
 
-  #coldInTurn(memory?: string): Promise<StartedProgram> {
-    return this.#context.slots.run(this.#signal, () => this.#cold(memory))
+  #anewInTurn(memory?: string): Promise<StartedProgram> {
+    return this.#context.slots.run(this.#signal, () => this.#anew(memory))
   }
 
-  async #cold(memory: string | undefined): Promise<StartedProgram> {
-    const { limits } = this.#context
-    const machine = await this.#launch({ kind: 'cold', memory }, limits.bootMs)
+  /** Starts the program itself, in a machine of its runtime. */
+  async #anew(memory: string | undefined): Promise<StartedProgram> {
+    const started = await this.#ownMachine(memory)
+    const { machine, link } = started
     return this.#orKill(machine, async () => {
-      const link = await this.#connect(machine, limits.bootMs, 'guest_boot_timeout')
-      this.#mark('hello')
-      const ready = this.#programReady(machine, link, limits.programMs)
+      const ready = this.#programReady(machine, link, this.#context.limits.programMs)
       // `configure` may fail first; the promise is awaited below or never matters.
       ready.catch(() => {})
       await this.#whileAlive(machine, link.control('configure', configuration(this.#spec)))
       await this.#whileAlive(machine, link.control('start'))
       await ready
       this.#mark('ready')
+      return started
+    })
+  }
+
+  /** A machine that was told nothing yet: a clone of its runtime's template, or one whose kernel boots now. */
+  async #ownMachine(memory: string | undefined): Promise<StartedProgram> {
+    const { key, made } = await this.#context.runtimes.ensure(this.#spec, this.#signal)
+    const clone = await this.restore(key, memory)
+    if (clone) return { ...clone, startKind: made ? 'cold' : 'runtime' }
+    const { bootMs } = this.#context.limits
+    const machine = await this.#launch({ kind: 'cold', memory }, bootMs)
+    return this.#orKill(machine, async () => {
+      const link = await this.#connect(machine, bootMs, 'guest_boot_timeout')
+      this.#mark('hello')
       return { machine, link, startKind: 'cold' }
     })
   }
 
-  /** A clone of the template; null when there is none or it does not restore. */
-  async restore(key: string): Promise<StartedProgram | null> {
+  /**
+   * A clone of the template, its memory shared with it unless it shall be copied to `memory`; null when there is
+   * no such template or it does not restore.
+   */
+  async restore(key: string, memory?: string): Promise<StartedProgram | null> {
     const { templates, limits } = this.#context
     const snapshot = await templates.use(key)
     if (!snapshot) return null
     try {
-      const machine = await this.#launch({ kind: 'restore', snapshot }, limits.restoreMs)
-      return await this.#orKill(machine, async () => {
+      const machine = await this.#launch({ kind: 'restore', snapshot, memory }, limits.restoreMs)
+      const started = await this.#orKill(machine, async () => {
         const link = await this.#connect(machine, limits.restoreMs, 'hypervisor_failed')
         await this.#whileAlive(machine, awaken(link))
         this.#mark('restored')
-        return { machine, link, startKind: 'restored', template: key }
+        return { machine, link, startKind: 'restored' as const }
       })
+      if (memory === undefined) return { ...started, template: key }
+      templates.release(key)
+      return started
     } catch (error) {
       templates.release(key)
       if (this.#signal.aborted) throw error
-      this.#log.warn({ err: error, template: key }, 'a template did not restore; starting cold')
+      this.#log.warn({ err: error, template: key }, 'a template did not restore and is dropped')
       await templates.discard(key)
+      if (memory !== undefined) await rm(memory, { force: true })
       return null
     }
   }
@@ -134,27 +159,27 @@ export class StartAttempt {
    * Freezes the ready machine into a template and goes on as its first clone: continuing the machine itself
    * would change the memory it leaves to the others, copying the memory would take longer.
    */
-  async #turnIntoClone(cold: StartedProgram, draft: TemplateDraft): Promise<StartedProgram> {
+  async #turnIntoClone(first: StartedProgram, draft: TemplateDraft): Promise<StartedProgram> {
     const { templates } = this.#context
     try {
-      await cold.machine.snapshot(draft.files.state)
+      await first.machine.snapshot(draft.files.state)
       this.#mark('snapshot')
-      await cold.link.close()
+      await first.link.close()
       await templates.commit(draft)
       const clone = await this.restore(draft.key)
       if (clone) {
-        await cold.machine.kill()
-        return { ...clone, startKind: 'cold' }
+        await first.machine.kill()
+        return { ...clone, startKind: first.startKind }
       }
     } catch (error) {
-      await cold.machine.kill()
+      await first.machine.kill()
       await templates.discard(draft.key)
       await templates.discardDraft(draft)
       if (this.#signal.aborted) throw error
-      this.#log.warn({ err: error }, 'no template could be made; starting cold without')
+      this.#log.warn({ err: error }, 'no template could be made; starting without')
     }
-    await cold.machine.kill()
-    return this.#coldInTurn()
+    await first.machine.kill()
+    return this.#anewInTurn()
   }
 
   async #launch(start: MachineStart, timeoutMs: number): Promise<Machine> {
@@ -171,15 +196,7 @@ export class StartAttempt {
   }
 
   async #connect(machine: Machine, timeoutMs: number, onTimeout: VmStartErrorCode): Promise<GuestLink> {
-    let link: GuestLink
-    try {
-      link = await this.#whileAlive(machine, machine.connect(timeoutMs))
-    } catch (error) {
-      if (error instanceof VmStartError || this.#signal.aborted) throw error
-      throw new VmStartError(onTimeout, `the guest did not answer in ${timeoutMs} ms: ${messageOf(error)}`, {
-        cause: error,
-      })
-    }
+    const link = await connectGuest(machine, this.#signal, timeoutMs, onTimeout)
     serveGuestStreams(link, this.#spec, this.#context.onGuestStream)
     return link
   }
@@ -214,22 +231,8 @@ export class StartAttempt {
     return this.#whileAlive(machine, ready)
   }
 
-  /** Awaits `work`, unless the machine dies or the start is called off first. */
-  async #whileAlive<T>(machine: Machine, work: Promise<T>): Promise<T> {
-    let abandon = () => {}
-    const calledOff = new Promise<never>((_, reject) => {
-      abandon = () => reject(this.#signal.reason)
-      this.#signal.addEventListener('abort', abandon, { once: true })
-    })
-    const died = machine.exited.then(({ reason }) => {
-      throw new VmStartError('hypervisor_failed', reason)
-    })
-    try {
-      this.#signal.throwIfAborted()
-      return await Promise.race([work, died, calledOff])
-    } finally {
-      this.#signal.removeEventListener('abort', abandon)
-    }
+  #whileAlive<T>(machine: Machine, work: Promise<T>): Promise<T> {
+    return whileAlive(machine, this.#signal, work)
   }
 
   async #orKill<T>(machine: Machine, work: () => Promise<T>): Promise<T> {
@@ -265,8 +268,4 @@ async function awaken(link: GuestLink): Promise<void> {
 /** Gives the guest the time of now. */
 export function setClock(link: GuestLink): Promise<void> {
   return link.control('settime', { time: (Date.now() / 1000).toFixed(6) })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -135,16 +135,55 @@ describe('starting', () => {
     const supervisor = await startSupervisor()
     await supervisor.ensureRunning(spec('a'))
     await supervisor.ensureRunning(spec('b', change))
+    expect(supervisor.get('b')?.startKind).not.toBe('restored')
+  })
+
+  test('another program of the same runtime and machine starts from the runtime’s snapshot', async () => {
+    const seen: Record<string, string>[] = []
+    const hypervisor = new FakeHypervisor(({ env }) => {
+      seen.push(env)
+      return (_, response) => response.end()
+    })
+    const supervisor = await startSupervisor({ hypervisor })
+    await supervisor.ensureRunning(spec('a', { env: { SECRET: 'of a' } }))
+    await supervisor.ensureRunning(spec('b', { templateKey: 'b', env: { NAME: 'b' } }))
+    expect(supervisor.get('a')?.startKind).toBe('cold')
+    expect(supervisor.get('b')?.startKind).toBe('runtime')
+    // Nothing of one owner reaches another.
+    expect(seen.at(-1)).toEqual({ NAME: 'b' })
+  })
+
+  test.each([
+    ['runtime', { runtime: { path: '/runtime', sha256: 'other', command: [] } }],
+    ['memory', { memoryMiB: 256 }],
+    ['number of processors', { vcpus: 2 }],
+    ['number of disks', { volumes: [{ mount: '/disk', kind: 'disk' as const, path: '/disk' }] }],
+  ])('another %s takes another runtime snapshot', async (_, change) => {
+    const supervisor = await startSupervisor()
+    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(spec('b', change))
     expect(supervisor.get('b')?.startKind).toBe('cold')
   })
 
-  test('a persistent VM leaves no snapshot and starts cold each time', async () => {
+  test('simultaneous first starts share one boot of the runtime, also when one of them is called off', async () => {
+    const supervisor = await startSupervisor()
+    const first = supervisor.ensureRunning(spec('a', { templateKey: 'a' }))
+    const calledOff = startError(first)
+    const second = supervisor.ensureRunning(spec('b', { templateKey: 'b' }))
+    await once(supervisor, 'state')
+    await supervisor.stop('a', 0)
+    expect((await calledOff).code).toBe('stopped')
+    await second
+    expect(await readdir(join(dataDir, 'templates'))).toHaveLength(2)
+  })
+
+  test('a persistent VM leaves no snapshot, and starts from its runtime each time', async () => {
     const supervisor = await startSupervisor()
     await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
     await supervisor.stop('a', 0)
     await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
-    expect(supervisor.get('a')).toMatchObject({ startKind: 'cold', starts: 2 })
-    expect(await readdir(join(dataDir, 'templates'))).toEqual([])
+    expect(supervisor.get('a')).toMatchObject({ startKind: 'runtime', starts: 2 })
+    expect(await readdir(join(dataDir, 'templates'))).toHaveLength(1)
   })
 
   test('a changed specification restarts the VM with it', async () => {
@@ -180,7 +219,8 @@ describe('failing', () => {
     expect((await startError(supervisor.ensureRunning(spec('a')))).code).toBe(code)
     expect(hypervisor.machineCount).toBe(0)
     expect(supervisor.capacity.used).toEqual({ memoryMiB: 0, vcpus: 0 })
-    expect(await readdir(join(dataDir, 'templates'))).toEqual([])
+    // Only the runtime, which did boot, is kept.
+    expect(await readdir(join(dataDir, 'templates'))).toHaveLength(code === 'guest_boot_timeout' ? 0 : 1)
   })
 
   test('a VM beyond the budget is refused until another one stops', async () => {
@@ -411,8 +451,9 @@ describe('restarting the node', () => {
     await before.ensureRunning(spec('a'))
     await before.stopAll(0)
     const templates = join(dataDir, 'templates')
-    const [key] = await readdir(templates)
-    await writeFile(join(templates, key!, 'manifest.json'), '{"fingerprint":"another","bytes":1}')
+    for (const key of await readdir(templates)) {
+      await writeFile(join(templates, key, 'manifest.json'), '{"fingerprint":"another","bytes":1}')
+    }
     await startSupervisor()
     expect(await readdir(templates)).toEqual([])
   })

@@ -9,11 +9,20 @@ import { Capacity, type CapacityBudget } from './capacity.ts'
 import { ConsoleLog } from './console-log.ts'
 import type { OnGuestStream } from './guest-setup.ts'
 import { MachineStarter } from './machine-starter.ts'
+import { RuntimeTemplates } from './runtime-templates.ts'
 import { TemplateStore } from './template-store.ts'
 import { Vm, type VmContext } from './vm.ts'
 import { VmNotRunningError, VmStartError } from './vm-errors.ts'
 import { VmRegistry } from './vm-registry.ts'
-import type { LogLine, LogOptions, PortForward, RunningVm, VmInfo, VmSpec } from './vm-spec.ts'
+import {
+  isInstance,
+  type LogLine,
+  type LogOptions,
+  type PortForward,
+  type RunningVm,
+  type VmInfo,
+  type VmSpec,
+} from './vm-spec.ts'
 
 export interface SupervisorOptions {
   /** Holds the VM records, logs and templates; one supervisor per directory. */
@@ -91,9 +100,16 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     )
     const limits = this.#limits(capabilities.timeoutFactor)
     const onGuestStream = this.#options.onGuestStream ?? ((_id, _service, stream) => stream.destroy())
+    const runtimes = await RuntimeTemplates.create({
+      hypervisor,
+      templates,
+      dataDir,
+      bootMs: limits.bootMs,
+      log: this.#log,
+    })
     const slots = new BootSlots(concurrentBoots ?? availableParallelism())
     const starter = new MachineStarter(
-      { hypervisor, templates, slots, limits, log: this.#log, onGuestStream },
+      { hypervisor, templates, runtimes, slots, limits, log: this.#log, onGuestStream },
       this.#options.standbys ?? (capabilities.accelerator === 'none' ? 0 : 4),
     )
     const onState = (info: VmInfo) => this.emit('state', info)
@@ -138,7 +154,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const { context } = this.#started()
     let vm = this.#vms.get(spec.id)
     if (!vm) {
-      vm = new Vm(spec, this.#consoleOf(spec.id), context)
+      vm = new Vm(spec, this.#consoleOf(spec), context)
       this.#vms.set(spec.id, vm)
       await this.#forgetOldest()
     }
@@ -180,8 +196,14 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     await this.#vms.get(id)?.setForwards(forwards)
   }
 
+  /** Every VM but replicas. */
   list(): VmInfo[] {
-    return [...this.#vms.values()].map((vm) => vm.info)
+    return this.#infos().filter(({ replicaOf }) => replicaOf === undefined)
+  }
+
+  /** Further VMs of programs that have several. */
+  replicas(): VmInfo[] {
+    return this.#infos().filter(({ replicaOf }) => replicaOf !== undefined)
   }
 
   get(id: string): VmInfo | undefined {
@@ -218,7 +240,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const records = await registry.load()
     const adopted = await Promise.all(
       records.map(async (record) => {
-        const vm = new Vm(record.spec, this.#consoleOf(record.spec.id), context)
+        const vm = new Vm(record.spec, this.#consoleOf(record.spec), context)
         this.#vms.set(record.spec.id, vm)
         return (await vm.resume(record, connectMs)) && record.machine ? [record.machine] : []
       }),
@@ -238,11 +260,17 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     await Promise.all(oldest.map(({ id }) => this.destroy(id)))
   }
 
-  #consoleOf(id: string): ConsoleLog {
-    return new ConsoleLog(
-      join(this.#options.dataDir, 'logs', `${id}.log`),
-      this.#options.logBytesPerVm ?? 2 * 1024 * 1024,
-    )
+  #infos(): VmInfo[] {
+    return [...this.#vms.values()].map((vm) => vm.info)
+  }
+
+  /** A replica's lines are put together apart, and kept in the log of its program's first VM as well. */
+  #consoleOf(spec: VmSpec): ConsoleLog {
+    const path = join(this.#options.dataDir, 'logs', `${spec.id}.log`)
+    const console = new ConsoleLog(path, this.#options.logBytesPerVm ?? 2 * 1024 * 1024)
+    const first = isInstance(spec) ? undefined : spec.replicaOf
+    if (first !== undefined) console.on('line', ({ text }) => this.#vms.get(first)?.console.addLine(text))
+    return console
   }
 
   #limits(factor: number) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { writeFileAtomic } from '../hypervisor/atomic-file.ts'
 import type { HypervisorCapabilities, SnapshotFiles } from '../hypervisor/index.ts'
+import { machineShape } from './guest-setup.ts'
 import type { ProgramSpec } from './vm-spec.ts'
 
 const buildingPrefix = 'building-'
@@ -22,7 +23,7 @@ interface Template {
 }
 
 /**
- * Snapshots of programs that just became ready, by a key of everything they depend on. Files never change
+ * Snapshots of booted runtimes, and of programs that just became ready, by a key of everything they depend on. Files never change
  * once committed: running clones map the memory file privately.
  */
 export class TemplateStore {
@@ -63,27 +64,35 @@ export class TemplateStore {
     return store
   }
 
+  /** Key of the runtime and machine a program needs: nothing of the program itself, nor of its owner. */
+  runtimeKeyOf(spec: ProgramSpec): string {
+    const disks = machineShape(spec).disks.length
+    return this.#hash(['runtime', spec.vcpus, spec.memoryMiB, spec.runtime.sha256, disks])
+  }
+
   /** The key of a specification on this hypervisor: equal only if a snapshot fits exactly. */
   keyOf(spec: ProgramSpec): string {
+    return this.#hash([
+      'program',
+      spec.templateKey,
+      spec.vcpus,
+      spec.memoryMiB,
+      spec.runtime.sha256,
+      spec.runtime.command,
+      sorted(spec.runtime.env ?? {}),
+      spec.code.sha256,
+      spec.entrypoint,
+      spec.args ?? [],
+      spec.volumes ?? [],
+      sorted(spec.env),
+      spec.hostname,
+      spec.internet,
+    ])
+  }
+
+  #hash(parts: unknown[]): string {
     return createHash('sha256')
-      .update(
-        JSON.stringify([
-          this.#fingerprint,
-          spec.templateKey,
-          spec.vcpus,
-          spec.memoryMiB,
-          spec.runtime.sha256,
-          spec.runtime.command,
-          sorted(spec.runtime.env ?? {}),
-          spec.code.sha256,
-          spec.entrypoint,
-          spec.args ?? [],
-          spec.volumes ?? [],
-          sorted(spec.env),
-          spec.hostname,
-          spec.internet,
-        ]),
-      )
+      .update(JSON.stringify([this.#fingerprint, ...parts]))
       .digest('hex')
   }
 

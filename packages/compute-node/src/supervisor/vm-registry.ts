@@ -21,6 +21,7 @@ const volumeSchema = z.discriminatedUnion('kind', [
 const programSchema = z.object({
   type: z.literal('program').optional(),
   id: z.string(),
+  replicaOf: z.string().optional(),
   kind: z.enum(['on-demand', 'persistent']),
   vcpus: z.number(),
   memoryMiB: z.number(),
@@ -75,7 +76,7 @@ const recordSchema = z.object({
   definedAt: z.number(),
   startedAt: z.number().optional(),
   stoppedAt: z.number().optional(),
-  startKind: z.enum(['cold', 'restored']).optional(),
+  startKind: z.enum(['cold', 'runtime', 'restored']).optional(),
   startMs: z.number().optional(),
   starts: z.number(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),

@@ -36,6 +36,8 @@ export interface ProgramSpec {
   type?: 'program'
   /** Letters, digits, `-` and `_`, at most 128 characters: the item hash of the VM. */
   id: string
+  /** Of a further VM of one program: the id of the first. It is listed apart, and its log is the first one's. */
+  replicaOf?: string
   kind: VmKind
   vcpus: number
   memoryMiB: number
@@ -99,9 +101,16 @@ export function isInstance(spec: VmSpec): spec is InstanceSpec {
 /** `defined → booting → running → stopping → stopped`, and `failed` from any of them (protocol 05 §21.1). */
 export type VmState = 'defined' | 'booting' | 'running' | 'stopping' | 'stopped' | 'failed'
 
+/**
+ * What a VM's last start began from: a kernel that had to boot, the template of its runtime, or the snapshot of
+ * its own program (protocol 05 §21.6).
+ */
+export type StartKind = 'cold' | 'runtime' | 'restored'
+
 /** A snapshot of what is known of one VM; plain data, safe to serialise. Times are epoch seconds. */
 export interface VmInfo {
   id: string
+  replicaOf?: string
   type: 'program' | 'instance'
   kind: VmKind
   state: VmState
@@ -116,7 +125,7 @@ export interface VmInfo {
   stoppedAt?: number
   /** When `RunningVm.touch` or `openHttp` was last called. */
   lastUsedAt?: number
-  startKind?: 'cold' | 'restored'
+  startKind?: StartKind
   /** From the request to start to the program listening, in milliseconds. */
   startMs?: number
   /** How many times it has reached `running`. */

@@ -42,7 +42,7 @@ interface Running {
 }
 
 /** What `VmInfo` takes from the specification. */
-type SpecField = 'id' | 'type' | 'kind' | 'vcpus' | 'memoryMiB' | 'internet' | 'forwards'
+type SpecField = 'id' | 'replicaOf' | 'type' | 'kind' | 'vcpus' | 'memoryMiB' | 'internet' | 'forwards'
 
 /**
  * One VM through its states. Its transitions run one after the other and never wait for another VM;
@@ -69,9 +69,11 @@ export class Vm {
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
     const forwards = isInstance(this.#spec) ? this.#spec.forwards : undefined
+    const replicaOf = isInstance(this.#spec) ? undefined : this.#spec.replicaOf
     const pid = this.#running?.machine.record.pid
     return {
       id,
+      ...(replicaOf !== undefined && { replicaOf }),
       type: isInstance(this.#spec) ? 'instance' : 'program',
       kind,
       vcpus,

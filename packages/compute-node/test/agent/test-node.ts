@@ -46,15 +46,19 @@ export async function squashfs(files: Record<string, string>): Promise<Buffer> {
 export class TestNode implements AsyncDisposable {
   readonly core: FakeCoreNode
   readonly dataDir: string
-  /** What each VM runs, by item hash. */
+  /** What each VM runs, by item hash; a program's further VMs run the same. */
   readonly programs = new Map<string, FakeProgram>()
+  /** As above, for programs that look at their machine. */
+  readonly machinePrograms = new Map<string, (machine: FakeMachine) => FakeProgram>()
   /** What each guest was configured with last, by item hash. */
   readonly machines = new Map<string, FakeMachine>()
   readonly hypervisor = new FakeHypervisor((machine) => {
     const { id, restored } = machine
     this.machines.set(id, machine)
     if (!restored) this.starts.push(id)
-    return this.programs.get(id) ?? ((_request, response) => response.end('default program'))
+    const hash = id.slice(0, 64)
+    const program = this.machinePrograms.get(hash)?.(machine) ?? this.programs.get(hash)
+    return program ?? ((_request, response) => response.end('default program'))
   })
   /** Item hashes in the order their programs started from nothing. */
   readonly starts: string[] = []

@@ -30,6 +30,7 @@ import { readFileSync } from 'node:fs'
 const draw = () => ({
   bytes: randomBytes(16).toString('hex'),
   uuid: randomUUID(),
+  math: [Math.random(), Math.random()].join(),
   webUuid: crypto.randomUUID(),
   webValues: Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex'),
   kernel: readFileSync('/proc/sys/kernel/random/uuid', 'utf8').trim(),

@@ -1,14 +1,12 @@
 import { addressKey, apiRoutes } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
-import { type SqlBool, sql } from 'kysely'
-import { allBalances, listBalances } from '../chains/balances.ts'
+import { sql } from 'kysely'
+import { listBalances } from '../chains/balances.ts'
 import { ApiError } from './api-error.ts'
 import { creditParts } from './credit-parts.ts'
 import { distinctValues } from './distinct-values.ts'
-import { sendJsonList } from './json-list.ts'
-import { isOneOf } from './message-filter.ts'
 import { isoTime } from './message-shape.ts'
-import { beyond, cursorPlace, cursorTexts, encodeCursor, pageOf } from './query.ts'
+import { beyond, cursorPlace, encodeCursor, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
 
@@ -94,38 +92,5 @@ export function accountRoutes({ db, pool }: ApiContext) {
       )
       return { address, channels }
     })
-
-    serve(server, apiRoutes.listBalances, async ({ query, reply }) => {
-      const page = pageOf(query)
-      const conditions = [sql<SqlBool>`balance >= ${query.minBalance}`]
-      if (query.chains) conditions.push(isOneOf('chain', query.chains))
-      const matching = sql`from (${sql.raw(allBalances)}) b where ${sql.join(conditions, sql` and `)}`
-      const rest = page.after ? cursorTexts(page.after, ['a', 'c', 'd']) : undefined
-      const { rows } = await sql<BalanceRow>`
-        select address, chain, coalesce(dapp, '') as dapp, balance::text as balance ${matching}
-        ${rest ? sql`and (address, chain, coalesce(dapp, '')) > (${rest[0]}, ${rest[1]}, ${rest[2]})` : sql``}
-        order by address, chain, coalesce(dapp, '') limit ${page.limit} offset ${page.offset}`.execute(db)
-      const last = rows.at(-1)
-      return sendJsonList(reply, {
-        name: 'balances',
-        items: rows.map(({ address, chain, balance }) =>
-          JSON.stringify({ address, balance: Number(balance), chain }),
-        ),
-        page,
-        query,
-        total: async () => {
-          const counted = await sql<{ count: bigint }>`select count(*) as count ${matching}`.execute(db)
-          return Number(counted.rows[0]!.count)
-        },
-        place: last && { a: last.address, c: last.chain, d: last.dapp },
-      })
-    })
   }
-}
-
-interface BalanceRow {
-  address: string
-  chain: string
-  dapp: string
-  balance: string
 }

@@ -2,12 +2,13 @@ import { apiRoutes } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import { type SqlBool, sql } from 'kysely'
 import { ApiError } from './api-error.ts'
-import { CountCache } from './count-cache.ts'
 import { sendJsonList } from './json-list.ts'
+import { isOneOf } from './message-filter.ts'
 import { isoTime } from './message-shape.ts'
 import { cursorPlace, cursorTexts, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
+import { Totals } from './totals.ts'
 
 interface AggregateRow {
   owner: string
@@ -25,8 +26,8 @@ export function aggregateJson({ owner, key, content, created, last_updated }: Ag
 }
 
 /** The key-value store (protocol 03 §7). */
-export function aggregateRoutes({ db }: ApiContext) {
-  const counts = new CountCache()
+export function aggregateRoutes({ db, replica, logger }: ApiContext) {
+  const totals = new Totals(replica.db, logger)
 
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.getAggregates, async ({ params: { address }, query, reply }) => {
@@ -62,10 +63,11 @@ export function aggregateRoutes({ db }: ApiContext) {
     serve(server, apiRoutes.listAggregates, async ({ query, reply }) => {
       const page = pageOf(query)
       const column = query.sortBy === 'creation_time' ? 'created' : 'last_updated'
-      let all = db.selectFrom('aggregates')
-      if (query.keys) all = all.where('key', 'in', query.keys)
-      if (query.addresses) all = all.where('owner', 'in', query.addresses)
-      let rows = all
+      const conditions = [sql<SqlBool>`true`]
+      if (query.keys) conditions.push(isOneOf('key', query.keys))
+      if (query.addresses) conditions.push(isOneOf('owner', query.addresses))
+      const matching = sql<SqlBool>`${sql.join(conditions, sql` and `)}`
+      let rows = replica.db.selectFrom('aggregates').where(matching)
       if (page.after) {
         const further = query.sortOrder === 'desc' ? sql`<` : sql`>`
         const { at, id: key } = cursorPlace({ t: page.after.t, h: page.after.k })
@@ -88,13 +90,7 @@ export function aggregateRoutes({ db }: ApiContext) {
         items: found.map(aggregateJson),
         page,
         query,
-        total: () =>
-          counts.get(JSON.stringify([query.keys, query.addresses]), async () => {
-            const { count } = await all
-              .select((eb) => eb.fn.countAll<bigint>().as('count'))
-              .executeTakeFirstOrThrow()
-            return Number(count)
-          }),
+        total: () => totals.of(sql`from aggregates where ${matching}`),
         place: last && { t: last[column], k: last.key, o: last.owner },
       })
     })

@@ -62,15 +62,14 @@ export class AllocationWatch {
     const places = new Map<string, Place>()
     for (const { workload, computeNode, coreNode, since } of this.#placement.assignments()) {
       const node = { node_id: computeNode, url: urls.get(computeNode) ?? null }
-      const owner = (workload.content as { address?: unknown } | null)?.address
       const json = JSON.stringify({ vm_hash: workload.hash, node, core_node: coreNode, since })
-      places.set(workload.hash, { owner: typeof owner === 'string' ? owner : undefined, json })
+      places.set(workload.hash, { owner: workload.owner, json })
     }
     return places
   }
 }
 
 interface Place {
-  owner: string | undefined
+  owner: string
   json: string
 }

@@ -83,6 +83,9 @@ export function beyondHistory(place: HistoryPlace, { sortBy, sortOrder }: Histor
   const column = sortColumn(sortBy)
   const further = sortOrder === 'desc' ? sql`<` : sql`>`
   const { ref, index } = place
+  if (sortBy === 'message_timestamp') {
+    return sql<SqlBool>`(h.message_timestamp, h.credit_ref, h.credit_index) ${further} (${place.value}::float8, ${ref}, ${index})`
+  }
   const sameValue = sql<SqlBool>`(h.credit_ref, h.credit_index) ${further} (${ref}, ${index})`
   if (place.value === null) return sql<SqlBool>`${column} is null and ${sameValue}`
   return sql<SqlBool>`(${column} ${further} ${place.value} or ${column} is null or (${column} = ${place.value} and ${sameValue}))`

@@ -11,36 +11,35 @@ import {
   sortColumn,
 } from './credit-history.ts'
 import { consumedCredits } from './credit-parts.ts'
-import { sendJsonList } from './json-list.ts'
+import { sendJsonList, totalFields } from './json-list.ts'
 import { cursorTexts, encodeCursor, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
+import { Totals } from './totals.ts'
 
 /** Credits of accounts (protocol 03 §10.3, §10.5, §10.8). */
-export function creditRoutes({ db, pool }: ApiContext) {
+export function creditRoutes({ db, pool, replica, logger }: ApiContext) {
+  const totals = new Totals(db, logger)
+  const accountTotals = new Totals(replica.db, logger)
+
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.listCreditBalances, async ({ query, reply }) => {
       const page = pageOf(query)
-      const now = Date.now()
       const [after] = page.after ? cursorTexts(page.after, ['a']) : []
       const accounts = sql`select address, coalesce(sum(amount_remaining)
-          filter (where expiration_date is null or expiration_date > ${now}), 0) as credits
+          filter (where expiration_date is null or expiration_date > extract(epoch from now()) * 1000), 0) as credits
         from credit_lots group by address`
       const { rows } = await sql<{ address: string; credits: string }>`
         select address, credits::text as credits from (${accounts}) a
         where credits >= ${query.minBalance} and (${after ?? null}::text is null or address > ${after ?? null})
-        order by address limit ${page.limit} offset ${page.offset}`.execute(db)
+        order by address limit ${page.limit} offset ${page.offset}`.execute(replica.db)
       const last = rows.at(-1)
       return sendJsonList(reply, {
         name: 'credit_balances',
         items: rows.map((row) => JSON.stringify({ address: row.address, credits: Number(row.credits) })),
         page,
         query,
-        total: async () => {
-          const counted = await sql<{ count: bigint }>`select count(*) as count from (${accounts}) a
-            where credits >= ${query.minBalance}`.execute(db)
-          return Number(counted.rows[0]!.count)
-        },
+        total: () => accountTotals.of(sql`from (${accounts}) a where credits >= ${query.minBalance}`),
         place: last && { a: last.address },
       })
     })
@@ -48,8 +47,6 @@ export function creditRoutes({ db, pool }: ApiContext) {
     serve(server, apiRoutes.listCreditHistory, async ({ params: { address }, query }) => {
       const page = pageOf(query)
       const matching = sql`from credit_history h where ${creditConditions(address, query)}`
-      const counted = await sql<{ count: bigint }>`select count(*) as count ${matching}`.execute(db)
-      const count = Number(counted.rows[0]!.count)
       const direction = query.sortOrder === 'desc' ? sql`desc` : sql`asc`
       const column = sortColumn(query.sortBy)
       const rest = page.after ? sql`and ${beyondHistory(historyPlace(page.after, query), query)}` : sql``
@@ -60,7 +57,7 @@ export function creditRoutes({ db, pool }: ApiContext) {
         ${matching} ${rest}
         order by ${column} ${direction} nulls last, h.credit_ref ${direction}, h.credit_index ${direction}
         limit ${page.limit} offset ${page.offset}`.execute(db)
-      if (count === 0 || (rows.length === 0 && page.after === undefined)) {
+      if (rows.length === 0 && !page.after) {
         throw new ApiError(404, 'no_credit_history', 'No credit history found for this address')
       }
       const credit_history = rows.map((row) => historyItem(row, page.after !== undefined))
@@ -69,7 +66,7 @@ export function creditRoutes({ db, pool }: ApiContext) {
           address,
           credit_history,
           pagination_page: query.page,
-          pagination_total: count,
+          ...totalFields(await totals.of(matching)),
           pagination_per_page: query.pagination,
         }
       }

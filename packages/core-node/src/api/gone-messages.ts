@@ -2,10 +2,10 @@ import type { FastifyReply } from 'fastify'
 import { type Kysely, type SqlBool, sql } from 'kysely'
 import type { Database } from '../database/schema.ts'
 import { ApiError } from './api-error.ts'
-import type { CountCache } from './count-cache.ts'
 import { sendJsonList } from './json-list.ts'
 import { type FilterQuery, isOneOf, messageFilter } from './message-filter.ts'
 import { pageOf } from './query.ts'
+import type { Totals } from './totals.ts'
 
 type GoneStatus = 'forgotten' | 'removed'
 
@@ -35,15 +35,25 @@ export function goneStatusOf(query: FilterQuery & { cursor?: string }): GoneStat
 }
 
 /** Both kinds in one shape. When a message was forgotten its FORGET says; when it was removed only this node knows. */
-const sources = {
-  forgotten: sql`(select *, forgotten_at as gone_at from forgotten_messages) m`,
-  removed: sql`(select *, extract(epoch from removed_at) as gone_at from removed_messages) m`,
+const kinds = {
+  forgotten: {
+    table: sql`forgotten_messages m`,
+    goneAt: sql`m.forgotten_at`,
+    placed: (seconds: number) => sql`${seconds}`,
+    seconds: sql`m.forgotten_at`,
+  },
+  removed: {
+    table: sql`removed_messages m`,
+    goneAt: sql`m.removed_at`,
+    placed: (seconds: number) => sql`to_timestamp(${seconds})`,
+    seconds: sql`extract(epoch from m.removed_at)`,
+  },
 }
 
 /** What is left of forgotten or removed messages, in the order they went. */
 export async function listGoneMessages(
   db: Kysely<Database>,
-  counts: CountCache,
+  totals: Totals,
   status: GoneStatus,
   query: FilterQuery & { page: number; pagination: number },
   reply: FastifyReply,
@@ -51,29 +61,26 @@ export async function listGoneMessages(
   const page = pageOf(query)
   const { columns, from, until } = messageFilter(query)
   const { status: _, payment_type: payments, ...others } = columns
+  const { table, goneAt, placed, seconds } = kinds[status]
   const conditions = [sql<SqlBool>`true`]
   for (const [column, values] of Object.entries(others)) conditions.push(isOneOf(`m.${column}`, values))
   if (payments) conditions.push(sql<SqlBool>`coalesce(m.payment_type, 'hold') = any(${payments})`)
-  if (from !== undefined) conditions.push(sql<SqlBool>`m.gone_at >= ${from}`)
-  if (until !== undefined) conditions.push(sql<SqlBool>`m.gone_at < ${until}`)
-  const matching = sql`from ${sources[status]} where ${sql.join(conditions, sql` and `)}`
+  if (from !== undefined) conditions.push(sql<SqlBool>`${goneAt} >= ${placed(from)}`)
+  if (until !== undefined) conditions.push(sql<SqlBool>`${goneAt} < ${placed(until)}`)
+  const matching = sql`from ${table} where ${sql.join(conditions, sql` and `)}`
   const direction = query.sortOrder === 'desc' ? sql`desc` : sql`asc`
   const { rows } = await sql<{ body: string }>`
     select json_build_object('item_hash', m.item_hash, 'type', m.type, 'chain', m.chain, 'sender', m.sender,
       'signature', m.signature, 'item_type', m.item_type, 'time', m.time, 'channel', m.channel, 'owner', m.owner,
-      'payment_type', m.payment_type, 'size', m.size, ${sql.lit(`${status}_at`)}, m.gone_at,
+      'payment_type', m.payment_type, 'size', m.size, ${sql.lit(`${status}_at`)}, ${seconds},
       'status', ${sql.lit(status)} ${status === 'forgotten' ? sql`, 'forgotten_by', m.forgotten_by` : sql``})::text as body
-    ${matching} order by m.gone_at ${direction}, m.item_hash asc
+    ${matching} order by ${goneAt} ${direction}, m.item_hash asc
     limit ${page.limit} offset ${page.offset}`.execute(db)
   return sendJsonList(reply, {
     name: 'messages',
     items: rows.map((row) => row.body),
     page,
     query,
-    total: () =>
-      counts.get(`${status} ${JSON.stringify([columns, from, until])}`, async () => {
-        const counted = await sql<{ count: bigint }>`select count(*) as count ${matching}`.execute(db)
-        return Number(counted.rows[0]!.count)
-      }),
+    total: () => totals.of(matching),
   })
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { encodeCursor, type Page } from './query.ts'
+import type { Total } from './totals.ts'
 
 /** One page of a list whose items are JSON text already. */
 export interface JsonList {
@@ -9,7 +10,7 @@ export interface JsonList {
   page: Page
   query: { page: number; pagination: number }
   /** Page mode: asked only when the page does not show it by itself. */
-  total: () => Promise<number>
+  total: () => Promise<Total>
   /** Cursor mode: the place of the last item. */
   place?: Record<string, unknown>
 }
@@ -22,7 +23,7 @@ export async function sendJsonList(reply: FastifyReply, list: JsonList): Promise
       ? {
           pagination_page: query.page,
           pagination_per_page: query.pagination,
-          pagination_total: await totalOf(list),
+          ...totalFields(await totalOf(list)),
           pagination_item: name,
         }
       : {
@@ -34,7 +35,15 @@ export async function sendJsonList(reply: FastifyReply, list: JsonList): Promise
   return reply.type('application/json; charset=utf-8').send(body)
 }
 
-async function totalOf({ items, page, total }: JsonList): Promise<number> {
+async function totalOf({ items, page, total }: JsonList): Promise<Total> {
+  const shown = page.offset + items.length
   const isLastPage = items.length < page.limit && (items.length > 0 || page.offset === 0)
-  return isLastPage ? page.offset + items.length : total()
+  if (isLastPage) return { count: shown, isEstimate: false }
+  const { count, isEstimate } = await total()
+  return { count: isEstimate ? Math.max(count, shown) : count, isEstimate }
+}
+
+/** How an answer tells how many items there are in all. */
+export function totalFields({ count, isEstimate }: Total) {
+  return { pagination_total: count, ...(isEstimate && { pagination_total_is_estimate: true }) }
 }

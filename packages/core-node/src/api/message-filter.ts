@@ -1,7 +1,7 @@
 import type { messageFilterSchema } from '@aleph-ts/protocol'
-import { type ExpressionBuilder, sql } from 'kysely'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { z } from 'zod'
-import type { Database, MessagesTable } from '../database/schema.ts'
+import type { MessagesTable } from '../database/schema.ts'
 import { queryError } from './api-error.ts'
 
 export type FilterQuery = z.output<typeof messageFilterSchema>
@@ -87,23 +87,33 @@ export function formatOf(
   return query.contentFormat ?? (query.excludeContent ? 'none' : 'full')
 }
 
-/** The filter as SQL over `messages m`. */
-export function matchingMessages(filter: MessageFilter) {
-  return (eb: ExpressionBuilder<{ m: Database['messages'] }, 'm'>) => {
-    const conditions = Object.entries(filter.columns).map(([column, values]) =>
-      isOneOf(`m.${column}`, values),
-    )
-    if (filter.tags) conditions.push(sql<boolean>`m.tags && ${filter.tags}::text[]`)
-    if (filter.from !== undefined) conditions.push(sql<boolean>`m.time >= ${filter.from}`)
-    if (filter.until !== undefined) conditions.push(sql<boolean>`m.time < ${filter.until}`)
-    const height = sql`(select min(t.height) from message_confirmations c join chain_txs t on t.hash = c.tx_hash
-      where c.item_hash = m.item_hash)`
-    if (filter.fromBlock !== undefined) {
-      conditions.push(sql<boolean>`coalesce(${height} >= ${filter.fromBlock}, true)`)
-    }
-    if (filter.untilBlock !== undefined) conditions.push(sql<boolean>`${height} < ${filter.untilBlock}`)
-    return eb.and(conditions)
-  }
+/** The filter as a condition over `messages m`. */
+export function matchingMessages(filter: MessageFilter): RawBuilder<SqlBool> {
+  const { tags, from, until, fromBlock, untilBlock } = filter
+  const conditions = [sql<SqlBool>`true`]
+  for (const [column, values] of Object.entries(filter.columns))
+    conditions.push(isOneOf(`m.${column}`, values))
+  if (tags) conditions.push(sql<SqlBool>`m.tags && ${tags}::text[]`)
+  if (from !== undefined) conditions.push(sql<SqlBool>`m.time >= ${from}`)
+  if (until !== undefined) conditions.push(sql<SqlBool>`m.time < ${until}`)
+  if (fromBlock !== undefined) conditions.push(confirmedFrom(fromBlock))
+  if (untilBlock !== undefined) conditions.push(confirmedBefore(untilBlock))
+  return sql`${sql.join(conditions, sql` and `)}`
+}
+
+/** When messages were first confirmed, as lists are ordered by it: what no chain has confirmed counts as newest. */
+export const confirmedAt = sql`coalesce(m.first_confirmed_at, 'infinity'::timestamptz)`
+
+/** The bounds of time follow from those of the height; they are there for the index. */
+function confirmedFrom(height: number): RawBuilder<SqlBool> {
+  const earliest = sql`(select coalesce(min(datetime), 'infinity') from chain_txs where height >= ${height})`
+  return sql`(m.first_confirmed_height is null or m.first_confirmed_height >= ${height})
+    and ${confirmedAt} >= ${earliest}`
+}
+
+function confirmedBefore(height: number): RawBuilder<SqlBool> {
+  const latest = sql`(select coalesce(max(datetime), '-infinity') from chain_txs where height < ${height})`
+  return sql`m.first_confirmed_height < ${height} and ${confirmedAt} <= ${latest}`
 }
 
 /** A column equal to one of several values; a single one as `=`, which lets an index give the order as well. */

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { CoreNodeContext } from '../context.ts'
 import type { Database } from '../database/schema.ts'
 import type { ProcessedMessage } from '../events.ts'
@@ -55,13 +56,17 @@ export class MessageHub {
   async #deliver(hashes: string[]): Promise<void> {
     const wanted = formats.filter((format) => [...this.#listeners].some((each) => each.format === format))
     // What was just committed may not have reached a replica yet.
-    const rows = await this.#context.db
+    const { db, pool } = this.#context
+    const query = db
       .selectFrom('messages as m')
-      .where('m.item_hash', 'in', hashes)
+      .where(sql<boolean>`m.item_hash = any(${hashes})`)
       .selectAll('m')
       .select(wanted.map((format) => messageJson(format).as(`body_${format}`)))
       .orderBy('m.seq')
-      .execute()
+      .compile()
+    // Named, so that it is planned once and not for every batch.
+    const name = `feed-${wanted.join('-')}`
+    const { rows } = await pool.query({ name, text: query.sql, values: [...query.parameters] })
     for (const row of rows) {
       const bodies = row as unknown as Record<string, string>
       const message = {

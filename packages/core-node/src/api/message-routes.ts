@@ -1,11 +1,10 @@
 import { apiRoutes, isItemHash } from '@aleph-ts/protocol'
 import type { FastifyInstance, FastifyReply } from 'fastify'
-import { sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import { ApiError, queryError } from './api-error.ts'
-import { CountCache } from './count-cache.ts'
 import { goneStatusOf, listGoneMessages } from './gone-messages.ts'
 import { sendJsonList } from './json-list.ts'
-import { formatOf, matchingMessages, messageFilter } from './message-filter.ts'
+import { confirmedAt, formatOf, matchingMessages, messageFilter } from './message-filter.ts'
 import { isoTime, messageJson } from './message-shape.ts'
 import { describeMessage, findStatus } from './message-status.ts'
 import { pageInPath } from './page-in-path.ts'
@@ -13,17 +12,18 @@ import { beyond, cursorPlace, pageOf } from './query.ts'
 import type { Exchange } from './serve.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
+import { Totals } from './totals.ts'
 
 type ListQuery = Exchange<typeof apiRoutes.listMessages>['query']
 
 /** Reading messages (protocol 03 §4.1 to §4.7). */
 export function messageRoutes(context: ApiContext) {
-  const { db } = context
-  const counts = new CountCache()
+  const { db, pool, replica, logger } = context
+  const totals = new Totals(replica.db, logger)
 
   async function list(query: ListQuery, reply: FastifyReply): Promise<FastifyReply> {
     const gone = goneStatusOf(query)
-    if (gone) return listGoneMessages(db, counts, gone, query, reply)
+    if (gone) return listGoneMessages(replica.db, totals, gone, query, reply)
     if (
       query.cursor !== undefined &&
       (query.sortBy === 'tx-time' || query.startBlock > 0 || query.endBlock > 0)
@@ -32,12 +32,11 @@ export function messageRoutes(context: ApiContext) {
     }
     const filter = messageFilter(query)
     const page = pageOf(query)
-    const matching = db.selectFrom('messages as m').where(matchingMessages(filter))
-    // What no chain has confirmed counts as newer than everything that is.
+    const matching = matchingMessages(filter)
     const byChain = query.sortBy === 'tx-time' || query.startBlock > 0 || query.endBlock > 0
-    let rows = (
-      byChain ? matching.orderBy(sql`coalesce(m.first_confirmed_at, 'infinity')`, query.sortOrder) : matching
-    )
+    let rows = replica.db.selectFrom('messages as m').where(matching)
+    if (byChain) rows = rows.orderBy(confirmedAt, query.sortOrder)
+    rows = rows
       .orderBy('m.time', query.sortOrder)
       .orderBy('m.item_hash', 'asc')
       .limit(page.limit)
@@ -54,13 +53,7 @@ export function messageRoutes(context: ApiContext) {
       items: found.map((row) => row.body),
       page,
       query,
-      total: () =>
-        counts.get(JSON.stringify(filter), async () => {
-          const { count } = await matching
-            .select((eb) => eb.fn.countAll<bigint>().as('count'))
-            .executeTakeFirstOrThrow()
-          return Number(count)
-        }),
+      total: () => totals.of(sql`from messages m where ${matching}`),
       place: last && { t: last.time, h: last.item_hash },
     })
   }
@@ -74,54 +67,44 @@ export function messageRoutes(context: ApiContext) {
       { compress: {} },
     )
 
-    serve(server, apiRoutes.listHashes, async ({ query }) => {
+    serve(server, apiRoutes.listHashes, async ({ query, reply }) => {
       const page = pageOf(query)
-      let rows = db.selectFrom('messages')
-      if (query.status) rows = rows.where('status', '=', query.status as 'processed')
-      if (query.startDate) rows = rows.where('reception_time', '>=', new Date(query.startDate * 1000))
-      if (query.endDate) rows = rows.where('reception_time', '<', new Date(query.endDate * 1000))
-      const found = await rows
+      const conditions = [sql<SqlBool>`true`]
+      if (query.status) conditions.push(sql<SqlBool>`status = ${query.status}`)
+      if (query.startDate) conditions.push(sql<SqlBool>`reception_time >= to_timestamp(${query.startDate})`)
+      if (query.endDate) conditions.push(sql<SqlBool>`reception_time < to_timestamp(${query.endDate})`)
+      const matching = sql<SqlBool>`${sql.join(conditions, sql` and `)}`
+      const found = await replica.db
+        .selectFrom('messages')
+        .where(matching)
         .select(['item_hash', 'status', 'reception_time'])
         .orderBy('reception_time', query.sortOrder)
         .orderBy('item_hash', 'asc')
         .limit(page.limit)
         .offset(page.offset)
         .execute()
-      const total = await counts.get(
-        `hashes ${JSON.stringify([query.status, query.startDate, query.endDate])}`,
-        async () => {
-          const { count } = await rows
-            .select((eb) => eb.fn.countAll<bigint>().as('count'))
-            .executeTakeFirstOrThrow()
-          return Number(count)
-        },
+      const items = found.map(({ item_hash, status, reception_time }) =>
+        query.hashOnly ? item_hash : { item_hash, status, reception_time: isoTime(reception_time, 'Z') },
       )
-      return {
-        hashes: query.hashOnly
-          ? found.map((row) => row.item_hash)
-          : found.map((row) => ({ ...row, reception_time: isoTime(row.reception_time, 'Z') })),
-        pagination_page: query.page,
-        pagination_per_page: query.pagination,
-        pagination_total: total,
-        pagination_item: 'hashes',
-      }
+      return sendJsonList(reply, {
+        name: 'hashes',
+        items: items.map((item) => JSON.stringify(item)),
+        page: { ...page, after: undefined },
+        query,
+        total: () => totals.of(sql`from messages where ${matching}`),
+      })
     })
 
-    serve(server, apiRoutes.getMessage, ({ params }) =>
-      describeMessage(context.pool, validHash(params.item_hash)),
-    )
+    serve(server, apiRoutes.getMessage, ({ params }) => describeMessage(pool, validHash(params.item_hash)))
 
     serve(server, apiRoutes.getMessageStatus, async ({ params }) => {
-      const { item_hash, status, reception_time } = await findStatus(
-        context.pool,
-        validHash(params.item_hash),
-      )
+      const { item_hash, status, reception_time } = await findStatus(pool, validHash(params.item_hash))
       return { status, item_hash, reception_time: isoTime(reception_time, 'Z') }
     })
 
     serve(server, apiRoutes.getMessageContent, async ({ params }) => {
       const hash = validHash(params.item_hash)
-      const { status } = await findStatus(context.pool, hash)
+      const { status } = await findStatus(pool, hash)
       if (status !== 'processed') {
         throw new ApiError(422, 'not_processed', `Message ${hash} is not processed (status: ${status})`)
       }

@@ -16,9 +16,10 @@ const headerContent = sql`json_strip_nulls(json_build_object(
 /** The transactions that carry the message of a column, as in every shape of a message. */
 export function confirmationFields(hash: string) {
   const carried = sql`from message_confirmations c join chain_txs t on t.hash = c.tx_hash where c.item_hash = ${sql.ref(hash)}`
+  // Not `exists`, which PostgreSQL may answer by reading all confirmations there are, once for the whole list.
   return sql`'confirmations', (select coalesce(json_agg(json_build_object('chain', t.chain, 'height', t.height,
       'hash', t.hash) order by t.datetime, t.hash), '[]'::json) ${carried}),
-    'confirmed', exists (select ${carried})`
+    'confirmed', (select count(*) > 0 ${carried})`
 }
 
 /** A message as JSON text, made by PostgreSQL from `messages m` (protocol 03 §4.1). */

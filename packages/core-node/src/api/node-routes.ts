@@ -5,11 +5,11 @@ import { type SqlBool, sql } from 'kysely'
 import { stateDigests } from '../state/digest.ts'
 import { version } from '../version.ts'
 import { ApiError } from './api-error.ts'
-import { CountCache } from './count-cache.ts'
 import { distinctValues } from './distinct-values.ts'
 import { nodeMetrics } from './node-metrics.ts'
 import { serve } from './serve.ts'
 import type { ApiContext, ApiServices } from './server.ts'
+import { Totals } from './totals.ts'
 
 const statusMs = 10_000
 const mostWatchers = 1000
@@ -20,20 +20,14 @@ const goingAway = 1001
 
 /** Who this node is and how it does (protocol 03 §12). */
 export function nodeRoutes(
-  { db, pool, inbox, metrics, logger }: ApiContext,
+  { pool, replica, inbox, metrics, logger }: ApiContext,
   { nodeMultiaddrs }: ApiServices,
 ) {
-  const counts = new CountCache()
+  const totals = new Totals(replica.db, logger)
 
   async function statistics() {
-    const count = (table: 'messages' | 'file_pins' | 'peers') =>
-      counts.get(table, async () => {
-        const row = await db
-          .selectFrom(table as 'messages')
-          .select((eb) => eb.fn.countAll<bigint>().as('count'))
-          .executeTakeFirstOrThrow()
-        return Number(row.count)
-      })
+    const count = async (table: 'messages' | 'file_pins' | 'peers') =>
+      (await totals.of(sql`from ${sql.table(table)}`)).count
     const chain = Object.fromEntries(
       await Promise.all(
         (await metrics.registry.getMetricsAsJSON())
@@ -83,7 +77,7 @@ export function nodeRoutes(
       apiRoutes.listChannels,
       async () => ({
         channels: await distinctValues(
-          pool,
+          replica.pool,
           'select channel as value from messages where channel > $1 order by channel limit 1',
         ),
       }),
@@ -91,10 +85,9 @@ export function nodeRoutes(
     )
 
     serve(server, apiRoutes.listMessagePrograms, async ({ query }) => {
-      const programs = await db
+      const programs = await replica.db
         .selectFrom('vms')
         .where('type', '=', 'program')
-        .where(sql<SqlBool>`content -> 'on' -> 'message' is not null`)
         .where(sql<SqlBool>`content -> 'on' ->> 'message' is not null`)
         .select(['item_hash', sql<unknown>`content -> 'on' -> 'message'`.as('message')])
         .orderBy('created', query.sortOrder)
@@ -109,7 +102,7 @@ export function nodeRoutes(
       { route: apiRoutes.getComputeNodeMetrics, table: 'crn_metrics' },
     ] as const
     for (const { route, table } of histories) {
-      serve(server, route, ({ params, query }) => nodeMetrics(pool, table, params.node_id, query))
+      serve(server, route, ({ params, query }) => nodeMetrics(replica.pool, table, params.node_id, query))
     }
 
     const watchers = new Set<WebSocket>()

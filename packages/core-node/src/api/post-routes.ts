@@ -4,14 +4,14 @@ import { type Kysely, type SqlBool, sql } from 'kysely'
 import type { z } from 'zod'
 import type { Database } from '../database/schema.ts'
 import { queryError } from './api-error.ts'
-import { CountCache } from './count-cache.ts'
 import { sendJsonList } from './json-list.ts'
-import { isOneOf } from './message-filter.ts'
+import { confirmedAt, isOneOf } from './message-filter.ts'
 import { confirmationFields, isoTime } from './message-shape.ts'
 import { pageInPath } from './page-in-path.ts'
 import { beyond, cursorPlace, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
+import { Totals } from './totals.ts'
 
 type PostQuery = z.output<typeof postFilterSchema>
 
@@ -43,16 +43,8 @@ const v1Body = sql<string>`json_build_object(
   'address', o.owner, 'ref', o.ref, 'channel', o.channel)::text`
 
 /** Posts merged with their newest amends (protocol 03 §6). */
-export function postRoutes({ db }: ApiContext) {
-  const counts = new CountCache()
-
-  async function count(query: PostQuery): Promise<number> {
-    const { rows } = await sql<{ count: bigint }>`
-      select count(*) as count from ${query.tags ? tables : sql`posts o`} where ${conditions(query)}`.execute(
-      db,
-    )
-    return Number(rows[0]!.count)
-  }
+export function postRoutes({ replica: { db }, logger }: ApiContext) {
+  const totals = new Totals(db, logger)
 
   async function list(version: 'v0' | 'v1', query: PostQuery, reply: FastifyReply): Promise<FastifyReply> {
     if (query.startDate > 0 && query.endDate > 0 && query.endDate < query.startDate) {
@@ -61,10 +53,9 @@ export function postRoutes({ db }: ApiContext) {
     if (query.cursor && query.sortBy === 'tx-time') throw queryError('cursor', 'cursors need sortBy=time')
     const page = pageOf(query)
     const direction = query.sortOrder === 'desc' ? sql`desc` : sql`asc`
-    // What no chain has confirmed counts as newer than everything that is.
     const order =
       query.sortBy === 'tx-time'
-        ? sql`coalesce(m.first_confirmed_at, 'infinity') ${direction}, o.created ${direction}, o.item_hash asc`
+        ? sql`${confirmedAt} ${direction}, m.time ${direction}, o.created ${direction}, o.item_hash asc`
         : sql`o.last_updated ${direction}, o.item_hash asc`
     const rest = page.after
       ? sql`and ${beyond('o.last_updated', 'o.item_hash', query.sortOrder, cursorPlace(page.after))}`
@@ -79,7 +70,7 @@ export function postRoutes({ db }: ApiContext) {
       items: rows.map((row) => (version === 'v0' ? row.body : withTimes(row))),
       page,
       query,
-      total: () => counts.get(JSON.stringify({ ...query, page: 0, pagination: 0 }), () => count(query)),
+      total: () => totals.of(sql`from ${query.tags ? tables : sql`posts o`} where ${conditions(query)}`),
       place: last && { t: last.last_updated, h: last.item_hash },
     })
   }
@@ -133,7 +124,10 @@ function conditions(query: PostQuery) {
   for (const [column, values] of Object.entries(columns)) {
     if (values) parts.push(isOneOf(`o.${column}`, values))
   }
-  if (query.tags) parts.push(sql<SqlBool>`v.tags && ${query.tags}::text[]`)
+  if (query.tags) {
+    parts.push(sql<SqlBool>`v.tags && ${query.tags}::text[] and o.item_hash in (
+      select coalesce(p.amends, p.item_hash) from posts p where p.tags && ${query.tags}::text[])`)
+  }
   if (query.startDate) parts.push(sql<SqlBool>`o.last_updated >= ${query.startDate}`)
   if (query.endDate) parts.push(sql<SqlBool>`o.last_updated < ${query.endDate}`)
   return sql.join(parts, sql` and `)

@@ -4,6 +4,7 @@ import type { FileStore } from '../storage/file-store.ts'
 import { folderAsTar } from '../storage/folder-tar.ts'
 import { ApiError } from './api-error.ts'
 import { type ByteRange, readRange } from './file-range.ts'
+import { namesTag } from './names-tag.ts'
 
 /** Bytes that never change under their address. */
 export interface Sendable {
@@ -55,9 +56,4 @@ export function tarOf(fileStore: FileStore, cid: string): Sendable {
 function wantedRange({ headers }: FastifyRequest, etag: string, size: number): ReturnType<typeof readRange> {
   const condition = headers['if-range']
   return condition === undefined || condition === etag ? readRange(headers.range, size) : undefined
-}
-
-/** Whether `If-None-Match` lists a tag. */
-function namesTag(header: string | undefined, etag: string): boolean {
-  return (header ?? '').split(',').some((each) => [etag, `W/${etag}`, '*'].includes(each.trim()))
 }

@@ -4,16 +4,23 @@ import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
+import type { Database } from '../database/schema.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
+import { schedulerRoutes } from '../placement/scheduler-routes.ts'
+import type { Registry } from '../registry/registry.ts'
+import type { Rewards } from '../rewards/rewards.ts'
+import type { ScoreBook } from '../scoring/score-book.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
 import { allowedMethods } from './allowed-methods.ts'
 import { ApiError, completeFailure } from './api-error.ts'
 import { authorizationRoutes } from './authorization-routes.ts'
+import { balanceRoutes } from './balance-routes.ts'
 import { costRoutes } from './cost-routes.ts'
 import { creditRoutes } from './credit-routes.ts'
 import { describeError } from './describe-error.ts'
@@ -31,6 +38,8 @@ import { postRoutes } from './post-routes.ts'
 import { priceRoutes } from './price-routes.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
+import { registryRoutes } from './registry-routes.ts'
+import { rewardRoutes } from './reward-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
@@ -38,13 +47,27 @@ import { uploadRoutes } from './upload-routes.ts'
 export interface ApiServices {
   outcomes: Outcomes
   placement: Placement
+  registry: Registry
+  rewards: Rewards
+  scores: ScoreBook
   fetcher: ContentFetcher
   nodeMultiaddrs: () => string[]
 }
 
-/** What routes work with: `db` and `pool` are for reading, with a limit on time, and may be a replica. */
+/** Connections for reading, with a limit on time. */
+export interface Readable {
+  db: Kysely<Database>
+  pool: pg.Pool
+}
+
+/**
+ * What routes work with. `db` and `pool` read the database that takes writes, so that who has just written something
+ * finds it: whatever is about one message, one file or one address, and everything live.
+ */
 export interface ApiContext extends CoreNodeContext {
-  /** The database that takes writes. */
+  /** For lists of everybody's: may be a replica that is some moments behind. */
+  replica: Readable
+  /** Without a limit on time, for writing. */
   writes: pg.Pool
   /** Messages as they are processed, for whoever follows them. */
   hub: MessageHub
@@ -116,6 +139,7 @@ export async function createServer(
     uploadRoutes,
     ipfsUploadRoutes,
     accountRoutes,
+    balanceRoutes,
     statsRoutes,
     creditRoutes,
     priceRoutes,
@@ -123,11 +147,14 @@ export async function createServer(
     costRoutes,
     didRoutes,
     nodeRoutes,
+    registryRoutes,
+    rewardRoutes,
     documentRoutes,
   ]) {
     await server.register(routes({ ...context, hub }, services))
   }
   await server.register(placementRoutes(services.placement))
+  await server.register(schedulerRoutes(services.placement))
   return server
 }
 

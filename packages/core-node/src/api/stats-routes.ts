@@ -1,9 +1,12 @@
 import { apiRoutes } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
+import { type SqlBool, sql } from 'kysely'
 import { queryError } from './api-error.ts'
-import { cursorTexts, encodeCursor, pageOf } from './query.ts'
+import { totalFields } from './json-list.ts'
+import { beyond, cursorTexts, encodeCursor, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
+import { Totals } from './totals.ts'
 
 /** Without addresses the older route tells about so many. */
 const mostAddresses = 1000
@@ -19,39 +22,36 @@ interface StatsRow {
   store: bigint
 }
 
-const sums = `sender, sum(count)::bigint as total,
-  ${['aggregate', 'forget', 'instance', 'post', 'program', 'store']
-    .map((type) => `coalesce(sum(count) filter (where type = '${type.toUpperCase()}'), 0)::bigint as ${type}`)
-    .join(', ')}`
-
 /** How many messages addresses sent (protocol 03 §10.7). */
-export function statsRoutes({ pool }: ApiContext) {
+export function statsRoutes({ pool, replica, logger }: ApiContext) {
+  const totals = new Totals(replica.db, logger)
+
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.getAddressStats, async ({ request }) => {
       const given = (request.query as Record<string, string | string[] | undefined>)['addresses[]']
-      const addresses = given === undefined ? null : [given].flat().map((text) => text.replaceAll('\0', ''))
+      const addresses =
+        given === undefined ? undefined : [given].flat().map((text) => text.replaceAll('\0', ''))
       const { rows } = await pool.query<StatsRow>(
-        `select ${sums} from message_counts where $1::text[] is null or sender = any($1)
-         group by sender order by total desc, sender limit ${mostAddresses}`,
-        [addresses],
+        `select * from sender_counts where total > 0 ${addresses ? 'and sender = any($1)' : ''}
+         order by total desc, sender limit ${mostAddresses}`,
+        addresses ? [addresses] : [],
       )
       return { data: dataOf(rows) }
     })
 
     serve(server, apiRoutes.listAddressStats, async ({ query }) => {
       const page = pageOf(query)
-      const containing = query.addressContains?.toLowerCase() ?? ''
-      const direction = query.sortOrder
-      const further = direction === 'desc' ? '<' : '>'
-      const place = page.after ? placeOf(page.after) : [null, '']
-      const { rows } = await pool.query<StatsRow & { all: bigint }>(
-        `with totals as (
-           select ${sums} from message_counts where $1 = '' or position($1 in lower(sender)) > 0 group by sender
-         )
-         select *, (select count(*) from totals) as all from totals
-         where $2::bigint is null or ${query.sortBy} ${further} $2 or (${query.sortBy} = $2 and sender > $3)
-         order by ${query.sortBy} ${direction}, sender limit $4 offset $5`,
-        [containing, ...place, page.limit, page.offset],
+      const column = sql.ref(query.sortBy)
+      const conditions = [sql<SqlBool>`total > 0`]
+      const part = query.addressContains?.toLowerCase()
+      if (part) conditions.push(sql<SqlBool>`position(${part} in lower(sender)) > 0`)
+      const matching = sql`from sender_counts where ${sql.join(conditions, sql` and `)}`
+      const rest = page.after
+        ? sql`and ${beyond(query.sortBy, 'sender', query.sortOrder, placeOf(page.after))}`
+        : sql``
+      const { rows } = await sql<StatsRow>`select * ${matching} ${rest}
+        order by ${column} ${sql.raw(query.sortOrder)}, sender limit ${page.limit} offset ${page.offset}`.execute(
+        replica.db,
       )
       const last = rows.at(-1)
       if (page.after === undefined) {
@@ -59,7 +59,7 @@ export function statsRoutes({ pool }: ApiContext) {
           data: dataOf(rows),
           pagination_page: query.page,
           pagination_per_page: query.pagination,
-          pagination_total: Number(rows[0]?.all ?? 0n),
+          ...totalFields(await totals.of(matching)),
           pagination_item: 'addresses',
         }
       }
@@ -74,10 +74,10 @@ export function statsRoutes({ pool }: ApiContext) {
   }
 }
 
-function placeOf(after: Record<string, unknown>): [string, string] {
+function placeOf(after: Record<string, unknown>): { at: number; id: string } {
   const [value, address] = cursorTexts(after, ['v', 'a']) as [string, string]
   if (!/^\d{1,18}$/.test(value)) throw queryError('cursor', 'Invalid cursor: it belongs to another list')
-  return [value, address]
+  return { at: Number(value), id: address }
 }
 
 function dataOf(rows: StatsRow[]) {

@@ -1,11 +1,12 @@
 import type { Queryable } from './queryable.ts'
 
 /** What this node reads from chains itself; for all other chains, what posts report. */
-export const allBalances = `
-  select address, chain, dapp, balance from balances
-  union all
-  select address, chain, dapp, balance from reported_balances r
-  where not exists (select from chain_cursors c where c.chain = r.chain)`
+export const knownBalances = [
+  'select address, chain, dapp, balance from balances',
+  `select address, chain, dapp, balance from reported_balances r
+   where not exists (select from chain_cursors c where c.chain = r.chain)`,
+]
+const allBalances = knownBalances.join(' union all ')
 
 /**
  * What each address can spend: its own ALEPH summed over all chains (protocol 02 §14.1).

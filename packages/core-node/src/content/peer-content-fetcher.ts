@@ -1,6 +1,6 @@
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { PeerTable } from '../gossip/peer-table.ts'
-import type { Registry } from '../placement/registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import { type Offer, requestFromAny } from './hedged-request.ts'
 import type { Kubo } from './kubo.ts'
 import { PeerReputation } from './peer-reputation.ts'

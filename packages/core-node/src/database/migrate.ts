@@ -58,7 +58,7 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
     )
     const known = new Map(rows.map((row) => [row.name, row.sha256]))
     const applied: string[] = []
-    for (const name of (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort()) {
+    for (const name of await migrationNames()) {
       const text = await readFile(join(folder, name), 'utf8')
       const sha256 = createHash('sha256').update(text).digest('hex')
       const before = known.get(name)
@@ -74,6 +74,11 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
     await client.query('select pg_advisory_unlock($1)', [lockKey]).catch(() => {})
     client.release()
   }
+}
+
+/** The files of `migrations/`, in the order in which they are applied. */
+export async function migrationNames(): Promise<string[]> {
+  return (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort()
 }
 
 async function apply(client: pg.PoolClient, name: string, text: string, sha256: string): Promise<void> {

@@ -25,7 +25,7 @@ export function createPool(options: {
   }
   const pool = new pg.Pool({
     connectionString: options.connectionString,
-    max: options.maxConnections ?? 24,
+    max: options.maxConnections ?? 16,
     statement_timeout: options.statementMs,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Envelope } from '@aleph-ts/protocol'
 import { type SubscriptionChangeData, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { CoreNodeContext } from '../context.ts'
-import type { Registry } from '../placement/registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
 import { Discipline } from './discipline.ts'
@@ -72,6 +72,7 @@ export class Gossip {
       topic: profile.topics.messages,
       inbox: context.inbox,
       judge: this.#judge,
+      metrics: this.#metrics,
       logger,
     })
     const registered = () => registry.corechannel?.nodes.map((node) => node.multiaddress) ?? []

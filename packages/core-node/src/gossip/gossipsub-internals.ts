@@ -13,7 +13,12 @@ interface Internals {
  * which may be before its own stream to that peer is open, or after that stream broke.
  */
 export function hasOutboundStream(pubsub: GossipSub, peer: PeerId): boolean {
-  return internalsOf(pubsub).streamsOutbound.get(peer.toString())?.rawStream.status === 'open'
+  return hasOutboundStreamTo(pubsub, peer.toString())
+}
+
+/** The same of a peer id in text. */
+export function hasOutboundStreamTo(pubsub: GossipSub, peerId: string): boolean {
+  return internalsOf(pubsub).streamsOutbound.get(peerId)?.rawStream.status === 'open'
 }
 
 /**

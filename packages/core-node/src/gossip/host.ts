@@ -1,5 +1,4 @@
 import { gossipMessageId } from '@aleph-ts/protocol'
-import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
@@ -7,10 +6,11 @@ import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
-import { limitOutgoingFrames } from './frame-limit.ts'
+import { gatherOutgoingRpcs } from './outgoing-rpcs.ts'
 import { maxFrameBytes } from './payload.ts'
 import type { PeerConduct } from './peer-conduct.ts'
 import { peerScoreParams, scoreThresholds } from './peer-scoring.ts'
+import { thriftyNoise } from './thrifty-noise.ts'
 
 /** This node's presence on the peer-to-peer network. */
 export type P2pHost = Libp2p<{ identify: Identify; ping: Ping; pubsub: GossipSub }>
@@ -45,7 +45,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
     privateKey: options.privateKey,
     addresses: { listen: [`/${family}/${options.listenHost}/tcp/${options.listenPort}`] },
     transports: [tcp({ outboundSocketInactivityTimeout: 120_000, inboundSocketInactivityTimeout: 120_000 })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [thriftyNoise()],
     streamMuxers: [yamux()],
     connectionManager: { maxConnections: 500, inboundConnectionThreshold: 50, dialTimeout: 10_000 },
     connectionGater: {
@@ -70,6 +70,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
         batchPublish: true,
         allowPublishToZeroTopicPeers: true,
         ignoreDuplicatePublishError: true,
+        idontwantMinDataSize: 16 * 1024,
         maxInboundDataLength: maxFrameBytes,
         maxOutboundBufferSize: maxQueuedBytes,
         allowedTopics: options.topics,
@@ -78,7 +79,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
       }),
     },
   })
-  limitOutgoingFrames(host.services.pubsub)
+  gatherOutgoingRpcs(host.services.pubsub)
   return host
 }
 

@@ -1,7 +1,7 @@
 import type { Envelope } from '@aleph-ts/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { splitMessages } from './frame-limit.ts'
+import { splitMessages } from './outgoing-rpcs.ts'
 import { decodePayload, encodePayload, fitsGossip, maxFrameBytes, maxMessagesPerFrame } from './payload.ts'
 
 function envelopeWith(item_content: string): Envelope {

@@ -3,6 +3,7 @@ import type { GossipSub } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
 import type { Logger } from 'pino'
 import type { Inbox } from '../inbox/inbox.ts'
+import type { GossipMetrics } from './gossip-metrics.ts'
 import { hasOutboundStream } from './gossipsub-internals.ts'
 import type { MessageJudge } from './message-judge.ts'
 import { encodePayload, maxPayloadBytes } from './payload.ts'
@@ -12,13 +13,14 @@ export interface PublisherOptions {
   topic: string
   inbox: Pick<Inbox, 'unannounced' | 'markAnnounced'>
   judge: MessageJudge
+  metrics: Pick<GossipMetrics, 'published'>
   logger: Logger
 }
 
 /** Messages kept for the first peer to come, when there is none; more than these reach others by catch-up. */
 const maxHeld = 10_000
-/** Published between two notes in the database, and re-announced at start in one go. */
-const batchSize = 500
+/** What was published is noted in the database so long after, together, ms. */
+const noteAfterMs = 1_000
 /** Time between looks for an open stream to somebody who listens, ms. */
 const streamPatienceMs = 100
 
@@ -31,6 +33,9 @@ export class Publisher {
   #waiting: Envelope[] = []
   #running: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
+  /** Published and not noted yet. */
+  #announced: string[] = []
+  #note: NodeJS.Timeout | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -70,13 +75,17 @@ export class Publisher {
     this.#waiting = []
     await this.#running
     clearTimeout(this.#retry)
+    clearTimeout(this.#note)
+    await this.#noteAnnounced()
   }
 
   async #drain(): Promise<void> {
-    while (this.#waiting.length > 0 && this.#canSend()) {
-      const batch = this.#waiting.splice(0, batchSize)
-      for (const envelope of batch) await this.#send(envelope)
-      await this.#markAnnounced(batch)
+    while (this.#canSend()) {
+      const envelope = this.#waiting.shift()
+      if (!envelope) return
+      await this.#send(envelope)
+      this.#announced.push(envelope.item_hash)
+      this.#note ??= setTimeout(() => this.#noteAnnounced(), noteAfterMs)
     }
   }
 
@@ -88,14 +97,17 @@ export class Publisher {
     }
     try {
       await this.#options.pubsub.publish(this.#options.topic, payload)
+      this.#options.metrics.published()
     } catch (error) {
       this.#options.logger.warn({ err: error, hash: envelope.item_hash }, 'gossip failed; peers catch up')
     }
   }
 
-  async #markAnnounced(batch: Envelope[]): Promise<void> {
+  async #noteAnnounced(): Promise<void> {
+    this.#note = undefined
+    if (this.#announced.length === 0) return
     try {
-      await this.#options.inbox.markAnnounced(batch.map((envelope) => envelope.item_hash))
+      await this.#options.inbox.markAnnounced(this.#announced.splice(0))
     } catch (error) {
       // Announcing once more after a restart is harmless.
       this.#options.logger.warn({ err: error }, 'could not note announced messages')

@@ -90,12 +90,12 @@ async function loadCharges(
 ): Promise<void> {
   const { rows } = await tx.query<Span & { account: string; amount: string }>({
     name: 'load-charges',
-    text: `with apart as (
+    text: `with apart as materialized (
              select account, amount from charges
              where account = any($1) and payment_type = $2 and place >= $3 and until is null
              union all
              select account, amount from charges
-             where item_hash = any($4) and account = any($1) and payment_type = $2 and place < $3 and until is null
+             where item_hash = any($4) and place < $3 and until is null
            )
            select account, null as place, null as until,
              (amount - coalesce((select sum(apart.amount) from apart where apart.account = charge_totals.account), 0))::text

@@ -143,14 +143,15 @@ async function processInTransaction(
   if (verdicts.stale.size > 0) await addStaleVerdicts(tx, verdicts.stale)
   tools.stale.some = again.hasMore || verdicts.stale.size > 0
   const malformed = unready.filter(isFinal).flatMap(asRejection)
-  await insertRejections(tx, malformed)
+  if (malformed.length > 0) await insertRejections(tx, malformed)
   const { processed, forgotten } = verdicts
   const rejected = [...malformed, ...verdicts.rejected]
   const retried = candidates.flatMap((candidate) => (isFinal(candidate) ? [] : asRetry(candidate)))
   if (retried.length > 0) await postpone(tx, retried)
   const duplicates = candidates.filter((candidate) => candidate.outcome?.kind === 'duplicate')
   const refused = candidates.filter((candidate) => candidate.outcome?.kind === 'failed' && isFinal(candidate))
-  await removePending(tx, [...duplicates, ...refused])
+  const settled = [...duplicates, ...refused]
+  if (settled.length > 0) await removePending(tx, settled)
   await wake(tx, processed, rejected, tools.waitedFor)
   for (const retry of retried) for (const hash of retry.waitsFor ?? []) tools.waitedFor.add(hash)
   const unpaid = candidates.filter(isUnpaid).map((candidate) => candidate.id!)
@@ -161,11 +162,14 @@ async function processInTransaction(
     forgotten,
     unpaid,
     nextSeq,
-    settled: duplicates.length + refused.length + alive(candidates).length,
+    settled: settled.length + alive(candidates).length,
   }
 }
 
-/** Messages whose verdicts were left for later, and those that a confirmation moves in the order. */
+/**
+ * Messages whose verdicts were left for later, those that a confirmation moves in the order, and those that stand on
+ * confirmations alone.
+ */
 async function verdictsToReview(
   tx: pg.PoolClient,
   { profile }: ProcessingTools,
@@ -174,7 +178,7 @@ async function verdictsToReview(
   const confirmed = await takeChangedConfirmations(tx)
   const moved = (await loadJudged(tx, confirmed)).filter((candidate) => {
     prepare([candidate], profile)
-    return candidate.place !== candidate.standing!.place
+    return candidate.place !== candidate.standing!.place || candidate.envelope.signature === null
   })
   const candidates = new Map(
     [...moved, ...(await loadJudged(tx, stale))].map((candidate) => [hashOf(candidate), candidate]),

@@ -14,6 +14,11 @@ import { Signal } from './signal.ts'
 const largestBatch = 200
 /** Parsed arrivals kept in memory for the worker, in characters; the rest is read back from the inbox. */
 const mostRememberedCharacters = 32 * 1024 * 1024
+/**
+ * Batches begin so far apart, ms, unless a full one waits: a transaction costs about as much as ten messages in it, so
+ * that a steady trickle is worth gathering.
+ */
+const restMs = 20
 /** The worker looks by itself this often, whatever its wake-ups say. */
 const longestSleepMs = 5_000
 /** Messages that need fresh balances wait this long for a chain that does not answer. */
@@ -101,16 +106,19 @@ export class ProcessWorker {
   }
 
   async #run(): Promise<void> {
+    let reviewedMs = performance.now()
     while (!this.#stopping) {
+      const begunMs = performance.now()
       try {
         for (const errand of this.#errands.splice(0)) await errand()
+        // Chains may have confirmed something meanwhile, or taken it back.
+        if (begunMs - reviewedMs >= longestSleepMs) this.#tools.stale.some = true
+        if (this.#tools.stale.some) reviewedMs = begunMs
         const candidates = await this.#claim()
         if (candidates.length > 0 || this.#tools.stale.some) await this.#process(candidates)
-        else {
-          await this.#signal.wait(await this.#idleTime())
-          // Chains may have confirmed something meanwhile, or taken it back.
-          this.#tools.stale.some = true
-        }
+        if (candidates.length === largestBatch || this.#tools.stale.some) continue
+        await this.#signal.wait(await this.#idleTime())
+        await sleep(Math.max(0, begunMs + restMs - performance.now()))
       } catch (error) {
         const away = isDatabaseAway(error)
         this.#tools.logger[away ? 'warn' : 'error']({ err: error }, 'processing is interrupted; trying again')

@@ -85,7 +85,9 @@ export class World {
     const elements = (this.#elements.get(elementKey(owner, key)) ?? [])
       .filter((element) => standsAt(element, place))
       .sort((a, b) => a.time - b.time || (a.item_hash < b.item_hash ? -1 : 1))
-    return elements.length === 0 ? null : Object.assign({}, ...elements.map((element) => element.content))
+    if (elements.length === 0) return null
+    // Not Object.assign: a key of the name `__proto__` is a key like any other.
+    return Object.fromEntries(elements.flatMap((element) => Object.entries(element.content)))
   }
 
   /** The file that a reference leads to before a candidate; undefined when there is none. */

@@ -1,13 +1,27 @@
-import { type Allocation, addressKey, allocationsKey, type CorechannelAggregate } from '@aleph-ts/protocol'
+import {
+  type Allocation,
+  addressKey,
+  allocationsKey,
+  CapacityLedger,
+  type CapacityReport,
+  type ComputeNode,
+  type CorechannelAggregate,
+  capacityReportPostType,
+} from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { CoreEventMap, ProcessedMessage } from '../events.ts'
 import { peerIdOf } from '../gossip/peer-address.ts'
-import { ClaimPublisher } from './claim-publisher.ts'
-import { loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
+import type { Registry } from '../registry/registry.ts'
+import { loadCapacityReports } from './capacity-reports.ts'
+import { publishClaims } from './claim-publisher.ts'
+import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
+import { ComputeNodeWatch } from './compute-node-watch.ts'
+import { OperatorMessages } from './operator-messages.ts'
+import { PlacementHistory } from './placement-history.ts'
 import { type Assignment, type Plan, plan } from './plan.ts'
 import { type NodePlan, PlanPusher, type PlanPusherOptions, planListOf } from './plan-pusher.ts'
-import type { Registry } from './registry.ts'
-import { loadWorkloads, workloadTypes } from './workloads.ts'
+import { ReportPublisher } from './report-publisher.ts'
+import { type Workload, WorkloadCatalog, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
   CoreNodeContext,
@@ -18,6 +32,12 @@ export interface PlacementOptions {
   registry: Registry
   /** This node's libp2p id, which tells it apart from others of the same owner. */
   peerId: string
+  /** Pause between two looks at our compute nodes, seconds. */
+  pollSeconds?: number
+  /** How long a compute node may be away before its programs start elsewhere, seconds (protocol 06 §8.6). */
+  moveProgramsAfterSeconds?: number
+  /** The same for its instances, whose disks are lost then. */
+  moveInstancesAfterSeconds?: number
   pusher?: Partial<Omit<PlanPusherOptions, 'operatorKey' | 'logger'>>
 }
 
@@ -35,12 +55,26 @@ const changePatienceSeconds = 60
 export class Placement {
   readonly #context: PlacementContext
   readonly #options: PlacementOptions
-  readonly #claims: ClaimPublisher
+  readonly #messages: OperatorMessages
+  readonly #reportPublisher: ReportPublisher
+  readonly #workloads: WorkloadCatalog
+  readonly #watch: ComputeNodeWatch
   readonly #pusher: PlanPusher
+  /** What happened to the places of VMs since this node is. */
+  readonly history: PlacementHistory
   /** Changes we published that the state may not show yet. */
   readonly #sent = new Map<string, { change: Allocation | null; at: number }>()
   readonly #homelessSince = new Map<string, number>()
-  #plan: Plan = { assignments: new Map(), changes: new Map(), homeless: new Map() }
+  #plan: Plan = {
+    assignments: new Map(),
+    changes: new Map(),
+    homeless: new Map(),
+    workloads: [],
+    reports: new Map(),
+    ledger: new CapacityLedger(new Map()),
+  }
+  /** What the state says compute nodes can carry; undefined once that may have changed. */
+  #reports: Promise<Map<string, CapacityReport>> | undefined
   #synced = false
   #stopped = false
   #timer: NodeJS.Timeout | undefined
@@ -50,8 +84,16 @@ export class Placement {
   private constructor(context: PlacementContext, options: PlacementOptions) {
     this.#context = context
     this.#options = options
-    this.#claims = new ClaimPublisher(context)
-    const { operatorKey, logger } = context
+    const { operatorKey, logger, pool } = context
+    this.#messages = new OperatorMessages(context)
+    this.#reportPublisher = new ReportPublisher(this.#messages)
+    this.#workloads = new WorkloadCatalog(pool)
+    this.history = new PlacementHistory(pool)
+    this.#watch = new ComputeNodeWatch({
+      logger,
+      pollMs: (options.pollSeconds ?? 30) * 1000,
+      onChange: () => this.#wake(settleMs),
+    })
     this.#pusher = new PlanPusher({ operatorKey, logger, ...options.pusher })
   }
 
@@ -67,7 +109,10 @@ export class Placement {
     const { events } = this.#context
     events.on('processed', this.#onProcessed)
     events.on('forgotten', this.#onForgotten)
-    this.#options.registry.onChange(() => this.#wake(settleMs))
+    this.#options.registry.onChange(() => {
+      this.#reports = undefined
+      this.#wake(settleMs)
+    })
     void synced.then(() => {
       this.#synced = true
       this.#wake(0)
@@ -81,6 +126,7 @@ export class Placement {
     this.#context.events.off('processed', this.#onProcessed)
     this.#context.events.off('forgotten', this.#onForgotten)
     await this.#round
+    await this.#watch.stop()
     await this.#pusher.stop()
   }
 
@@ -103,17 +149,38 @@ export class Placement {
     return this.#plan.homeless.get(vmHash)
   }
 
+  /** Everything that wants to run, and what is left on compute nodes when it does. */
+  get current(): Readonly<Plan> {
+    return this.#plan
+  }
+
+  /** What is known of a compute node of ours: whether it answers and what it runs. */
+  observed(nodeHash: string): { secondsAway: number; running: ReadonlySet<string>; at: number } | undefined {
+    const seen = this.#watch.seen(nodeHash)
+    return seen && { ...seen, secondsAway: this.#watch.secondsAway(nodeHash) }
+  }
+
+  /** Why a compute node gets nothing new, as far as this node knows; null when it may. */
+  refusalOf({ hash }: ComputeNode): string | null {
+    return this.#watch.secondsAway(hash) > 0 ? 'node_unhealthy' : null
+  }
+
   get corechannel(): CorechannelAggregate | null {
     return this.#options.registry.corechannel
   }
 
   readonly #onProcessed = (batch: ProcessedMessage[]): void => {
+    const reported = batch.some(
+      ({ type, content }) =>
+        type === 'POST' && (content as { type?: unknown } | null)?.type === capacityReportPostType,
+    )
+    if (reported) this.#reports = undefined
     const matters = batch.some(
       ({ type, content }) =>
         workloadTypes.includes(type) ||
         (type === 'AGGREGATE' && (content as { key?: unknown } | null)?.key === allocationsKey),
     )
-    if (matters) this.#wake(settleMs)
+    if (matters || reported) this.#wake(settleMs)
   }
 
   readonly #onForgotten = (batch: CoreEventMap['forgotten'][0]): void => {
@@ -139,13 +206,17 @@ export class Placement {
   async #replan(): Promise<void> {
     const { corechannel } = this.#options.registry
     if (!corechannel) return
+    this.#watch.setNodes(new Map(this.#ownNodes(corechannel).map(({ hash, address }) => [hash, address])))
     try {
       const next = await this.#decide(corechannel)
       // Changes count only once they are safe in our inbox.
       if (next.changes.size > 0 && this.#synced) await this.#publish(next)
       else for (const vmHash of next.changes.keys()) next.assignments.delete(vmHash)
       this.#plan = next
-      if (this.#synced) this.#pusher.setPlans(this.#nodePlans(corechannel))
+      if (!this.#synced) return
+      this.#pusher.setPlans(this.#nodePlans(corechannel))
+      await this.#note(next)
+      await this.#reportPublisher.publish(this.#watch.reports(), await this.#believedReports(corechannel))
     } catch (error) {
       this.#context.logger.warn({ err: error }, 'placement could not be decided; trying again')
     }
@@ -154,8 +225,9 @@ export class Placement {
   async #decide(corechannel: CorechannelAggregate): Promise<Plan> {
     const { pool, operatorKey } = this.#context
     const now = Date.now() / 1000
-    const [workloads, stored] = await Promise.all([
-      loadWorkloads(pool),
+    const [workloads, reports, stored] = await Promise.all([
+      this.#workloads.load(),
+      this.#believedReports(corechannel),
       loadAllocations(pool, [
         ...new Set([...corechannel.nodes.map((node) => node.owner), operatorKey.address]),
       ]),
@@ -169,7 +241,9 @@ export class Placement {
     const next = plan({
       workloads,
       corechannel,
-      claims: validClaims(aggregates, corechannel),
+      reports,
+      claims: this.#tenable(validClaims(aggregates, corechannel), workloads),
+      refuse: (node) => this.refusalOf(node),
       self: this.#self(corechannel),
       published: ownClaims(aggregates, operatorKey.address),
       homelessSince: (vmHash) => this.#homelessSince.get(vmHash) ?? now,
@@ -184,6 +258,40 @@ export class Placement {
     return next
   }
 
+  #believedReports(corechannel: CorechannelAggregate): Promise<Map<string, CapacityReport>> {
+    const reports = this.#reports ?? loadCapacityReports(this.#context.pool, corechannel)
+    this.#reports = reports
+    reports.catch(() => {
+      if (this.#reports === reports) this.#reports = undefined
+    })
+    return reports
+  }
+
+  /** Claims less those for compute nodes of ours that have been away for too long. */
+  #tenable(claims: Claim[], workloads: Workload[]): Claim[] {
+    const { moveProgramsAfterSeconds = 600, moveInstancesAfterSeconds = 6 * 3600 } = this.#options
+    const kindOf = new Map(workloads.map(({ hash, kind }) => [hash, kind]))
+    return claims.filter(({ vmHash, computeNode }) => {
+      const isInstance = kindOf.get(vmHash) === 'instance'
+      const patience = isInstance ? moveInstancesAfterSeconds : moveProgramsAfterSeconds
+      return this.#watch.secondsAway(computeNode) < patience
+    })
+  }
+
+  async #note({ assignments, homeless, workloads }: Plan): Promise<void> {
+    const wanted = new Set(workloads.map(({ hash }) => hash))
+    await this.history.note({
+      places: new Map([...assignments].map(([vmHash, { computeNode }]) => [vmHash, computeNode])),
+      unschedulable: new Set(
+        [...homeless].filter(([, reasons]) => Object.keys(reasons).length > 0).map(([vmHash]) => vmHash),
+      ),
+      reasonToLeave: (vmHash, nodeHash) => {
+        if (!wanted.has(vmHash)) return 'vm_removed'
+        return this.#watch.secondsAway(nodeHash) > 0 ? 'node_unhealthy' : 'reassigned'
+      },
+    })
+  }
+
   #dropProcessedChanges(published: Map<string, unknown>, now: number): void {
     for (const [vmHash, { change, at }] of this.#sent) {
       const shown = published.get(vmHash) as Partial<Allocation> | undefined
@@ -193,7 +301,7 @@ export class Placement {
   }
 
   async #publish({ changes, assignments }: Plan): Promise<void> {
-    await this.#claims.publish(changes)
+    await publishClaims(this.#messages, changes)
     const at = Date.now() / 1000
     for (const [vmHash, change] of changes) {
       this.#sent.set(vmHash, { change, at })
@@ -210,13 +318,20 @@ export class Placement {
     return (byPeerId ?? (owned.length === 1 ? owned[0] : undefined))?.hash ?? null
   }
 
+  /** Our compute nodes that can be reached by HTTP. */
+  #ownNodes(corechannel: CorechannelAggregate) {
+    const self = this.#self(corechannel)
+    if (self === null) return []
+    return corechannel.resource_nodes.filter(
+      (node) => node.parent === self && /^https?:\/\//.test(node.address),
+    )
+  }
+
   /** The whole plan of each of our own compute nodes that can be reached, by its URL. */
   #nodePlans(corechannel: CorechannelAggregate): Map<string, NodePlan> {
-    const self = this.#self(corechannel)
     const plans = new Map<string, NodePlan>()
     const planOf = new Map<string, NodePlan>()
-    for (const node of corechannel.resource_nodes) {
-      if (self === null || node.parent !== self || !/^https?:\/\//.test(node.address)) continue
+    for (const node of this.#ownNodes(corechannel)) {
       const empty: NodePlan = { persistent_vms: [], instances: [], on_demand_vms: [], v_programs: [] }
       plans.set(node.address, empty)
       planOf.set(node.hash, empty)

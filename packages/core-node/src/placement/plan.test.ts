@@ -1,9 +1,9 @@
 import {
   type CorechannelAggregate,
   corechannelSchema,
+  noRequirements,
   placeVm,
   sha256Hex,
-  vmRequirements,
 } from '@aleph-ts/protocol'
 import { expect, test } from 'vitest'
 import { type Claim, type OwnerAllocations, validClaims, withChanges } from './claims.ts'
@@ -28,11 +28,17 @@ const corechannel: CorechannelAggregate = corechannelSchema.parse({
 const workloads: Workload[] = Array.from({ length: 40 }, (_, index) => ({
   hash: sha256Hex(`vm ${index}`),
   kind: 'persistent_program',
-  content: {},
+  owner: owners[0]!,
+  sender: owners[0]!,
+  paymentType: 'hold',
+  gpus: [],
+  requirements: noRequirements,
+  confirmedHeight: null,
+  time: index,
 }))
 
 function firstChoice(vmHash: string, topology = corechannel): string {
-  const placed = placeVm(vmHash, vmRequirements({} as never), topology)
+  const placed = placeVm(vmHash, noRequirements, topology)
   if ('unschedulable' in placed) throw new Error('no node fits')
   return placed.coreNode
 }
@@ -41,6 +47,8 @@ function planFor(self: string | null, inputs: Partial<PlanInputs> = {}) {
   return plan({
     workloads,
     corechannel,
+    reports: new Map(),
+    refuse: () => null,
     claims: [],
     self,
     published: new Map(),

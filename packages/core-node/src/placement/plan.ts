@@ -1,10 +1,12 @@
 import {
   type Allocation,
+  type CapacityLedger,
+  type CapacityReport,
+  type ComputeNode,
   type CorechannelAggregate,
-  type InstanceContent,
-  type ProgramContent,
+  type Placed,
   placeVm,
-  vmRequirements,
+  planNetwork,
 } from '@aleph-ts/protocol'
 import type { Claim } from './claims.ts'
 import type { Workload } from './workloads.ts'
@@ -21,7 +23,9 @@ export interface Assignment {
 export interface PlanInputs {
   workloads: Workload[]
   corechannel: CorechannelAggregate
-  /** Valid claims of all core nodes. */
+  /** What compute nodes can carry, by hash. */
+  reports: ReadonlyMap<string, CapacityReport>
+  /** Valid claims of all core nodes, less those of ours that we give up. */
   claims: Claim[]
   /** Hash of the core node that plans; null for an unregistered one, which only watches. */
   self: string | null
@@ -29,6 +33,8 @@ export interface PlanInputs {
   published: Map<string, unknown>
   /** Epoch seconds since when this node knows that a workload has no place. */
   homelessSince: (vmHash: string) => number
+  /** Why a compute node gets nothing new, as far as this node knows; null when it may. */
+  refuse: (node: ComputeNode) => string | null
   /** Epoch seconds. */
   now: number
 }
@@ -40,6 +46,10 @@ export interface Plan {
   changes: Map<string, Allocation | null>
   /** Workloads without a place, by VM hash: for each reason how many compute nodes failed on it; empty while waiting. */
   homeless: Map<string, Record<string, number>>
+  /** What is left on the compute nodes. */
+  ledger: CapacityLedger
+  workloads: readonly Workload[]
+  reports: ReadonlyMap<string, CapacityReport>
 }
 
 /** A better placed core node has this long to claim a workload before the next one may (protocol 06 §8.5), seconds. */
@@ -52,51 +62,75 @@ const epochSeconds = 60
  * core node, and to the next ones when that stays silent.
  */
 export function plan(inputs: PlanInputs): Plan {
-  const { workloads, claims, self, now } = inputs
-  const result: Plan = { assignments: new Map(), changes: new Map(), homeless: new Map() }
-  const claimsOf = Map.groupBy(claims, (claim) => claim.vmHash)
+  const { workloads, corechannel, reports, refuse, now, self } = inputs
+  const winners = winningClaims(inputs)
+  const network = planNetwork({
+    vms: workloads,
+    corechannel,
+    reports,
+    assigned: new Map([...winners].map(([vmHash, { computeNode }]) => [vmHash, computeNode])),
+    refuse,
+  })
+  const { unschedulable, ledger } = network
+  const result: Plan = {
+    assignments: new Map(),
+    changes: new Map(),
+    homeless: new Map(unschedulable),
+    workloads,
+    reports,
+    ledger,
+  }
   for (const workload of workloads) {
-    const claim = winner(workload, claimsOf.get(workload.hash) ?? [], inputs)
+    const { hash } = workload
+    const claim = winners.get(hash)
     if (claim) {
       const { coreNode, computeNode, since } = claim
-      result.assignments.set(workload.hash, { workload, coreNode, computeNode, since })
+      result.assignments.set(hash, { workload, coreNode, computeNode, since })
       continue
     }
-    const turn = ownTurn(workload, inputs)
-    if ('unschedulable' in turn) {
-      result.homeless.set(workload.hash, turn.unschedulable)
-    } else if (self === null || turn.computeNode === null) {
-      result.homeless.set(workload.hash, {})
-    } else {
+    const placed = network.placed.get(hash)
+    if (!placed) continue
+    const turn = ownTurn(hash, placed, inputs)
+    if (turn && self !== null) {
       const { computeNode, rank } = turn
       const epoch = Math.floor(now / epochSeconds)
-      result.assignments.set(workload.hash, { workload, coreNode: self, computeNode, since: now })
-      result.changes.set(workload.hash, { node: computeNode, epoch, since: now, state: 'assigned', rank })
-    }
+      result.assignments.set(hash, { workload, coreNode: self, computeNode, since: now })
+      result.changes.set(hash, { node: computeNode, epoch, since: now, state: 'assigned', rank })
+    } else result.homeless.set(hash, {})
   }
   for (const vmHash of lostClaims(inputs, result)) result.changes.set(vmHash, null)
   return result
 }
 
-function winner(workload: Workload, claims: Claim[], { corechannel }: PlanInputs): Claim | undefined {
-  if (claims.length < 2) return claims[0]
-  const placement = placeVm(workload.hash, requirementsOf(workload), corechannel)
+/** The claim that counts for each workload that has one: of two, the better ranked core node's. */
+function winningClaims({ workloads, claims, corechannel }: PlanInputs): Map<string, Claim> {
+  const claimsOf = Map.groupBy(claims, (claim) => claim.vmHash)
+  const winners = new Map<string, Claim>()
+  for (const workload of workloads) {
+    const own = claimsOf.get(workload.hash)
+    if (own) winners.set(workload.hash, winner(workload, own, corechannel))
+  }
+  return winners
+}
+
+function winner({ hash, requirements }: Workload, claims: Claim[], corechannel: CorechannelAggregate): Claim {
+  if (claims.length === 1) return claims[0]!
+  const placement = placeVm(hash, requirements, corechannel)
   const ranking = 'unschedulable' in placement ? [] : placement.rankedCoreNodes
   const rankOf = (claim: Claim) =>
     (ranking.indexOf(claim.coreNode) + ranking.length + 1) % (ranking.length + 1)
-  return claims.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.coreNode < b.coreNode ? -1 : 1))[0]
+  return claims.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.coreNode < b.coreNode ? -1 : 1))[0]!
 }
 
-/** The compute node of ours that should take a workload without a claim, or null when it is not our turn. */
+/** The compute node of ours that should take a workload without a claim; undefined when it is not our turn. */
 function ownTurn(
-  workload: Workload,
-  { corechannel, self, homelessSince, now }: PlanInputs,
-): { unschedulable: Record<string, number> } | { computeNode: string | null; rank: number } {
-  const placement = placeVm(workload.hash, requirementsOf(workload), corechannel)
-  if ('unschedulable' in placement) return placement
-  const rank = placement.candidates.findIndex((candidate) => candidate.coreNode === self)
-  const ours = rank !== -1 && now >= homelessSince(workload.hash) + rank * turnSeconds
-  return { computeNode: ours ? placement.candidates[rank]!.computeNodes[0]! : null, rank }
+  vmHash: string,
+  { candidates }: Placed,
+  { self, homelessSince, now }: PlanInputs,
+): { computeNode: string; rank: number } | undefined {
+  const rank = candidates.findIndex((candidate) => candidate.coreNode === self)
+  if (rank === -1 || now < homelessSince(vmHash) + rank * turnSeconds) return undefined
+  return { computeNode: candidates[rank]!.computeNodes[0]!, rank }
 }
 
 /** Published claims that no longer lead to an assignment of ours. */
@@ -109,8 +143,4 @@ function lostClaims({ claims, self, published }: PlanInputs, { assignments, chan
     // What only another core node claims may be an entry of a sibling with the same owner.
     return ours.has(vmHash) || !others.has(vmHash)
   })
-}
-
-function requirementsOf({ content }: Workload) {
-  return vmRequirements(content as ProgramContent | InstanceContent)
 }

@@ -39,10 +39,11 @@ export async function untilNextDue(
   pool: pg.Pool,
   options: { fetched: boolean },
 ): Promise<number | undefined> {
-  const { rows } = await pool.query<{ due: Date | null }>(
-    'select min(next_attempt) as due from pending_messages where fetched = $1',
-    [options.fetched],
-  )
+  const { rows } = await pool.query<{ due: Date | null }>({
+    name: 'next-due',
+    text: 'select min(next_attempt) as due from pending_messages where fetched = $1',
+    values: [options.fetched],
+  })
   const due = rows[0]?.due
   return due ? Math.max(0, due.getTime() - Date.now()) : undefined
 }

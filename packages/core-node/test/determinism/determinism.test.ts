@@ -33,7 +33,8 @@ async function begin(): Promise<void> {
   for (const node of nodes) {
     await node.wipe()
     await node.fund(address(1), '0.05')
-    await node.fund(address(2), '200.04')
+    await node.fund(address(2), '1200.04')
+    await node.fund(address(3), '200.04')
   }
 }
 

@@ -1,12 +1,15 @@
 import type { Envelope } from '@aleph-ts/protocol'
 import fc from 'fast-check'
-import { address, allow, fileOf, forget, message, program, store } from './unsigned.ts'
+import { address, allow, fileOf, forget, instance, message, program, store, vProgram } from './unsigned.ts'
 
 const people = [1, 2, 3].map(address)
 const start = 1_700_000_000
 
 /** Who publishes credits and balances in these stories. */
 export const publisher = address(9)
+
+/** Credits that carry a V-PROGRAM, or two instances, for a day. */
+const dayOfVm = 700_000
 
 /** What somebody does next; `about` picks what it is about among the messages before. */
 interface Deed {
@@ -20,14 +23,18 @@ interface Deed {
     | 'revise'
     | 'program'
     | 'replace'
+    | 'instance'
+    | 'v-program'
     | 'forget'
     | 'forget aggregate'
     | 'grant'
+    | 'endow'
     | 'charge'
     | 'transfer'
     | 'report'
   sender: number
-  owner: number
+  /** For whom; the sender itself when null. */
+  owner: number | null
   time: number
   about: number
   other: number
@@ -46,38 +53,51 @@ const deed: fc.Arbitrary<Deed> = fc.record({
     'program',
     'program',
     'replace',
+    'instance',
+    'instance',
+    'v-program',
     'forget',
     'forget',
     'forget aggregate',
     'grant',
     'grant',
+    'endow',
     'charge',
     'transfer',
     'transfer',
     'report',
   ),
   sender: fc.nat(2),
-  owner: fc.nat(2),
+  owner: fc.option(fc.nat(2), { freq: 1 }),
   time: fc.nat(30),
   about: fc.nat(),
   other: fc.nat(),
 })
 
+/** What there is to work with in most stories; each piece may be missing, and may arrive last. */
+const openings: Envelope[] = [
+  ...people.map((person, index) => store(person, start + index / 100, { item_hash: fileOf(index + 1) })),
+  endow(people[0]!, start),
+  endow(people[1]!, start + 1),
+  allow(people[0]!, [people[1]!], start),
+  allow(people[2]!, people, start + 2),
+]
+
 /** What three people do to each other's things, with clocks that do not agree. */
 export const story: fc.Arbitrary<Envelope[]> = fc
-  .array(deed, { minLength: 4, maxLength: 24 })
-  .map((deeds) => {
-    const messages: Envelope[] = []
-    for (const [index, deed] of deeds.entries()) messages.push(perform(deed, index, messages))
+  .tuple(fc.subarray(openings, { minLength: 3 }), fc.array(deed, { minLength: 4, maxLength: 24 }))
+  .map(([opening, deeds]) => {
+    const messages = [...opening]
+    for (const [index, deed] of deeds.entries()) messages.push(perform(deed, index + 1, messages))
     return [...new Map(messages.map((each) => [each.item_hash, each])).values()]
   })
 
 function perform(deed: Deed, index: number, before: Envelope[]): Envelope {
   const sender = people[deed.sender]!
-  const owner = people[deed.owner]!
+  const owner = people[deed.owner ?? deed.sender]!
   const time = start + deed.time + index / 1000
   const pick = (kind: string, n: number): string => {
-    const fitting = before.filter((each) => each.type === kind)
+    const fitting = before.filter((each) => each.type === kind && each.sender !== publisher)
     return fitting.length > 0 ? fitting[n % fitting.length]!.item_hash : fileOf(1)
   }
   const kib = (deed.other % 5) * 40
@@ -127,6 +147,18 @@ function perform(deed: Deed, index: number, before: Envelope[]): Envelope {
           ...(deed.kind === 'replace' ? { replaces: pick('PROGRAM', deed.about) } : {}),
         },
       )
+    case 'instance':
+      return instance(sender, time, pick('STORE', deed.about), {
+        address: owner,
+        allow_amend: deed.other % 2 > 0,
+        ...(deed.other % 3 === 0 ? { replaces: pick('INSTANCE', deed.about) } : {}),
+        ...payment(deed),
+      })
+    case 'v-program':
+      return vProgram(owner, time, {
+        runtime: pick('STORE', deed.about),
+        workload: pick('STORE', deed.other),
+      })
     case 'forget': {
       const target = before[deed.about % Math.max(1, before.length)]?.item_hash ?? fileOf(1)
       const another = before[deed.other % Math.max(1, before.length)]?.item_hash ?? fileOf(1)
@@ -136,12 +168,15 @@ function perform(deed: Deed, index: number, before: Envelope[]): Envelope {
       const credit = { address: owner, price: '1', tx_hash: '0x', provider: 'WALLET', ...credits(deed) }
       return ledgerPost('aleph_credit_distribution', { distribution: { credits: [credit] } }, publisher, time)
     }
+    case 'endow':
+      return endow(owner, time)
     case 'charge': {
       const credit = { address: owner, amount: 20 + (deed.other % 7) * 30 }
       return ledgerPost('aleph_credit_expense', { expense: { credits: [credit] } }, publisher, time)
     }
     case 'transfer': {
-      const credit = { address: owner, ...credits(deed) }
+      const other = people[(deed.sender + 1 + (deed.other % 2)) % 3]!
+      const credit = { address: other, ...credits(deed) }
       return ledgerPost('aleph_credit_transfer', { transfer: { credits: [credit] } }, sender, time)
     }
     case 'report': {
@@ -156,6 +191,11 @@ function perform(deed: Deed, index: number, before: Envelope[]): Envelope {
         aggregates: [deed.other % 3 === 0 ? 'security' : 'k'],
       })
   }
+}
+
+function endow(owner: string, time: number): Envelope {
+  const credit = { address: owner, price: '1', tx_hash: '0x', provider: 'WALLET', amount: dayOfVm }
+  return ledgerPost('aleph_credit_distribution', { distribution: { credits: [credit] } }, publisher, time)
 }
 
 function ledgerPost(type: string, content: unknown, sender: string, time: number): Envelope {

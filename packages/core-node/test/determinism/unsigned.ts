@@ -56,6 +56,35 @@ export function program(
   })
 }
 
+export function instance(sender: string, time: number, parent: string, fields: Record<string, unknown> = {}) {
+  return message(sender, 'INSTANCE', {
+    allow_amend: false,
+    environment: { internet: true, aleph_api: false },
+    resources: { vcpus: 1, memory: 512, seconds: 30 },
+    rootfs: { parent: { ref: parent, use_latest: false }, persistence: 'host', size_mib: 20 },
+    volumes: [],
+    ...fields,
+    time,
+  })
+}
+
+export function vProgram(sender: string, time: number, refs: { runtime: string; workload: string }) {
+  const proof = { hash_tree: refs.runtime, roothash: '0'.repeat(64) }
+  return message(sender, 'V-PROGRAM', {
+    allow_amend: false,
+    environment: {},
+    resources: { vcpus: 1, memory: 512 },
+    payment: { type: 'credit' },
+    runtime: { ref: refs.runtime },
+    workload: { ref: refs.workload, ...proof },
+    verification: {
+      backend: 'sev_snp',
+      measurements: [{ platform: 'sev_snp', registers: { launch: '0'.repeat(96) } }],
+    },
+    time,
+  })
+}
+
 export function address(n: number): string {
   return `0x${String(n).padStart(40, '0')}`
 }

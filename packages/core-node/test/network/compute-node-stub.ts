@@ -8,6 +8,8 @@ import type { NodePlan } from '../../src/placement/plan-pusher.ts'
 export class ComputeNodeStub {
   readonly plans: NodePlan[] = []
   readonly problems: string[] = []
+  /** What it says its VMs may use together. */
+  caps = { vcpus: 64, instance_memory_mib: 65_536, program_memory_mib: 65_536, disk_mib: 1_000_000 }
   /** Answers to give before 200, in order. */
   readonly failures: number[] = []
   readonly #seen = new Set<string>()
@@ -16,6 +18,10 @@ export class ComputeNodeStub {
   private constructor(signers: string[]) {
     this.#server = createServer(async (request, response) => {
       const body = await buffer(request)
+      if (request.method === 'GET') {
+        response.end(JSON.stringify(this.#about(request.url ?? '')))
+        return
+      }
       try {
         const { payloadHash } = verifyAllocationRequest({
           authorization: request.headers.authorization ?? '',
@@ -35,6 +41,16 @@ export class ComputeNodeStub {
       if (failure === undefined) this.plans.push(JSON.parse(body.toString()))
       response.writeHead(failure ?? 200, { 'content-type': 'application/json' }).end('{"success":true}')
     })
+  }
+
+  #about(path: string): object {
+    if (path === '/status/config') return { version: 'stub', api: { allocations: 1 }, capacity: this.caps }
+    if (path === '/v2/about/executions/list') {
+      const { persistent_vms = [], instances = [] } = this.plans.at(-1) ?? {}
+      return Object.fromEntries([...persistent_vms, ...instances].map((hash) => [hash, { running: true }]))
+    }
+    const cpu = { architecture: 'x86_64', vendor: 'AuthenticAMD', features: [] }
+    return { cpu: { count: 16 }, mem: { total_kB: 1 }, disk: { total_kB: 1 }, properties: { cpu } }
   }
 
   /** @param signers addresses whose plans it takes */

@@ -10,7 +10,7 @@ import { Gossip, type GossipContext } from '../../src/gossip/gossip.ts'
 import { createVerifier } from '../../src/identity/create-verifier.ts'
 import type { SignatureVerifier } from '../../src/identity/signature-verifier.ts'
 import type { Origin } from '../../src/inbox/inbox.ts'
-import { Registry } from '../../src/placement/registry.ts'
+import { Registry } from '../../src/registry/registry.ts'
 
 /** A real gossip door on loopback, with an inbox that only remembers what it was given. */
 export class GossipNode {

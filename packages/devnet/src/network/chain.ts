@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DeployedContracts, deployContracts } from '@aleph-ts/contracts'
 import { LocalChain } from '@aleph-ts/contracts/local-chain'
+import { chainAccounts } from './funding.ts'
 
 const restartDelayMs = 500
 
@@ -18,6 +19,7 @@ export async function startChain(
 ): Promise<DevnetChain> {
   const chain = await LocalChain.create({
     port,
+    accounts: chainAccounts,
     stateFile: join(dataDir, 'chain', 'state.json'),
     onExit: (error) => {
       note(`the chain stopped (${error.message}), starting it again`)

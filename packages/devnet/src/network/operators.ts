@@ -7,14 +7,26 @@ import { EthereumAccount } from '@aleph-ts/sdk'
 export interface Operator {
   account: EthereumAccount
   keyFile: string
+  /** Somebody who stakes on the node. */
+  staker: EthereumAccount
 }
 
-/** The operator of the core node that lives in `nodeDir`; created with its key at first start. */
+/** The operator of the core node that lives in `nodeDir`; created with its keys at first start. */
 export function operatorOf(nodeDir: string): Operator {
   const keyFile = join(nodeDir, 'operator.key')
+  return { account: accountOf(keyFile), keyFile, staker: accountOf(join(nodeDir, 'staker.key')) }
+}
+
+/** Writes a key where a node can read it, and nobody else. */
+export function writeKeyFile(file: string, privateKey: string): string {
+  writeFileSync(file, `${privateKey}\n`, { mode: 0o600 })
+  return file
+}
+
+function accountOf(keyFile: string): EthereumAccount {
   if (!existsSync(keyFile)) {
-    mkdirSync(nodeDir, { recursive: true })
-    writeFileSync(keyFile, `0x${randomBytes(32).toString('hex')}\n`, { mode: 0o600 })
+    mkdirSync(join(keyFile, '..'), { recursive: true })
+    writeKeyFile(keyFile, `0x${randomBytes(32).toString('hex')}`)
   }
-  return { account: EthereumAccount.fromPrivateKey(readFileSync(keyFile, 'utf8').trim()), keyFile }
+  return EthereumAccount.fromPrivateKey(readFileSync(keyFile, 'utf8').trim())
 }

@@ -1,5 +1,6 @@
-import { devnetProfile } from '@aleph-ts/protocol'
-import type { AlephClient } from '@aleph-ts/sdk'
+import { devnetProfile, mainnetProfile } from '@aleph-ts/protocol'
+import { AlephApiError, type AlephClient, type NodeList } from '@aleph-ts/sdk'
+import { until } from '../main-job/until.ts'
 
 /** A core node as its operator registered it. */
 export interface CoreNodeEntry {
@@ -21,77 +22,114 @@ export interface ComputeNodeEntry {
   parent: string
 }
 
-const registryChannel = devnetProfile.channels.registry
-const registryTag = 'devnet'
-const stakeOnEach = 500_000
-const scoreOfEach = 1
+/** ALEPH that operators and stakers of a devnet hold: what its profile asks, and something for transactions to come. */
+export const operatorAleph = String(devnetProfile.registry.nodeThreshold * 2)
+export const stakerAleph = String(devnetProfile.registry.nodeActivation * 2)
 
-/**
- * Publishes the post by which an operator registers a node; its item hash is the node's identity for ever
- * (protocol 06 §2.1).
- */
-export async function registerNode(
-  operator: AlephClient,
-  action: 'create-node' | 'create-resource-node',
-  details: Record<string, string>,
-): Promise<string> {
-  const content = { action, tags: [action, registryTag], details }
-  const post = await operator.publishPost(
-    { postType: 'corechan-operation', content },
-    { channel: registryChannel },
-  )
-  return post.itemHash
+/** The registry of a core node that has just started: it computes it first. */
+export async function knownNodes(client: AlephClient): Promise<NodeList> {
+  let nodes: NodeList | undefined
+  await until('a core node has computed the registry', async () => {
+    nodes = await client.listNodes().catch((error: unknown) => {
+      if (error instanceof AlephApiError && error.status === 503) return undefined
+      throw error
+    })
+    return nodes !== undefined
+  })
+  return nodes!
 }
 
-/** The `corechannel` aggregate: who is who in the network, and who is linked to whom (protocol 06 §2.7). */
-export function corechannelContent(
-  coreNodes: readonly CoreNodeEntry[],
-  computeNodes: readonly ComputeNodeEntry[],
-  time: number,
-) {
-  const common = {
-    locked: false,
-    authorized: [] as string[],
-    manager: '',
-    picture: '',
-    banner: '',
-    description: '',
-    stream_reward: '',
-    registration_url: '',
-    terms_and_conditions: '',
-    time,
-    score: scoreOfEach,
-    performance: scoreOfEach,
-    decentralization: scoreOfEach,
-    score_updated: true,
-    inactive_since: null,
+/** Registers a core node as its operator, unless it is; when its address is another now, says so. */
+export async function registerCoreNode(
+  operator: AlephClient,
+  known: NodeList,
+  entry: Omit<CoreNodeEntry, 'hash'>,
+): Promise<CoreNodeEntry> {
+  const { name, multiaddress, url: address } = entry
+  const before = known.coreNodes.find((node) => node.owner === entry.owner)
+  const details = { name, multiaddress, address }
+  if (!before) {
+    const { itemHash } = await operator.publishNodeOperation({ action: 'create-node', details })
+    return { ...entry, hash: itemHash }
   }
-  return {
-    nodes: coreNodes.map((node) => ({
-      ...common,
-      hash: node.hash,
-      owner: node.owner,
-      reward: node.owner,
-      name: node.name,
-      multiaddress: node.multiaddress,
-      address: node.url,
-      status: 'active',
-      stakers: { [node.owner]: stakeOnEach },
-      total_staked: stakeOnEach,
-      has_bonus: false,
-      resource_nodes: computeNodes.filter((each) => each.parent === node.hash).map((each) => each.hash),
-    })),
-    resource_nodes: computeNodes.map((node) => ({
-      ...common,
-      hash: node.hash,
-      type: 'compute',
-      owner: node.owner,
-      reward: node.owner,
-      name: node.name,
-      multiaddress: '',
-      address: node.url,
-      status: 'linked',
-      parent: node.parent,
-    })),
+  if (before.multiaddress !== multiaddress || before.address !== address) {
+    await operator.publishNodeOperation({ action: 'amend', type: 'core', node: before.hash, details })
   }
+  return { ...entry, hash: before.hash }
+}
+
+/** Registers a compute node and links it to its operator's core node, unless it is. */
+export async function registerComputeNode(
+  operator: AlephClient,
+  known: NodeList,
+  entry: Omit<ComputeNodeEntry, 'hash'>,
+): Promise<ComputeNodeEntry> {
+  const { name, url: address } = entry
+  const before = known.computeNodes.find((node) => node.owner === entry.owner && node.name === name)
+  const details = { name, address }
+  const created = before
+    ? undefined
+    : await operator.publishNodeOperation({ action: 'create-resource-node', details })
+  const hash = before?.hash ?? created!.itemHash
+  if (before && before.address !== address) {
+    await operator.publishNodeOperation({ action: 'amend', type: 'compute', node: hash, details })
+  }
+  if (!before?.parent) await operator.publishNodeOperation({ action: 'link', node: hash })
+  return { ...entry, hash }
+}
+
+/** Stakes on a core node, unless the staker does already. */
+export async function stakeOn(staker: AlephClient, known: NodeList, node: string): Promise<void> {
+  const address = staker.context.account!.address
+  const stakers = known.coreNodes.find(({ hash }) => hash === node)?.stakers ?? {}
+  if (!(address in stakers)) await staker.publishNodeOperation({ action: 'stake-split', node })
+}
+
+/** Gives nodes that nobody has measured yet full scores, so that VMs are placed on them from the first minute on. */
+export async function scoreNewNodes(
+  authority: AlephClient,
+  known: NodeList,
+  entries: { core: CoreNodeEntry[]; compute: ComputeNodeEntry[] },
+): Promise<void> {
+  const scored = new Set(
+    [...known.coreNodes, ...known.computeNodes].filter(({ score }) => score > 0).map(({ hash }) => hash),
+  )
+  const rows = (nodes: { hash: string }[]) =>
+    nodes
+      .filter(({ hash }) => !scored.has(hash))
+      .map(({ hash }) => ({
+        node_id: hash,
+        total_score: 1,
+        performance: 1,
+        version: 1,
+        decentralization: 1,
+        measurements: {},
+      }))
+  const scores = { ccn: rows(entries.core), crn: rows(entries.compute) }
+  if (scores.ccn.length + scores.crn.length === 0) return
+  await authority.publishPost(
+    { postType: 'aleph-scoring-scores', content: { version: '1.1', tags: ['mainnet'], scores } },
+    { channel: mainnetProfile.channels.scoring },
+  )
+}
+
+/** Waits until a core node has all entries in its registry, linked and active, and knows what is published of them. */
+export async function registeredAt(
+  client: AlephClient,
+  entries: { core: CoreNodeEntry[]; compute: ComputeNodeEntry[] },
+): Promise<void> {
+  await until(`${client.context.core.urls[0]} knows all nodes`, async () => {
+    const { coreNodes, computeNodes } = await client.listNodes()
+    const published = await client.getAggregate(devnetProfile.addresses.corechannel, 'corechannel')
+    const text = JSON.stringify(published ?? null)
+    const isCore = ({ hash, url }: CoreNodeEntry) =>
+      coreNodes.some((node) => node.hash === hash && node.status === 'active' && node.address === url)
+    const isCompute = ({ hash, url, parent }: ComputeNodeEntry) =>
+      computeNodes.some((node) => node.hash === hash && node.parent === parent && node.address === url)
+    return (
+      entries.core.every(isCore) &&
+      entries.compute.every(isCompute) &&
+      [...entries.core, ...entries.compute].every(({ hash }) => text.includes(`"hash":"${hash}"`))
+    )
+  })
 }

@@ -4,18 +4,20 @@
  * A module that starts a server on PORT by itself is left to do so.
  */
 
-import nodeCrypto from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
 import { createServer, STATUS_CODES } from 'node:http'
-import { createRequire, syncBuiltinESMExports } from 'node:module'
 import { connect, Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
+import { offerRenewal } from './randomness.mjs'
 
 /** @typedef {(request: Request) => Response | Promise<Response>} Handler */
+
+let warm = false
 
 const extensions = ['', '.ts', '.mts', '.js', '.mjs', '.cts', '.cjs']
 
@@ -107,6 +109,7 @@ function createHandlerServer(handler) {
  * the first request is then part of the snapshot that later starts begin from.
  */
 async function warmUp() {
+  warm = true
   const server = createHandlerServer(async (request) => new Response(await request.text()))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
@@ -118,7 +121,7 @@ async function warmUp() {
 
 /** @param {Handler} handler */
 async function serve(handler) {
-  await warmUp()
+  if (!warm) await warmUp()
   const server = createHandlerServer(handler)
   server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1')
   process.once('SIGTERM', () => {
@@ -127,36 +130,37 @@ async function serve(handler) {
   })
 }
 
-/** Node keeps random bytes for identifiers to come, which clones of one snapshot would share: have it keep none. */
-function keepNoIdentifiersInStore() {
-  const { randomUUID } = nodeCrypto
-  const fresh = () => randomUUID({ disableEntropyCache: true })
-  nodeCrypto.randomUUID = fresh
-  Crypto.prototype.randomUUID = fresh
-  syncBuiltinESMExports()
-}
-
-/** Renews what clones of one snapshot would otherwise share, when the agent asks for it. */
-function offerRenewal() {
-  const fd = Number(process.env.ALEPH_RENEW_FD)
-  delete process.env.ALEPH_RENEW_FD
+/**
+ * Waits for the program, when the agent started this process before there was one; meanwhile everything that a
+ * program needs of Node is loaded and compiled, to be part of the snapshot that later starts begin from.
+ *
+ * @param {() => void} register
+ */
+async function receiveProgram(register) {
+  const fd = Number(process.env.ALEPH_PROGRAM_FD)
   if (!Number.isInteger(fd) || fd < 3) return
-  const { renew } = createRequire(import.meta.url)('/aleph/renew.node')
-  const socket = new Socket({ fd, readable: true, writable: true })
-  socket.on('data', () => {
-    renew()
-    socket.write('d')
-  })
-  socket.on('error', () => {})
-  socket.write('h')
-  socket.unref()
+  await warmUp()
+  await import('/aleph/warm.ts')
+  const handover = new Socket({ fd, readable: true, writable: false })
+  register()
+  const [folder, count, ...rest] = (await text(handover)).split('\0').slice(0, -1)
+  const args = rest.slice(0, Number(count))
+  for (const name of Object.keys(process.env)) delete process.env[name]
+  for (const variable of rest.slice(Number(count))) {
+    const equals = variable.indexOf('=')
+    process.env[variable.slice(0, equals)] = variable.slice(equals + 1)
+  }
+  delete process.env.ALEPH_RENEW_FD
+  process.argv.splice(2, Infinity, ...args)
+  process.chdir(String(folder))
 }
 
 try {
+  const register = offerRenewal()
+  await receiveProgram(register)
+  register()
   const path = findModule(process.argv[2] ?? 'index')
   process.argv.splice(1, 2, path)
-  offerRenewal()
-  keepNoIdentifiersInStore()
   const handler = findHandler(await import(pathToFileURL(path).href))
   if (handler !== null) await serve(handler)
   else

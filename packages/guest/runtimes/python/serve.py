@@ -5,14 +5,17 @@ import os
 import random
 import sys
 import threading
+import time
 import traceback
 
 
 def offer_renewal():
-    """Renews what clones of one snapshot would otherwise share, when the agent asks for it."""
+    """Renews what clones of one snapshot would otherwise share, whenever the agent asks for it.
+
+    Returns the function that tells the agent so; calls after the first do nothing.
+    """
     fd = int(os.environ.pop("ALEPH_RENEW_FD", "-1"))
-    if fd < 3:
-        return
+    registered = threading.Event()
 
     def answer():
         # `secrets`, `uuid` and `os.urandom` ask the kernel each time; these two keep a state of their own.
@@ -22,8 +25,39 @@ def offer_renewal():
                 sys.modules["ssl"].RAND_add(os.urandom(64), 64.0)
             os.write(fd, b"d")
 
-    os.write(fd, b"h")
-    threading.Thread(target=answer, daemon=True).start()
+    def register():
+        if fd < 3 or registered.is_set():
+            return
+        registered.set()
+        threading.Thread(target=answer, daemon=True).start()
+        os.write(fd, b"h")
+
+    return register
+
+
+def receive_program(register):
+    """Waits for the program, when the agent started this process before there was one.
+
+    What every application needs is imported meanwhile, to be part of the snapshot that later starts begin from.
+    """
+    fd = int(os.environ.get("ALEPH_PROGRAM_FD", "-1"))
+    if fd < 3:
+        return
+    import uvicorn.config  # noqa: F401
+    import uvicorn.lifespan.on  # noqa: F401
+    import uvicorn.protocols.http.h11_impl  # noqa: F401
+    import uvicorn.protocols.websockets.websockets_impl  # noqa: F401
+
+    register()
+    with os.fdopen(fd, "rb") as handover:
+        folder, count, *rest = os.fsdecode(handover.read()).split("\0")[:-1]
+    os.environ.clear()
+    os.environ.update(variable.split("=", 1) for variable in rest[int(count) :])
+    os.environ.pop("ALEPH_RENEW_FD", None)
+    sys.argv[1:] = rest[: int(count)]
+    os.chdir(folder)
+    time.tzset()
+    importlib.invalidate_caches()
 
 
 def load(entrypoint):
@@ -36,11 +70,13 @@ def load(entrypoint):
 
 
 def main():
+    register = offer_renewal()
+    receive_program(register)
+    register()
     sys.path.insert(0, "/code")
     # Where programs of the network mount what they need beside their own code.
     if os.path.isdir("/opt/packages"):
         sys.path.insert(0, "/opt/packages")
-    offer_renewal()
     try:
         application = load(sys.argv[1] if len(sys.argv) > 1 else "main:app")
     except Exception:

@@ -34,7 +34,8 @@ const accountFiles = {
 
 async function describe(root: string, name: RuntimeName, recipe: RuntimeRecipe): Promise<void> {
   for (const [path, text] of Object.entries(accountFiles)) await writeFile(join(root, path), text)
-  const description = { name, command: recipe.command, env: recipe.env }
+  const { command, waits, env } = recipe
+  const description = { name, command, waits, env }
   await writeFile(join(root, 'aleph/runtime.json'), `${JSON.stringify(description, null, 2)}\n`)
 }
 

@@ -11,6 +11,8 @@ export interface RuntimeRecipe {
   packages: readonly string[]
   /** What starts a program; the entrypoint is appended. Empty: the entrypoint itself is run. */
   command: readonly string[]
+  /** Whether the command can be started before its program is known, and told it later. */
+  waits: boolean
   env: Record<string, string>
   /** Adds what does not come from packages and removes what programs do not need. */
   finish(root: string): Promise<void>
@@ -37,7 +39,8 @@ export function guestNodeBinary(): string {
 async function finishNode(root: string): Promise<void> {
   await copyFile(guestNodeBinary(), join(root, 'usr/bin/node'))
   await chmod(join(root, 'usr/bin/node'), 0o755)
-  await copyFile(join(runtimesFolder, 'node/serve.mjs'), join(root, 'aleph/serve.mjs'))
+  for (const name of ['serve.mjs', 'randomness.mjs', 'warm.ts'])
+    await copyFile(join(runtimesFolder, 'node', name), join(root, 'aleph', name))
   await runCommand('gcc', [
     '-std=gnu17',
     '-shared',
@@ -112,6 +115,7 @@ export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
   node: {
     packages: glibc,
     command: ['/usr/bin/node', '/aleph/serve.mjs'],
+    waits: true,
     env: { NODE_ENV: 'production' },
     finish: finishNode,
   },
@@ -139,6 +143,7 @@ export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
       'ca-certificates',
     ],
     command: ['/usr/bin/python3', '/aleph/serve.py'],
+    waits: true,
     env: {
       PYTHONUNBUFFERED: '1',
       PYTHONDONTWRITEBYTECODE: '1',
@@ -149,6 +154,7 @@ export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
   binary: {
     packages: [...glibc, 'zlib1g', 'libssl3', 'busybox-static', 'ca-certificates'],
     command: [],
+    waits: false,
     env: { SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt' },
     finish: finishBinary,
   },

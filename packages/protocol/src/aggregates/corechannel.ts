@@ -1,6 +1,11 @@
 import { z } from 'zod'
 
-const text = z.string().default('')
+/** Owners may write null where they have nothing to say. */
+const text = z
+  .string()
+  .nullable()
+  .default('')
+  .transform((value) => value ?? '')
 const score = z.number().default(0)
 
 /** Fields that core and compute nodes share in the registry. Unknown keys are kept. */

@@ -5,6 +5,9 @@ import { messageApiRoutes } from './message-routes.ts'
 import { nodeApiRoutes } from './node-routes.ts'
 import { postApiRoutes } from './post-routes.ts'
 import { priceApiRoutes } from './price-routes.ts'
+import { registryApiRoutes } from './registry-routes.ts'
+import { rewardApiRoutes } from './reward-routes.ts'
+import { schedulerApiRoutes } from './scheduler-routes.ts'
 import { uploadApiRoutes } from './upload-routes.ts'
 
 /** Every documented route of a core node, by name (protocol 03 §2). */
@@ -17,4 +20,7 @@ export const apiRoutes = {
   ...accountApiRoutes,
   ...priceApiRoutes,
   ...nodeApiRoutes,
+  ...registryApiRoutes,
+  ...schedulerApiRoutes,
+  ...rewardApiRoutes,
 }

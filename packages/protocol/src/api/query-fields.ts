@@ -80,6 +80,8 @@ export const pageAnswer = {
   pagination_page: z.number().int().optional(),
   pagination_per_page: z.number().int().optional(),
   pagination_total: z.number().int().optional(),
+  /** The total is about right; it is being counted. */
+  pagination_total_is_estimate: z.boolean().optional(),
   pagination_item: z.string().optional(),
   next_cursor: z.string().nullable().optional(),
 }

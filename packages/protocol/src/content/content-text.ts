@@ -2,12 +2,15 @@ import { formatError } from '../errors/protocol-error.ts'
 import { messageLimits } from '../message/limits.ts'
 
 const escapedSurrogate = /\\u[dD][89a-fA-F]/
+const longExponent = /\d[eE][+-]?\d{3}/
+const stringOrExponent = /"(?:[^"\\]|\\.)*"|[eE][+-]?\d+/g
 
 /**
  * Reads the JSON text of a content as an object (protocol 01 §1.3 and §1.5).
  *
  * Refuses what other nodes or their databases could not hold: the escape `\u0000` anywhere (even behind another
- * backslash), half a surrogate pair, and nesting deeper than the reference's parser goes.
+ * backslash), half a surrogate pair, nesting deeper than the reference's parser goes, and numbers with an exponent
+ * beyond a double's, which a decimal database would write out digit by digit.
  *
  * @throws {ProtocolError} INVALID_FORMAT
  */
@@ -30,7 +33,16 @@ export function parseContentText(text: string): Record<string, unknown> {
   if (escapedSurrogate.test(text) && !isWellFormed(value)) {
     throw formatError('item_content: not valid Unicode (lone surrogate)')
   }
+  if (longExponent.test(text) && hasHugeExponent(text)) {
+    throw formatError(`item_content: a number has an exponent beyond ±${messageLimits.jsonExponent}`)
+  }
   return value as Record<string, unknown>
+}
+
+function hasHugeExponent(json: string): boolean {
+  return json
+    .matchAll(stringOrExponent)
+    .some(([token]) => token[0] !== '"' && Math.abs(Number(token.slice(1))) > messageLimits.jsonExponent)
 }
 
 function nestsTooDeep(text: string): boolean {

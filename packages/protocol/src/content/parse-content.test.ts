@@ -263,10 +263,17 @@ describe('the text of a content', () => {
     ['half a character as a key', '{"\\udc00":1}', /Unicode/],
     ['no JSON', '{', /not valid JSON/],
     ['a list', '[]', /JSON object/],
+    ['a number that is ten characters here and 100,000 digits in a database', '{"a":1e100000}', /exponent/],
+    ['a number that no double holds', '{"a":-1.5E-0400}', /exponent/],
     ['endless nesting', `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`, /nested deeper/],
   ])('with %s is refused', (_, text, error) => {
     expect(() => parseContentText(text)).toThrow(error)
     expect(() => parseContentText(text)).toThrow(ProtocolError)
+  })
+
+  it('may hold numbers as large and as small as a double, and text that looks like larger ones', () => {
+    expect(parseContentText('{"a":[1e308,5E-324,0.1e+3]}').a).toEqual([1e308, 5e-324, 100])
+    expect(parseContentText('{"00e9999":"\\"7e9999"}')).toEqual({ '00e9999': '"7e9999' })
   })
 
   it('may hold whole characters as escapes and many flat brackets', () => {

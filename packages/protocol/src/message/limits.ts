@@ -4,6 +4,8 @@ export const messageLimits = {
   inlineCharacters: 200_000,
   /** Deepest nesting of JSON in a content; the reference's parser stops here too. */
   jsonDepth: 1024,
+  /** Largest exponent of a number in a content, either way: those of doubles. */
+  jsonExponent: 324,
   /** Largest `content.time`, seconds: the last instant a signed 64-bit nanosecond clock can hold. */
   contentTimeSeconds: 9_223_372_036,
   /** First and last second of the years 1 to 9999. */

@@ -1,4 +1,7 @@
 import type { ComputeNode, CorechannelAggregate, CoreNode } from '../aggregates/corechannel.ts'
+import { type CapabilityReason, capabilityReason } from './capability-reason.ts'
+import type { CapacityLedger, CapacityReason } from './capacity-ledger.ts'
+import type { CapacityReport } from './capacity-report.ts'
 import { maxWeight, nodeWeight } from './node-weight.ts'
 import { rankNodes } from './rendezvous.ts'
 import type { VmRequirements } from './vm-requirements.ts'
@@ -13,6 +16,8 @@ export type PlacementReason =
   | 'address_regex'
   | 'terms_and_conditions'
   | 'payment_receiver'
+  | CapabilityReason
+  | CapacityReason
 
 export interface PlacementCandidate {
   /** Hash of a core node. */
@@ -36,11 +41,22 @@ export interface Unschedulable {
 }
 
 export interface PlacementOptions {
+  /** Newest capacity report by node hash; without, what nodes can carry is not looked at. */
+  reports?: ReadonlyMap<string, CapacityReport>
+  /** What other VMs take. */
+  ledger?: CapacityLedger
   /**
-   * A further reason against a compute node (health, capacity, blacklist), or null. Core nodes agree on a placement
-   * only as far as they agree on this.
+   * A further reason against a compute node (health, refusals), or null. Core nodes agree on a placement only as far
+   * as they agree on this.
    */
   refuse?(node: ComputeNode): string | null
+}
+
+/** Why a compute node was passed over for a VM, or that it may take it. */
+export interface NodeVerdict {
+  computeNode: string
+  coreNode: string | null
+  reason: string | null
 }
 
 /**
@@ -61,21 +77,58 @@ export function placeVm(
   corechannel: CorechannelAggregate,
   options: PlacementOptions = {},
 ): Placed | Unschedulable {
+  return placeVmAmong(vmHash, requirements, topologyOf(corechannel), options)
+}
+
+/** For every compute node of the registry, why a VM cannot run there, or null where it can. */
+export function explainPlacement(
+  requirements: VmRequirements,
+  corechannel: CorechannelAggregate,
+  options: PlacementOptions = {},
+): NodeVerdict[] {
+  return topologyOf(corechannel).nodes.map(({ node, reason }) => ({
+    computeNode: node.hash,
+    coreNode: node.parent,
+    reason: reason ?? demandReason(node, requirements, options),
+  }))
+}
+
+/** A registry prepared for many placements. */
+export interface Topology {
+  /** Every compute node, with why it takes no VM at all. */
+  nodes: { node: ComputeNode; reason: PlacementReason | null }[]
+  coreNodes: ReadonlyMap<string, CoreNode>
+  weightOf(node: { score: number }): number
+}
+
+export function topologyOf(corechannel: CorechannelAggregate): Topology {
   const weightOf = weighing(corechannel)
   const coreNodes = new Map(corechannel.nodes.map((node) => [node.hash, node]))
+  const nodes = corechannel.resource_nodes.map((node) => ({
+    node,
+    reason: topologyReason(node, coreNodes.get(node.parent ?? ''), weightOf),
+  }))
+  return { nodes, coreNodes, weightOf }
+}
+
+/** {@link placeVm} in a registry that was prepared once. */
+export function placeVmAmong(
+  vmHash: string,
+  requirements: VmRequirements,
+  { nodes, coreNodes, weightOf }: Topology,
+  options: PlacementOptions,
+): Placed | Unschedulable {
   const unschedulable: Record<string, number> = {}
   const eligible = new Map<string, ComputeNode[]>()
-
-  for (const node of corechannel.resource_nodes) {
-    const parent = coreNodes.get(node.parent ?? '')
-    const reason =
-      topologyReason(node, parent, weightOf) ?? demandReason(node, requirements) ?? options.refuse?.(node)
-    if (reason != null || parent === undefined) {
-      const key = reason ?? 'not_linked'
-      unschedulable[key] = (unschedulable[key] ?? 0) + 1
+  for (const { node, reason: first } of nodes) {
+    const reason = first ?? demandReason(node, requirements, options)
+    if (reason !== null) {
+      unschedulable[reason] = (unschedulable[reason] ?? 0) + 1
       continue
     }
-    eligible.set(parent.hash, [...(eligible.get(parent.hash) ?? []), node])
+    const siblings = eligible.get(node.parent!)
+    if (siblings) siblings.push(node)
+    else eligible.set(node.parent!, [node])
   }
 
   const weighted = (node: CoreNode | ComputeNode) => ({ hash: node.hash, weight: weightOf(node) })
@@ -111,23 +164,38 @@ function topologyReason(
   return null
 }
 
-function demandReason(node: ComputeNode, demand: VmRequirements): PlacementReason | null {
-  const pinned = demand.nodeHash !== null
-  if (pinned && node.hash !== demand.nodeHash) return 'node_pinned'
+function demandReason(
+  node: ComputeNode,
+  demand: VmRequirements,
+  { reports, ledger, refuse }: PlacementOptions,
+): string | null {
+  return (
+    ownerReason(node, demand) ??
+    (reports ? capabilityReason(reports.get(node.hash), demand) : null) ??
+    contractReason(node, demand) ??
+    ledger?.refusal(node.hash, demand) ??
+    refuse?.(node) ??
+    null
+  )
+}
+
+function ownerReason(node: ComputeNode, demand: VmRequirements): PlacementReason | null {
+  if (demand.nodeHash !== null && node.hash !== demand.nodeHash) return 'node_pinned'
   if (demand.nodeOwner !== null && !sameAddress(node.owner, demand.nodeOwner)) return 'node_owner'
   // A stranger's pattern can take for ever to match, so it is never run: such a VM fits no node.
-  if (demand.addressPattern !== null) return 'address_regex'
-  if (!acceptsTerms(node, demand, pinned)) return 'terms_and_conditions'
-  if (demand.streamReceiver !== null && !sameAddress(node.stream_reward, demand.streamReceiver)) {
-    return 'payment_receiver'
-  }
-  return null
+  return demand.addressPattern === null ? null : 'address_regex'
+}
+
+function contractReason(node: ComputeNode, demand: VmRequirements): PlacementReason | null {
+  if (!acceptsTerms(node, demand)) return 'terms_and_conditions'
+  if (demand.streamReceiver === null || sameAddress(node.stream_reward, demand.streamReceiver)) return null
+  return 'payment_receiver'
 }
 
 /** A node with terms gets a VM only from somebody who chose the node or named its terms. */
-function acceptsTerms(node: ComputeNode, demand: VmRequirements, pinned: boolean): boolean {
+function acceptsTerms(node: ComputeNode, demand: VmRequirements): boolean {
   if (demand.termsAndConditions !== null) return node.terms_and_conditions === demand.termsAndConditions
-  return pinned || node.terms_and_conditions === ''
+  return demand.nodeHash !== null || node.terms_and_conditions === ''
 }
 
 function sameAddress(a: string, b: string): boolean {

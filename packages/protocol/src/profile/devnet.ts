@@ -18,6 +18,7 @@ export const devnetProfile: NetworkProfile = {
     balances: [firstDevelopmentAccount],
     credits: [firstDevelopmentAccount],
     scores: [firstDevelopmentAccount],
+    observers: [],
     communityWallet: firstDevelopmentAccount,
     rewardsPayer: firstDevelopmentAccount,
   },
@@ -28,6 +29,8 @@ export const devnetProfile: NetworkProfile = {
     registry: 'FOUNDATION',
   },
   tokens: [{ chain: 'ETH', evmChainId: 31_337, decimals: 18, startBlock: 0 }],
+  streams: [],
+  messageContracts: [],
   cutoffs: {
     freeStoreAndProgramUntil: null,
     creditPrecisionFrom: null,
@@ -51,26 +54,39 @@ export const devnetProfile: NetworkProfile = {
   clocks: { backdatingSeconds: 3_600, unconfirmedNotBefore: null },
   policy: { securitySelfOnly: true },
   registry: {
+    source: 'computed',
     // Most clients know no other tag than that of the production network.
     tags: ['devnet', 'mainnet'],
     nodeThreshold: 1_000,
     stakingThreshold: 100,
-    // A node on one machine has nobody to stake on it.
-    nodeActivation: 0,
+    nodeActivation: 5_000,
     maxLinked: 8,
+    uniqueAddresses: 'endpoint',
     bonusUntilHeight: 0,
     inactiveBlocks: 90 * 7_130,
     inactiveFromHeight: 0,
+    // Its chain makes no block by itself: the newest scores count.
+    scoreRoundBlocks: 0,
     discardedScores: [],
     balancePlatforms: [],
   },
   rewards: {
     blocksPerDay: 7_130,
-    wageFrom: null,
-    wageFirstMonth: 0,
-    wageMonths: 0,
+    // 1 January 2026, and some 1,000 ALEPH a day.
+    wageFrom: 1_767_225_600,
+    wageFirstMonth: 30_000,
+    wageMonths: 1_200,
     slashAfterBlocks: 3 * 7_130,
+    finalityBlocks: 0,
     leastPayout: 0.01,
+  },
+  scoring: {
+    measureSeconds: 60,
+    periodSeconds: 3_600,
+    graceSeconds: 10,
+    probeFile: null,
+    diagnosticProgram: null,
+    releases: { core: [], compute: [] },
   },
   defaultAllocationSigners: [],
 }

@@ -26,6 +26,14 @@ describe('a network profile', () => {
     },
   )
 
+  it('takes addresses in any case, as they are compared in one', () => {
+    const { addresses } = devnetProfile
+    const credits = [addresses.settings.toLowerCase()]
+    expect(
+      parseNetworkProfile({ extends: 'devnet', addresses: { ...addresses, credits } }).addresses.credits,
+    ).toEqual([addresses.settings])
+  })
+
   it('names the field that is wrong', () => {
     expect(() => parseNetworkProfile({ ...devnetProfile, tokens: [{ chain: 'XYZ' }] })).toThrow(
       /tokens\.0\.chain/,

@@ -22,8 +22,10 @@ function changedAddresses(state: RegistryState, { platform, balances, mode }: Ba
   const absent = mode === 'replace' ? [...known.keys()].filter((address) => !balances.has(address)) : []
   const changed: string[] = []
   for (const address of [...balances.keys(), ...absent]) {
-    const balance = balances.get(address) ?? 0n
-    const difference = balance - (known.get(address) ?? 0n)
+    const before = known.get(address) ?? 0n
+    const given = balances.get(address) ?? 0n
+    const balance = mode === 'move' ? before + given : given
+    const difference = balance - before
     if (difference === 0n) continue
     if (balance === 0n) known.delete(address)
     else known.set(address, balance)

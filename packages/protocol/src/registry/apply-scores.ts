@@ -3,8 +3,6 @@ import type { NodeScore, ScoreEvent } from './registry-event.ts'
 import type { RegistryPolicy } from './registry-policy.ts'
 import type { RegisteredComputeNode, RegisteredCoreNode, RegistryState } from './registry-state.ts'
 
-/** Scores that follow each other within so many blocks are of one round: the better one counts. */
-const blocksOfRound = 10
 /** Below this a node counts as not there. */
 const leastScore = 0.01
 
@@ -16,7 +14,8 @@ export function isDiscarded(height: number, policy: RegistryPolicy): boolean {
 /** New scores (protocol 06 §2.6); compute nodes that nobody saw for long, and nobody linked, are dropped. */
 export function applyScores(state: RegistryState, event: ScoreEvent, policy: RegistryPolicy): void {
   const { height } = event
-  const isSameRound = state.lastScoreHeight !== null && height - state.lastScoreHeight < blocksOfRound
+  const isSameRound =
+    state.lastScoreHeight !== null && height - state.lastScoreHeight < policy.scoreRoundBlocks
   for (const score of event.coreNodes) {
     const node = state.coreNodes.get(score.nodeId)
     if (node) applyScore(node, score, height, isSameRound)

@@ -14,8 +14,8 @@ export interface BalanceEvent extends RegistryPlace {
   platform: string
   /** In 10⁻¹⁸ ALEPH, by address as written. */
   balances: ReadonlyMap<string, bigint>
-  /** `replace`: addresses that are absent have nothing (any more). */
-  mode: 'change' | 'replace'
+  /** `replace`: addresses that are absent have nothing (any more); `move`: what comes or goes, not what is there then. */
+  mode: 'change' | 'replace' | 'move'
 }
 
 export const registryActions = [

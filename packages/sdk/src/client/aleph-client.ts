@@ -1,4 +1,4 @@
-import type { MessageStatus, MessageType } from '@aleph-ts/protocol'
+import { type MessageStatus, type MessageType, mainnetProfile } from '@aleph-ts/protocol'
 import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
 import { downloadFile } from '../file/download-file.ts'
 import { findFile, type StoredFile } from '../file/find-file.ts'
@@ -21,6 +21,17 @@ import { estimatePrice, getPrice, type Price } from '../payment/get-price.ts'
 import { type CallProgramOptions, callProgram } from '../program/call-program.ts'
 import { type DeployedProgram, type DeployProgramParams, deployProgram } from '../program/deploy-program.ts'
 import { type Allocation, getAllocation, waitForAllocation } from '../program/get-allocation.ts'
+import { buildNodeOperation, type NodeOperation } from '../registry/build-node-operation.ts'
+import { checkNodeOperation, type OperationCheck } from '../registry/check-node-operation.ts'
+import { explainScore, type ScoreExplanation } from '../registry/explain-score.ts'
+import { type IgnoredOperation, listIgnoredOperations } from '../registry/list-ignored-operations.ts'
+import { listNodes, type NodeFilter, type NodeList } from '../registry/list-nodes.ts'
+import {
+  type DayRewards,
+  explainRewards,
+  getRewards,
+  type RewardExplanation,
+} from '../rewards/get-rewards.ts'
 import {
   type ClientContext,
   type ClientOptions,
@@ -33,6 +44,9 @@ export interface PublishOptions extends SendOptions {
   channel?: string
   owner?: string
 }
+
+/** Channel of registry posts in every network so far (protocol 06 §1). */
+const registryChannel = mainnetProfile.channels.registry
 
 interface Abortable {
   signal?: AbortSignal
@@ -68,6 +82,46 @@ export class AlephClient {
 
   async forget(fields: ForgetFields, options: PublishOptions = {}): Promise<SentMessage> {
     return this.send(buildForget(fields, this.#messageOptions(options)), options)
+  }
+
+  /** Changes the registry of nodes: registers, links, stakes (protocol 06 §2.1). */
+  async publishNodeOperation(operation: NodeOperation, options: PublishOptions = {}): Promise<SentMessage> {
+    const channel = options.channel ?? registryChannel
+    return this.send(buildNodeOperation(operation, this.#messageOptions({ ...options, channel })), options)
+  }
+
+  /** What would become of an operation if `address` published it now. */
+  checkNodeOperation(
+    address: string,
+    operation: NodeOperation,
+    options?: Abortable,
+  ): Promise<OperationCheck> {
+    return checkNodeOperation(this.context, address, operation, options)
+  }
+
+  listNodes(filter?: NodeFilter & Abortable): Promise<NodeList> {
+    return listNodes(this.context, filter)
+  }
+
+  listIgnoredOperations(
+    filter?: { address?: string; node?: string } & Abortable,
+  ): Promise<IgnoredOperation[]> {
+    return listIgnoredOperations(this.context, filter)
+  }
+
+  /** Why a node has the score it has. */
+  explainScore(nodeHash: string, options?: Abortable): Promise<ScoreExplanation> {
+    return explainScore(this.context, nodeHash, options)
+  }
+
+  /** What a UTC day earns whom. */
+  getRewards(day: string, options?: Abortable): Promise<DayRewards> {
+    return getRewards(this.context, day, options)
+  }
+
+  /** Why an address earns what it does on a UTC day. */
+  explainRewards(day: string, address: string, options?: Abortable): Promise<RewardExplanation> {
+    return explainRewards(this.context, day, address, options)
   }
 
   uploadFile(params: UploadFileParams): Promise<UploadedFile> {

@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import { AgentError } from '../errors.ts'
@@ -42,10 +43,26 @@ export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOpti
   app.get('/about/certificates', async () => {
     throw new AgentError('overloaded', 'Confidential computing setting not enabled on that server')
   })
-  app.get('/status/config', async () => statusConfig(facts, vms))
+  app.get('/status/config', async () => ({
+    ...statusConfig(facts, vms),
+    capacity: await workloadCapacity(vms, dataDir),
+  }))
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   )
+}
+
+/** What all VMs together may use: schedulers fill a node up to this (protocol 06 §8.1). */
+async function workloadCapacity({ capacity: { budget } }: VmHost, dataDir: string) {
+  const disk = await statfs(dataDir)
+  // Programs and instances share one budget here, schedulers count them apart.
+  const half = Math.floor(budget.memoryMiB / 2)
+  return {
+    vcpus: budget.vcpus,
+    instance_memory_mib: budget.memoryMiB - half,
+    program_memory_mib: half,
+    disk_mib: Math.floor((disk.blocks * disk.bsize) / 2 ** 20),
+  }
 }
 
 /** `GET /status/config` with the keys clients of the network read, and how this node runs its VMs. */

@@ -19,7 +19,6 @@ import type { Attempt, CoreNodes } from './core-nodes.ts'
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 const MAX_LIST_BYTES = 16 * 1024 * 1024
 const FRESH_MS = 60_000
-const LATEST_FRESH_MS = 10_000
 const AGGREGATE_FRESH_MS = 60_000
 const MAX_CACHED = 2_000
 
@@ -42,6 +41,8 @@ interface CachedValue<T> {
 export interface MessageSourceOptions {
   coreNodes: CoreNodes
   cacheDir: string
+  /** How long the answer to which version of a file is the newest counts, milliseconds. */
+  latestFreshMs: number
   logger: Logger
   /** Called when a message this node had cached turns out forgotten, removed or rejected. */
   onGone?: (itemHash: string) => void
@@ -215,7 +216,7 @@ export class MessageSource {
 
   async #latestRef(ref: string, owner: string): Promise<string> {
     const cached = this.#latest.get(ref)
-    if (cached && Date.now() - cached.checkedAt < LATEST_FRESH_MS) return cached.value
+    if (cached && Date.now() - cached.checkedAt < this.#options.latestFreshMs) return cached.value
     try {
       const latest = (await this.#findAmend(ref, owner)) ?? ref
       remember(this.#latest, ref, { value: latest, checkedAt: Date.now() })

@@ -8,26 +8,25 @@ import {
 } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
-import { GuestConnections } from '../proxy/guest-connections.ts'
+import type { GuestConnections } from '../proxy/guest-connections.ts'
 import { startRefusal } from '../start-refusal.ts'
 import type { VmHost } from '../vm-host.ts'
 import type { VolumeStore } from '../volumes/volume-store.ts'
 import { IdleStopper } from './idle-stopper.ts'
 import type { ProgramFacts, ProgramLoader } from './program-loader.ts'
+import { ProgramPool } from './program-pool.ts'
+import { ProgramScaling } from './program-scaling.ts'
+import { ProgramUpdates } from './program-updates.ts'
 
-const MAX_CALLS_PER_VM = 1_024
+const MAX_CALLS = 1_024
+const UPKEEP_MS = 5_000
 const FAILURE_MEMORY_MS = 3_000
 const MAX_REMEMBERED_FACTS = 2_000
 
-/** A program that runs, with the connections to it. */
-export interface ActiveProgram {
+/** The right to use one VM of a running program until `release`; it does not stop for idleness meanwhile. */
+export interface ProgramLease {
   facts: ProgramFacts
-  vm: RunningVm
   connections: GuestConnections
-}
-
-/** The right to use a running program until `release`; the VM does not stop for idleness meanwhile. */
-export interface ProgramLease extends ActiveProgram {
   release(): void
 }
 
@@ -38,6 +37,12 @@ export interface ProgramHostOptions {
   /** Whether the network's plan keeps this VM running here. */
   isPlanned: (hash: string) => boolean
   reuseTimeoutMs: number
+  /** When a program gets further VMs, and how long they stay. */
+  scaling: { maxVms: number; callsPerVm: number; idleMs: number }
+  /** How often a program that is called is looked at for a newer version. */
+  updateIntervalMs: number
+  /** How long calls to a former version of a program may still take. */
+  drainMs: number
   metrics: AgentMetrics
   logger: Logger
 }
@@ -45,11 +50,14 @@ export interface ProgramHostOptions {
 /** Programs that run or should run: starts them once for any number of callers, stops them when idle. */
 export class ProgramHost {
   readonly #options: ProgramHostOptions
-  readonly #active = new Map<string, ActiveProgram>()
-  readonly #starting = new Map<string, Promise<ActiveProgram>>()
+  readonly #pools = new Map<string, ProgramPool>()
+  readonly #starting = new Map<string, Promise<ProgramPool>>()
   readonly #failures = new Map<string, { error: AgentError; until: number }>()
   readonly #facts = new Map<string, ProgramFacts>()
   readonly #idle: IdleStopper
+  readonly #scaling: ProgramScaling
+  readonly #updates: ProgramUpdates
+  #upkeep: NodeJS.Timeout | null = null
 
   constructor(options: ProgramHostOptions) {
     this.#options = options
@@ -58,21 +66,39 @@ export class ProgramHost {
       isExempt: options.isPlanned,
       stop: (hash) => this.#stopIdle(hash),
     })
-    options.vms.on('state', (info) => this.#onState(info))
+    const { loader, vms, updateIntervalMs: intervalMs, drainMs, logger } = options
+    const isCurrent = (pool: ProgramPool) => this.#pools.get(pool.spec.id) === pool
+    this.#scaling = new ProgramScaling({ vms, isCurrent, logger, ...options.scaling })
+    const pools = {
+      isCurrent,
+      replace: (_former: ProgramPool, next: ProgramPool) => void this.#pools.set(next.spec.id, next),
+      replaceWhenStarted: (former: ProgramPool, start: () => Promise<ProgramPool>) =>
+        this.#replaceWhenStarted(former, start),
+    }
+    this.#updates = new ProgramUpdates({ loader, vms, pools, intervalMs, drainMs, logger })
+    vms.on('state', (info) => this.#onState(info))
   }
 
-  /** Starts the idle clock of VMs that were adopted from an earlier run of this node and are in no plan. */
+  /**
+   * Starts the idle clock of VMs that were adopted from an earlier run of this node and are in no plan; ends
+   * further VMs of that run.
+   */
   start(): void {
-    for (const { id, state } of this.#options.vms.list()) {
-      if (state === 'running' && !this.#options.isPlanned(id)) this.#idle.watch(id)
+    const { vms, isPlanned } = this.#options
+    for (const { id, state } of vms.list()) {
+      if (state === 'running' && !isPlanned(id)) this.#idle.watch(id)
     }
+    for (const { id } of vms.replicas()) this.#inBackground(id, vms.destroy(id))
+    this.#upkeep = setInterval(() => this.#lookAfterPools(), UPKEEP_MS)
+    this.#upkeep.unref()
   }
 
   /** Closes every connection to guests; the VMs are the supervisor's to stop. */
   close(): void {
+    if (this.#upkeep) clearInterval(this.#upkeep)
     this.#idle.clear()
-    for (const { connections } of this.#active.values()) connections.destroy()
-    this.#active.clear()
+    for (const pool of this.#pools.values()) pool.close()
+    this.#pools.clear()
   }
 
   /**
@@ -81,19 +107,25 @@ export class ProgramHost {
    * `overloaded`.
    */
   async acquire(hash: string): Promise<ProgramLease> {
-    if (this.#idle.calls(hash) >= MAX_CALLS_PER_VM) {
+    if (this.#idle.calls(hash) >= MAX_CALLS) {
       throw new AgentError('overloaded', 'The program has too many calls under way; try again shortly')
     }
     this.#idle.enter(hash)
     try {
-      const program = this.#active.get(hash) ?? (await this.#startOnce(hash))
+      const pool = this.#pools.get(hash) ?? (await this.#startOnce(hash))
+      const member = pool.leastBusy()
+      if (!member) throw new AgentError('program_crashed', 'The program ended just now; try again')
+      const leave = pool.enter(member)
+      this.#scaling.consider(pool)
+      this.#updates.consider(pool)
       let released = false
       return {
-        ...program,
+        facts: pool.facts,
+        connections: member.connections,
         release: () => {
           if (released) return
           released = true
-          program.vm.touch()
+          leave()
           this.#idle.leave(hash)
         },
       }
@@ -106,7 +138,7 @@ export class ProgramHost {
   /** Starts a program the plan wants running; errors as `acquire`, without the memory of recent failures. */
   async ensureRunning(hash: string): Promise<void> {
     this.#failures.delete(hash)
-    if (!this.#active.has(hash)) await this.#startOnce(hash)
+    if (!this.#pools.has(hash)) await this.#startOnce(hash)
   }
 
   /** Downloads and builds everything a program needs, so that its first call only has to boot it. */
@@ -121,7 +153,7 @@ export class ProgramHost {
   }
 
   async stop(hash: string): Promise<void> {
-    this.#drop(hash)
+    await this.#dropAll(hash)
     if (this.#options.vms.get(hash)?.type === 'program') await this.#options.vms.stop(hash)
   }
 
@@ -137,7 +169,7 @@ export class ProgramHost {
   async erase(hash: string): Promise<void> {
     const { vms, volumes } = this.#options
     if (vms.get(hash)?.type === 'instance') return
-    this.#drop(hash)
+    await this.#dropAll(hash)
     await vms.destroy(hash)
     await volumes.remove(hash)
   }
@@ -146,7 +178,7 @@ export class ProgramHost {
   onGone(hash: string): void {
     if (!this.#options.vms.get(hash)) return
     this.#options.logger.info({ hash }, 'message is gone, stopping its VM')
-    this.#stopInBackground(hash)
+    this.#inBackground(hash, this.stop(hash))
   }
 
   /** Lets a VM that left the plan stop once idle. */
@@ -169,7 +201,7 @@ export class ProgramHost {
     return alive.flatMap(({ id }) => this.#facts.get(id) ?? [])
   }
 
-  #startOnce(hash: string): Promise<ActiveProgram> {
+  #startOnce(hash: string): Promise<ProgramPool> {
     const failure = this.#failures.get(hash)
     if (failure && failure.until > Date.now()) return Promise.reject(failure.error)
     let starting = this.#starting.get(hash)
@@ -180,7 +212,21 @@ export class ProgramHost {
     return starting
   }
 
-  async #start(hash: string): Promise<ActiveProgram> {
+  /** While `start` is under way, callers wait for it as for any other start. */
+  async #replaceWhenStarted(former: ProgramPool, start: () => Promise<ProgramPool>): Promise<void> {
+    const { id } = former.spec
+    this.#pools.delete(id)
+    const starting = start()
+      .then((pool) => {
+        this.#pools.set(id, pool)
+        return pool
+      })
+      .finally(() => this.#starting.delete(id))
+    this.#starting.set(id, starting)
+    await starting
+  }
+
+  async #start(hash: string): Promise<ProgramPool> {
     const { loader, isPlanned, logger, metrics } = this.#options
     const kind: VmKind = isPlanned(hash) ? 'persistent' : 'on-demand'
     const { facts, spec } = await loader.load(hash, kind)
@@ -190,10 +236,11 @@ export class ProgramHost {
       const { startKind, startMs } = vm.info
       if (startKind && startMs !== undefined) metrics.starts.observe({ kind: startKind }, startMs / 1000)
       logger.info({ hash, startKind, startMs }, 'program runs')
-      const program = { facts, vm, connections: new GuestConnections(vm) }
-      this.#active.set(hash, program)
+      const pool = new ProgramPool(facts, spec)
+      pool.add(vm)
+      this.#pools.set(hash, pool)
       this.#failures.delete(hash)
-      return program
+      return pool
     } catch (error) {
       const refusal = startRefusal(error)
       // A program that dies at start would otherwise cost a full boot per request.
@@ -203,19 +250,26 @@ export class ProgramHost {
     }
   }
 
-  /** Runs the VM; idle on-demand VMs give way when the node is full, the longest unused first. */
+  /** Runs the VM; VMs nobody calls give way when the node is full. */
   async #ensureRoomAndRun(spec: ProgramSpec): Promise<RunningVm> {
     for (;;) {
       try {
         return await this.#options.vms.ensureRunning(spec)
       } catch (error) {
         const isFull = error instanceof VmStartError && error.code === 'insufficient_capacity'
-        const idle = isFull ? this.#longestIdle(spec.id) : undefined
-        if (!idle) throw error
-        this.#options.logger.info({ hash: idle, for: spec.id }, 'node is full, stopping an idle program')
-        await this.stop(idle)
+        if (!isFull || !(await this.#makeRoom(spec.id))) throw error
       }
     }
+  }
+
+  /** Stops one VM nobody calls, further ones of a program first; false when there is none. */
+  async #makeRoom(hash: string): Promise<boolean> {
+    for (const pool of this.#pools.values()) if (await this.#scaling.dropIdle(pool)) return true
+    const idle = this.#longestIdle(hash)
+    if (idle === undefined) return false
+    this.#options.logger.info({ hash: idle, for: hash }, 'node is full, stopping an idle program')
+    await this.stop(idle)
+    return true
   }
 
   #longestIdle(except: string): string | undefined {
@@ -233,25 +287,39 @@ export class ProgramHost {
     return idle.sort((a, b) => (a.lastUsedAt ?? 0) - (b.lastUsedAt ?? 0))[0]?.id
   }
 
-  #onState(info: VmInfo): void {
-    if (info.state !== 'running' && info.state !== 'booting') this.#drop(info.id)
+  #onState({ id, replicaOf, state }: VmInfo): void {
+    if (state === 'running' || state === 'booting') return
+    const hash = replicaOf ?? id
+    const pool = this.#pools.get(hash)
+    pool?.remove(id)
+    if (pool?.members.length === 0) this.#pools.delete(hash)
+    if (replicaOf !== undefined && state === 'failed') this.#inBackground(id, this.#options.vms.destroy(id))
   }
 
-  #drop(hash: string): void {
-    const program = this.#active.get(hash)
-    if (!program) return
-    this.#active.delete(hash)
-    program.connections.destroy()
+  /** Takes no more calls for a program and ends its further VMs. */
+  async #dropAll(hash: string): Promise<void> {
+    const { vms } = this.#options
+    this.#pools.get(hash)?.close()
+    this.#pools.delete(hash)
+    const replicas = vms.replicas().filter(({ replicaOf }) => replicaOf === hash)
+    await Promise.all(replicas.map(({ id }) => vms.destroy(id)))
+  }
+
+  #lookAfterPools(): void {
+    for (const [hash, pool] of this.#pools) {
+      if (this.#options.isPlanned(hash)) this.#updates.consider(pool)
+      this.#inBackground(hash, this.#scaling.shrink(pool))
+    }
   }
 
   #stopIdle(hash: string): void {
     if (this.#options.vms.get(hash)?.state !== 'running') return
     this.#options.logger.info({ hash }, 'program is idle, stopping it')
-    this.#stopInBackground(hash)
+    this.#inBackground(hash, this.stop(hash))
   }
 
-  #stopInBackground(hash: string): void {
-    this.stop(hash).catch((error: unknown) => {
+  #inBackground(hash: string, stopping: Promise<void>): void {
+    stopping.catch((error: unknown) => {
       this.#options.logger.error({ err: error, hash }, 'stopping a VM failed')
     })
   }

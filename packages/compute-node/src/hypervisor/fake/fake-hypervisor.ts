@@ -24,7 +24,7 @@ export interface FakeMachine {
   internet: boolean
   /** What it was told to mount, as the guest agent reads it. */
   mounts: string[]
-  /** Set after a start from a snapshot. */
+  /** Set after a start from a snapshot in which the program ran. */
   restored: boolean
   /** Prints a line on the machine's console. */
   print(line: string): void
@@ -67,6 +67,11 @@ export class FakeHypervisor implements Hypervisor {
     return this.#machines.size
   }
 
+  /** How many machines live of VMs whose ids begin so. */
+  machineCountOf(prefix: string): number {
+    return [...this.#machines.values()].filter(({ request }) => request.id.startsWith(prefix)).length
+  }
+
   /** The next machine's guest will not answer. */
   failNextBoot(): void {
     this.#nextBoot = 'fails'
@@ -106,12 +111,12 @@ export class FakeHypervisor implements Hypervisor {
 
   async launch(request: LaunchRequest): Promise<Machine> {
     if (request.signal?.aborted) throw new HypervisorError('aborted', 'the start was called off')
-    if (request.start.kind === 'cold' && request.start.memory) await writeFile(request.start.memory, '')
+    if (request.start.memory) await writeFile(request.start.memory, '')
     const machine = new FakeMachineProcess(request, this.#choose, this.#nextBoot)
     this.#nextBoot = 'well'
     if (request.start.kind === 'restore') {
-      Object.assign(machine.facts, JSON.parse(await readFile(request.start.snapshot.state, 'utf8')))
-      machine.facts.restored = true
+      const { facts, ran } = JSON.parse(await readFile(request.start.snapshot.state, 'utf8'))
+      if (ran) Object.assign(machine.facts, facts, { id: request.id, restored: true })
     }
     this.#machines.set(machine.record.launchId, machine)
     machine.exited.then(() => this.#machines.delete(machine.record.launchId))
@@ -194,7 +199,7 @@ class FakeMachineProcess implements Machine {
   }
 
   async snapshot(statePath: string): Promise<void> {
-    await writeFile(statePath, JSON.stringify(this.facts))
+    await writeFile(statePath, JSON.stringify({ facts: this.facts, ran: this.server !== null }))
   }
 
   async pause(): Promise<void> {}

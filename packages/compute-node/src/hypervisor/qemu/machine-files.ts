@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process'
 import { type FileHandle, open } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import { type DiskShape, HypervisorError, type LaunchRequest } from '../hypervisor.ts'
+
+const run = promisify(execFile)
 
 /** First descriptor after standard input, output and error. */
 const firstDescriptor = 3
@@ -66,14 +70,16 @@ export async function openMachineFiles(
       })
     }
     const files: MachineFiles = { kernel, initrd, disks, sets, descriptors: [], close }
-    if (request.start.kind === 'restore') {
-      const handle = await open(request.start.snapshot.memory, 'r+')
+    const { start, shape } = request
+    if (start.kind === 'restore' && start.memory === undefined) {
+      const handle = await open(start.snapshot.memory, 'r+')
       files.memory = { path: inherit(handle), mode: 'private' }
       files.memoryGroup = (await handle.stat()).gid
-    } else if (request.start.memory !== undefined) {
-      const handle = await open(request.start.memory, 'wx+', 0o600)
+    } else if (start.memory !== undefined) {
+      if (start.kind === 'restore') await copySparse(start.snapshot.memory, start.memory)
+      const handle = await open(start.memory, start.kind === 'restore' ? 'r+' : 'wx+', 0o600)
       files.memory = { path: inherit(handle), mode: 'shared' }
-      await handle.truncate(request.shape.memoryMiB * 1024 * 1024)
+      await handle.truncate(shape.memoryMiB * 1024 * 1024)
       if (owner) {
         await handle.chown(0, owner.gid)
         await handle.chmod(0o660)
@@ -86,6 +92,11 @@ export async function openMachineFiles(
     await close()
     throw error
   }
+}
+
+/** Copies what is there and leaves the holes; on file systems that can, by reference. */
+async function copySparse(from: string, to: string): Promise<void> {
+  await run('cp', ['--reflink=auto', '--sparse=auto', '--no-preserve=mode,ownership', from, to])
 }
 
 async function openImage(path: string, flags: 'r' | 'r+' = 'r'): Promise<FileHandle> {

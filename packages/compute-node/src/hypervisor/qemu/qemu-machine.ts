@@ -54,7 +54,8 @@ export class QemuMachine implements Machine {
   }
 
   async connect(timeoutMs: number): Promise<GuestLink> {
-    return GuestChannel.connect(this.#parts.paths.channel, { timeoutMs })
+    const controlTimeoutMs = Math.max(timeoutMs, 30_000)
+    return GuestChannel.connect(this.#parts.paths.channel, { timeoutMs, controlTimeoutMs })
   }
 
   async snapshot(statePath: string): Promise<void> {

@@ -20,7 +20,7 @@ export const createNode: Operation = (state, event, policy) => {
     hash,
     owner,
     time,
-    multiaddress: claimHost(state.coreHosts, hash, profile.multiaddress, multiaddressHost),
+    multiaddress: claimHost(state.coreHosts, hash, profile.multiaddress, multiaddressHost, policy),
     manager: profile.manager ?? '',
     authorized: [],
     status: policy.nodeActivation > 0 ? 'waiting' : 'active',
@@ -34,7 +34,7 @@ export const createNode: Operation = (state, event, policy) => {
 }
 
 /** Registers a compute node: free, and as many as one likes. */
-export const createResourceNode: Operation = (state, event) => {
+export const createResourceNode: Operation = (state, event, policy) => {
   const { address: owner, itemHash: hash, details, time } = event
   const { type } = details
   if (typeof type !== 'string' || type === '') return ignored('no_type', 'details.type: required')
@@ -46,7 +46,7 @@ export const createResourceNode: Operation = (state, event) => {
     owner,
     time,
     type,
-    address: claimHost(state.computeHosts, hash, profile.address, addressHost),
+    address: claimHost(state.computeHosts, hash, profile.address, addressHost, policy),
     parent: null,
   })
   return null

@@ -2,8 +2,10 @@ import type { OperationEvent } from '../registry-event.ts'
 import type { RegistryPolicy } from '../registry-policy.ts'
 import type { RegistryState } from '../registry-state.ts'
 
-/** Why an operation had no effect. */
+/** Why an operation, or another post to the registry, had no effect. */
 export type IgnoredReason =
+  | 'malformed'
+  | 'not_believed'
   | 'owns_core_node'
   | 'balance_too_low'
   | 'owns_no_core_node'

@@ -1,3 +1,4 @@
+import { addressKey } from '../../identity/address-key.ts'
 import type { OperationEvent } from '../registry-event.ts'
 import type { RegistryPolicy } from '../registry-policy.ts'
 import type { RegistryState } from '../registry-state.ts'
@@ -44,7 +45,7 @@ function obstacleTo(
     return ignored('balance_too_low', `${address} keeps less than ${policy.stakingThreshold} ALEPH`)
   }
   if (state.coreNodeOf.has(address)) return ignored('owns_core_node', `${address} owns a core node`)
-  if (node.locked && !node.authorized.includes(address)) {
+  if (node.locked && !node.authorized.some((each) => addressKey('ETH', each) === address)) {
     return ignored('not_authorised', `${node.hash} is locked, and ${address} is not among its authorised`)
   }
   return null

@@ -1,23 +1,26 @@
-import { type CorechannelAggregate, corechannelSchema, toChecksumAddress } from '@aleph-ts/protocol'
+import {
+  addressKey,
+  type CorechannelAggregate,
+  corechannelSchema,
+  toChecksumAddress,
+} from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { ProcessedMessage } from '../events.ts'
-import { peerIdOf } from '../gossip/peer-address.ts'
 
-export type RegistryContext = Pick<CoreNodeContext, 'profile' | 'pool' | 'events' | 'logger'>
+export type PublishedRegistryContext = Pick<CoreNodeContext, 'profile' | 'pool' | 'events' | 'logger'>
 
-/**
- * Who belongs to the network: the newest `corechannel` aggregate (protocol 06 §2.7), kept in memory and read again
- * whenever it changes.
- */
-export class Registry {
-  readonly #context: RegistryContext
-  readonly #listeners = new Set<() => void>()
+export const corechannelKey = 'corechannel'
+
+/** The newest `corechannel` aggregate (protocol 06 §2.7), kept in memory and read again whenever it changes. */
+export class PublishedRegistry {
+  readonly #context: PublishedRegistryContext
+  readonly #onChange: () => void
   #corechannel: CorechannelAggregate | null = null
-  #peerIds: ReadonlySet<string> = new Set()
   #loading: Promise<void> = Promise.resolve()
 
-  constructor(context: RegistryContext) {
+  constructor(context: PublishedRegistryContext, onChange: () => void) {
     this.#context = context
+    this.#onChange = onChange
   }
 
   async start(): Promise<void> {
@@ -27,38 +30,27 @@ export class Registry {
 
   async stop(): Promise<void> {
     this.#context.events.off('processed', this.#onProcessed)
-    this.#listeners.clear()
     await this.#loading
   }
 
-  /** The registered nodes; `null` while no registry was published. */
+  /** The published nodes; `null` while nothing was published. */
   get corechannel(): CorechannelAggregate | null {
     return this.#corechannel
   }
 
-  /** Peer ids that core nodes are registered with. */
-  get peerIds(): ReadonlySet<string> {
-    return this.#peerIds
-  }
-
-  /** Calls back after every change of the registry, until {@link stop}. */
-  onChange(listener: () => void): void {
-    this.#listeners.add(listener)
-  }
-
-  /** Reads the registry from the state; concurrent calls run one after the other. */
+  /** Reads the aggregate from the state; concurrent calls run one after the other. */
   reload(): Promise<void> {
     this.#loading = this.#loading.then(() => this.#load())
     return this.#loading
   }
 
   readonly #onProcessed = (batch: ProcessedMessage[]): void => {
-    const { corechannel } = this.#context.profile.addresses
+    const publisher = addressKey('ETH', this.#context.profile.addresses.corechannel)
     const touched = batch.some(
       (message) =>
         message.type === 'AGGREGATE' &&
-        message.owner.toLowerCase() === corechannel.toLowerCase() &&
-        (message.content as { key?: unknown }).key === 'corechannel',
+        addressKey('ETH', message.owner) === publisher &&
+        (message.content as { key?: unknown }).key === corechannelKey,
     )
     if (touched) void this.reload()
   }
@@ -67,9 +59,8 @@ export class Registry {
     const { pool, profile, logger } = this.#context
     try {
       const { rows } = await pool.query<{ content: unknown }>(
-        `select content from aggregates where owner = any($1) and key = 'corechannel'
-         order by last_updated desc limit 1`,
-        [spellings(profile.addresses.corechannel)],
+        `select content from aggregates where owner = any($1) and key = $2 order by last_updated desc limit 1`,
+        [spellings(profile.addresses.corechannel), corechannelKey],
       )
       if (rows[0] === undefined) return
       const parsed = corechannelSchema.safeParse(rows[0].content)
@@ -81,12 +72,11 @@ export class Registry {
         return
       }
       this.#corechannel = parsed.data
-      this.#peerIds = new Set(parsed.data.nodes.flatMap((node) => peerIdOf(node.multiaddress ?? '') ?? []))
     } catch (error) {
       logger.warn({ err: error }, 'could not read the registry; keeping what was known')
       return
     }
-    for (const listener of this.#listeners) listener()
+    this.#onChange()
   }
 }
 

@@ -1,0 +1,35 @@
+import { type CapacityReport, capacityReportPostType } from '@aleph-ts/protocol'
+import type { OperatorMessages } from './operator-messages.ts'
+
+/** Reports of one node are not published more often than this, whatever it says, ms. */
+const leastPauseMs = 60_000
+
+/** Publishes for our compute nodes what they can carry, whenever that is other than what the network believes. */
+export class ReportPublisher {
+  readonly #messages: OperatorMessages
+  readonly #sent = new Map<string, { json: string; at: number }>()
+
+  constructor(messages: OperatorMessages) {
+    this.#messages = messages
+  }
+
+  /**
+   * @param observed what our nodes say now, by hash
+   * @param believed what the state says of them
+   * @throws {InboxUnavailableError}
+   */
+  async publish(
+    observed: ReadonlyMap<string, CapacityReport>,
+    believed: ReadonlyMap<string, CapacityReport>,
+  ): Promise<void> {
+    for (const [hash, report] of observed) {
+      // Both were read by one schema, so equal reports are equal text.
+      const json = JSON.stringify(report)
+      const sent = this.#sent.get(hash)
+      if (json === JSON.stringify(believed.get(hash)) || sent?.json === json) continue
+      if (sent && Date.now() - sent.at < leastPauseMs) continue
+      this.#sent.set(hash, { json, at: Date.now() })
+      await this.#messages.publish('POST', { type: capacityReportPostType, ref: hash, content: report })
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import {
+  balancesPostType,
+  type NetworkProfile,
+  type RegistryEvent,
+  type RegistryPost,
+  readRegistryPost,
+} from '@aleph-ts/protocol'
+import type { Queryable } from '../chains/queryable.ts'
+import type { BlockRange } from './token-moves.ts'
+
+/** A post that was meant for the registry and has no effect on it. */
+export interface IgnoredPost {
+  itemHash: string
+  /** Who acts by it: `content.address`. */
+  address: string
+  /** What it wanted, as it says itself; null when it does not. */
+  action: string | null
+  ref: string | null
+  /** `content.time`, epoch seconds. */
+  time: number
+  /** Block of its first confirmation; null without one. */
+  height: number | null
+  reason: string
+  /** One line for people. */
+  detail: string
+}
+
+/** A registry post with what it says, or why it says nothing. */
+export interface ReadPost {
+  post: RegistryPost
+  confirmed: boolean
+  outcome: RegistryEvent | Pick<IgnoredPost, 'reason' | 'detail'>
+}
+
+interface PostRow {
+  item_hash: string
+  sender: string
+  owner: string
+  content_type: string
+  content_ref: string | null
+  height: bigint | null
+  content: string
+}
+
+const columns = `m.item_hash, m.sender, m.owner, m.content_type, m.content_ref, coalesce(m.content, m.item_content) as content`
+
+/** Operations, amends of nodes, and scores. The list of types must be that of the index `messages_registry`. */
+const registryPosts = `
+  messages m where m.type = 'POST' and m.content_type in ('corechan-operation', 'aleph-scoring-scores', 'amend')
+  and (m.content_type <> 'amend' or exists (
+    select from messages o where o.item_hash = m.content_ref and o.content_type = 'corechan-operation'))`
+
+/** Unconfirmed posts beyond this many, the youngest of them, wait until others are confirmed. */
+const mostUnconfirmed = 20_000
+
+/** Registry posts that were first confirmed in a range of blocks. */
+export async function loadConfirmedPosts(
+  db: Queryable,
+  profile: NetworkProfile,
+  range: BlockRange,
+): Promise<ReadPost[]> {
+  const { rows } = await db.query<PostRow>(
+    `select ${columns}, m.first_confirmed_height as height from ${registryPosts}
+     and m.first_confirmed_height > $1 and m.first_confirmed_height <= $2
+     order by m.first_confirmed_height, m.sender_time, m.item_hash`,
+    [range.after, range.upTo],
+  )
+  return rows.map((row) => readRow(row, profile, Number(row.height)))
+}
+
+/** Registry posts that no chain has confirmed, as if the block `head` did. */
+export async function loadUnconfirmedPosts(
+  db: Queryable,
+  profile: NetworkProfile,
+  head: number,
+): Promise<ReadPost[]> {
+  const { rows } = await db.query<PostRow>(
+    `select ${columns}, null as height from ${registryPosts} and m.first_confirmed_height is null
+     order by m.sender_time, m.item_hash limit ${mostUnconfirmed}`,
+  )
+  return rows.map((row) => readRow(row, profile, head))
+}
+
+/** Posts that report the balances of platforms for blocks in a range. */
+export async function loadBalancePosts(
+  db: Queryable,
+  profile: NetworkProfile,
+  range: BlockRange,
+): Promise<ReadPost[]> {
+  const { balancePlatforms } = profile.registry
+  if (balancePlatforms.length === 0) return []
+  const { rows } = await db.query<PostRow>(
+    `select ${columns}, b.height from balance_post_heights b join messages m on m.item_hash = b.item_hash
+     where b.platform = any($1) and b.height > $2 and b.height <= $3 order by b.height, b.item_hash`,
+    [balancePlatforms, range.after, range.upTo],
+  )
+  return rows.map((row) => readRow({ ...row, content_type: balancesPostType }, profile, Number(row.height)))
+}
+
+/** The block up to which at most `limit` registry posts are, whole blocks only; the end of the range when they are fewer. */
+export async function endOfPosts(db: Queryable, range: BlockRange, limit: number): Promise<number> {
+  const { rows } = await db.query<{ height: bigint }>(
+    `select m.first_confirmed_height as height from ${registryPosts}
+     and m.first_confirmed_height > $1 and m.first_confirmed_height <= $2
+     order by m.first_confirmed_height offset $3 limit 1`,
+    [range.after, range.upTo, limit - 1],
+  )
+  return rows[0] ? Number(rows[0].height) : range.upTo
+}
+
+function readRow(row: PostRow, profile: NetworkProfile, height: number): ReadPost {
+  const { time, content } = JSON.parse(row.content) as { time: number; content: unknown }
+  const post = {
+    itemHash: row.item_hash,
+    sender: row.sender,
+    address: row.owner,
+    type: row.content_type,
+    ref: row.content_ref,
+    time,
+    height,
+    content,
+  }
+  return { post, confirmed: row.height !== null, outcome: readRegistryPost(post, profile) }
+}

@@ -1,0 +1,85 @@
+#define _GNU_SOURCE
+#include "agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define RENEW_TIMEOUT_MS 1000
+
+static void on_renewal(struct watcher *watcher, uint32_t events);
+static void on_timeout(struct watcher *watcher, uint32_t events);
+
+static struct watcher renewal = {.fd = -1, .on_event = on_renewal};
+static struct watcher timer = {.fd = -1, .on_event = on_timeout};
+static bool registered;
+static void (*registration_done)(void);
+static void (*renewal_done)(void);
+
+void renewal_init(void) {
+  timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (timer.fd < 0) give_up("renewal: %s", strerror(errno));
+}
+
+static void call_once(void (**callback)(void)) {
+  void (*done)(void) = *callback;
+  *callback = NULL;
+  if (done != NULL) done();
+}
+
+static void finish(void) {
+  loop_set_timer(&timer, 0, 0);
+  call_once(&renewal_done);
+}
+
+void renewal_watch(int fd) {
+  renewal.fd = fd;
+  fcntl(fd, F_SETFL, O_NONBLOCK);
+  loop_watch(&renewal, EPOLLIN);
+}
+
+void renewal_on_registration(void (*done)(void)) { registration_done = done; }
+
+void renewal_forget(void) {
+  if (renewal.fd >= 0) {
+    loop_watch(&renewal, 0);
+    close(renewal.fd);
+  }
+  renewal.fd = -1;
+  registered = false;
+  call_once(&registration_done);
+  finish();
+}
+
+/* A program registers with its first byte; every later one says that a renewal is done. */
+static void on_renewal(struct watcher *watcher, uint32_t events) {
+  (void)events;
+  char bytes[16];
+  ssize_t length = read(watcher->fd, bytes, sizeof bytes);
+  if (length < 0 && errno == EAGAIN) return;
+  if (length <= 0) {
+    renewal_forget();
+    return;
+  }
+  if (registered) finish();
+  registered = true;
+  call_once(&registration_done);
+}
+
+static void on_timeout(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  (void)events;
+  say("the program did not renew its random state in time");
+  finish();
+}
+
+void renewal_ask(void (*done)(void)) {
+  renewal_done = done;
+  if (!registered || write(renewal.fd, "r", 1) != 1)
+    finish();
+  else
+    loop_set_timer(&timer, RENEW_TIMEOUT_MS, 0);
+}
