@@ -8,6 +8,7 @@ import type pg from 'pg'
 import { type Logger, pino } from 'pino'
 import { createServer } from './api/server.ts'
 import { CatchUp } from './catch-up/catch-up.ts'
+import { ErasedMessages } from './catch-up/erased-messages.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
@@ -368,7 +369,10 @@ async function createServices(
       ? new RegistryPublisher({ context, registry, key: publisherKey })
       : undefined,
     gossip,
-    catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
+    catchUp: CatchUp.create(context, gossip.host, {
+      erased: new ErasedMessages(context, processWorker, (peerId) => gossip.isMember(peerId)),
+      periodMs: (config.p2p.reconcileSeconds ?? 30) * 1000,
+    }),
     placement: Placement.create(context, {
       registry,
       peerId: gossip.host.peerId.toString(),
