@@ -8,6 +8,7 @@ import { networkCommand } from './commands/network.ts'
 import { nodeCommand } from './commands/node.ts'
 import { priceCommand } from './commands/price.ts'
 import { programCommand } from './commands/program.ts'
+import { rewardsCommand } from './commands/rewards.ts'
 import { type ExitCode, exitCodeHelp, exitCodes } from './exit-codes.ts'
 import { describeFailure, ToldFailure } from './failure.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -77,6 +78,7 @@ function createRoot(terminal: Terminal): Command {
     priceCommand,
     networkCommand,
     nodeCommand,
+    rewardsCommand,
   ]) {
     add(root, terminal)
   }

@@ -11,7 +11,7 @@ import {
   signatureScheme,
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
-import { rpcUrls } from './chains/evm-rpc.ts'
+import { endpointUrls } from './chains/json-endpoint.ts'
 
 /** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
 export interface CoreNodeConfig {
@@ -32,6 +32,10 @@ export interface CoreNodeConfig {
   ethereumRpc?: string
   /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
   evmRpc: Partial<Record<Chain, string>>
+  /** Event indexer (or several, with commas) of Tezos, where its contract's messages are read. */
+  tezosIndexer?: string
+  /** JSON-RPC URL (or several, with commas) of Solana, where its program's messages are read. */
+  solanaRpc?: string
   /** RPC of a Kubo node that is asked for what no core node has. */
   ipfsUrl?: string | undefined
   /** Threads that check signatures. */
@@ -43,6 +47,8 @@ export interface CoreNodeConfig {
    * rewards), hex text; by default the operator's.
    */
   publisherKeyFile?: string
+  /** EVM key of the profile's `addresses.rewardsPayer`, hex text: this node pays each day's rewards. */
+  rewardsKeyFile?: string
   /** How this node looks after its compute nodes, seconds. */
   placement?: {
     /** Between two looks at each. */
@@ -103,6 +109,14 @@ export const defaultLimits: CoreNodeConfig['limits'] = {
 
 const port = z.coerce.number().int().min(0).max(65535)
 
+const endpoints = z
+  .string()
+  .refine(
+    (text) => endpointUrls(text).length > 0,
+    'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
+  )
+  .optional()
+
 const environmentSchema = z.object({
   ALEPH_CORE_DATA_DIR: z.string().min(1),
   ALEPH_CORE_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
@@ -113,13 +127,9 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_MEMBERS_ONLY: z.stringbool().default(false),
   ALEPH_CORE_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
-  ALEPH_CORE_ETHEREUM_RPC: z
-    .string()
-    .refine(
-      (text) => rpcUrls(text).length > 0,
-      'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
-    )
-    .optional(),
+  ALEPH_CORE_ETHEREUM_RPC: endpoints,
+  ALEPH_CORE_TEZOS_INDEXER: endpoints,
+  ALEPH_CORE_SOLANA_RPC: endpoints,
   ALEPH_CORE_IPFS_URL: z.url({ protocol: /^https?$/ }).optional(),
   ALEPH_CORE_COMPUTE_POLL_SECONDS: z.coerce.number().positive().max(3_600).default(30),
   ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS: z.coerce.number().positive().default(600),
@@ -133,6 +143,7 @@ const environmentSchema = z.object({
   ALEPH_CORE_PACKER_MAX_GWEI: z.coerce.number().positive().max(1_000_000).default(150),
   ALEPH_CORE_PRIVATE_KEY_FILE: z.string().min(1).optional(),
   ALEPH_CORE_PUBLISHER_KEY_FILE: z.string().min(1).optional(),
+  ALEPH_CORE_REWARDS_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
   ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
@@ -174,10 +185,13 @@ export function configFromEnvironment(environment: Record<string, string | undef
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
     evmRpc: evmRpcUrls(given),
+    tezosIndexer: env.ALEPH_CORE_TEZOS_INDEXER,
+    solanaRpc: env.ALEPH_CORE_SOLANA_RPC,
     ipfsUrl: env.ALEPH_CORE_IPFS_URL,
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
     publisherKeyFile: env.ALEPH_CORE_PUBLISHER_KEY_FILE,
+    rewardsKeyFile: env.ALEPH_CORE_REWARDS_KEY_FILE,
     placement: {
       pollSeconds: env.ALEPH_CORE_COMPUTE_POLL_SECONDS,
       moveProgramsAfterSeconds: env.ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS,
@@ -214,7 +228,7 @@ function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<C
     if (!isChain(chain) || signatureScheme(chain) !== 'evm') {
       throw new ConfigError(`${name}: "${chain}" is no chain with wallet contracts`)
     }
-    if (rpcUrls(url!).length === 0) {
+    if (endpointUrls(url!).length === 0) {
       throw new ConfigError(`${name}: give http:// or https:// addresses, with commas between them`)
     }
     urls[chain] = url!

@@ -1,7 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { addressKey } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
@@ -12,6 +11,7 @@ import { ErasedMessages } from './catch-up/erased-messages.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
+import { stakingToken } from './chains/staking-token.ts'
 import type { CoreNodeConfig } from './config.ts'
 import { Kubo } from './content/kubo.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
@@ -21,21 +21,22 @@ import { migrate } from './database/migrate.ts'
 import { createKysely, createPool } from './database/pool.ts'
 import type { Database } from './database/schema.ts'
 import { SingleOwner } from './database/single-owner.ts'
+import { Duties } from './duties.ts'
 import { CoreEvents } from './events.ts'
 import { Gossip } from './gossip/gossip.ts'
 import { createVerifier } from './identity/create-verifier.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { CoreMetrics } from './metrics.ts'
-import { loadOperatorKey, type OperatorKey } from './operator-key.ts'
+import { loadOperatorKey } from './operator-key.ts'
 import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './registry/registry.ts'
 import { observeRegistry } from './registry/registry-metrics.ts'
-import { RegistryPublisher } from './registry/registry-publisher.ts'
-import { stakingChain } from './registry/token-moves.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
+import { Rewards } from './rewards/rewards.ts'
+import { ScoreBook } from './scoring/score-book.ts'
 import { addStageMetrics } from './stage-metrics.ts'
 import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
@@ -150,8 +151,8 @@ export class CoreNode {
     this.#run(services.removalJobs)
     services.removalJobs.start()
     const synced = this.#stateIsCurrent()
-    if (services.registryPublisher) this.#run(services.registryPublisher)
-    services.registryPublisher?.start(synced)
+    this.#run(services.duties)
+    services.duties.start(synced)
     this.#run(services.placement)
     await services.placement.start(synced)
     logger.info({ url: this.url, multiaddrs: this.multiaddrs }, 'core node is ready')
@@ -214,7 +215,7 @@ export class CoreNode {
     const reader = await createBalanceReader({
       pool,
       logger,
-      rpcUrl: config.ethereumRpc!,
+      rpcUrl: token.rpcUrl,
       token,
       onBalancesChanged: () => registry.wake(),
       onProgress: (progress) => this.context.metrics.noteChain(progress),
@@ -246,16 +247,6 @@ export class CoreNode {
       signal: this.#stopping.signal,
     })
   }
-}
-
-function isAddressOf(key: OperatorKey, address: string): boolean {
-  return addressKey('ETH', key.address) === addressKey('ETH', address)
-}
-
-/** The token whose transfers this node reads; undefined when it reads none. */
-function stakingToken({ ethereumRpc, profile }: CoreNodeConfig) {
-  const token = profile.tokens.find(({ chain }) => chain === stakingChain)
-  return ethereumRpc && token?.contract ? { ...token, contract: token.contract } : undefined
 }
 
 async function createContext(
@@ -303,9 +294,8 @@ async function createServices(
   const { config, pool, profile, fileStore, logger, inbox, events, metrics, verifier } = context
   const registry = new Registry(context, { readsChain: stakingToken(config) !== undefined })
   observeRegistry(metrics.registry, registry)
-  const publisherKey = config.publisherKeyFile
-    ? await loadOperatorKey(config.publisherKeyFile)
-    : context.operatorKey
+  const scores = new ScoreBook({ pool, profile })
+  const rewards = new Rewards({ pool, profile, registry: registry.computed })
   const gossip = await Gossip.create(context, registry, version)
   const fetcher =
     contentFetcher ??
@@ -365,9 +355,9 @@ async function createServices(
         })
       : undefined,
     registry,
-    registryPublisher: isAddressOf(publisherKey, profile.addresses.corechannel)
-      ? new RegistryPublisher({ context, registry, key: publisherKey })
-      : undefined,
+    scores,
+    rewards,
+    duties: await Duties.create(context, { registry, scores, rewards, ownUrl: () => gossip.httpUrl }),
     gossip,
     catchUp: CatchUp.create(context, gossip.host, {
       erased: new ErasedMessages(context, processWorker, (peerId) => gossip.isMember(peerId)),

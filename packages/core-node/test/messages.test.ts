@@ -215,7 +215,8 @@ test('a forgotten message is gone with what it made, and stays forgotten', async
 
 test('a message that the database cannot hold fails alone', async () => {
   const wallet = newWallet()
-  const text = `{"address":"${wallet.address}","time":${nextTime()},"key":"n","content":{"x":1e200000}}`
+  const digits = '9'.repeat(140_000)
+  const text = `{"address":"${wallet.address}","time":${nextTime()},"key":"n","content":{"x":${digits}}}`
   const broken = sign(wallet, 'AGGREGATE', {}, { item_content: text, item_hash: sha256(text) })
   const others = Array.from({ length: 20 }, (_, index) => post(wallet, index))
   const sent = await Promise.all([broken, ...others].map((message) => node.publish(message, false)))

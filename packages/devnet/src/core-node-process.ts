@@ -16,6 +16,8 @@ export interface CoreNodeSettings {
   operatorKeyFile?: string
   /** Key that speaks for the network: registry, scores, rewards. */
   publisherKeyFile?: string
+  /** Key that pays rewards. */
+  rewardsKeyFile?: string
   /** Key that puts messages on chain. */
   packerKeyFile?: string
 }
@@ -54,6 +56,7 @@ export function coreNodeProcess(settings: CoreNodeSettings): CoreNodeProcess {
       ALEPH_CORE_ETHEREUM_RPC: settings.ethereumRpc ?? '',
       ALEPH_CORE_PRIVATE_KEY_FILE: settings.operatorKeyFile ?? '',
       ALEPH_CORE_PUBLISHER_KEY_FILE: settings.publisherKeyFile ?? '',
+      ALEPH_CORE_REWARDS_KEY_FILE: settings.rewardsKeyFile ?? '',
       ALEPH_CORE_PACKER_KEY_FILE: settings.packerKeyFile ?? '',
       ALEPH_CORE_PACKER_SECONDS: String(packerSeconds),
     },

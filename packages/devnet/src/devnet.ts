@@ -1,11 +1,19 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildGuestImages } from '@aleph-ts/guest'
+import { devnetProfile } from '@aleph-ts/protocol'
 import { AlephClient, EthereumAccount } from '@aleph-ts/sdk'
 import { type ComputeNodeProcess, computeNodeProcess } from './compute-node-process.ts'
 import { type CoreNodeProcess, type CoreNodeReady, coreNodeProcess } from './core-node-process.ts'
 import { type DevnetChain, startChain } from './network/chain.ts'
-import { fundOnce, networkAuthority, packerAccount, playAccounts } from './network/funding.ts'
+import {
+  fundOnce,
+  networkAuthority,
+  packerAccount,
+  playAccounts,
+  rewardsAccount,
+  rewardsAleph,
+} from './network/funding.ts'
 import { type NetworkFile, removeNetworkFile, writeNetworkFile } from './network/network-file.ts'
 import { type Operator, operatorOf, writeKeyFile } from './network/operators.ts'
 import { type Ports, takePorts } from './network/ports.ts'
@@ -144,14 +152,13 @@ export class Devnet {
 
   async #fundAccounts(): Promise<void> {
     const players = playAccounts.map(({ address, aleph }) => ({ to: address, aleph }))
-    const operators = Array.from({ length: this.#config.coreNodes }, (_, index) =>
-      operatorOf(this.#coreNodeDir(index)),
-    ).flatMap(({ account, staker }) => [
+    const operators = this.#operators().flatMap(({ account, staker }) => [
       { to: account.address, aleph: operatorAleph },
       { to: staker.address, aleph: stakerAleph },
     ])
     const file = join(this.#config.dataDir, 'chain', 'funded.json')
-    await fundOnce(this.chain, file, [...players, ...operators])
+    const rewards = { to: rewardsAccount.address, aleph: rewardsAleph }
+    await fundOnce(this.chain, file, [...players, ...operators, rewards])
   }
 
   /** The first node alone, so that the others know whom to dial; then all the others at once. */
@@ -220,6 +227,10 @@ export class Devnet {
     return entries
   }
 
+  #operators(): Operator[] {
+    return Array.from({ length: this.#config.coreNodes }, (_, index) => operatorOf(this.#coreNodeDir(index)))
+  }
+
   #coreNodeDir(index: number): string {
     return join(this.#config.dataDir, `core-${index + 1}`)
   }
@@ -258,6 +269,11 @@ export class Devnet {
     const { chain, contracts } = this.chain
     const profile = {
       extends: 'devnet',
+      addresses: {
+        ...devnetProfile.addresses,
+        observers: this.#operators().map(({ account }) => account.address),
+        rewardsPayer: rewardsAccount.address,
+      },
       tokens: [
         { chain: 'ETH', evmChainId: chain.chainId, contract: contracts.token, decimals: 18, startBlock: 0 },
       ],
@@ -321,6 +337,7 @@ export class Devnet {
 function networkKeys(nodeDir: string) {
   return {
     publisherKeyFile: writeKeyFile(join(nodeDir, 'publisher.key'), networkAuthority.privateKey),
+    rewardsKeyFile: writeKeyFile(join(nodeDir, 'rewards.key'), rewardsAccount.privateKey),
     packerKeyFile: writeKeyFile(join(nodeDir, 'packer.key'), packerAccount.privateKey),
   }
 }

@@ -58,6 +58,7 @@ export {
   type QueryOf,
   snakeCase,
 } from './api/route.ts'
+export type { PlacementHistoryEntry, SchedulerNode, SchedulerVm } from './api/scheduler-routes.ts'
 export {
   BatchArchiveError,
   batchArchive,
@@ -238,6 +239,13 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
+export {
+  requiredStreams,
+  type StreamedMachine,
+  type StreamRates,
+  streamsSuffice,
+} from './payment-stream/stream-rates.ts'
 export {
   type AuthorisationPolicy,
   type AuthorisationSubject,
@@ -307,7 +315,13 @@ export { type Estimate, parseEstimate } from './pricing/parse-estimate.ts'
 export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
 export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
-export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
+export {
+  type MessageContract,
+  type NetworkProfile,
+  type PaymentType,
+  paymentTypes,
+  type StreamNetwork,
+} from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
 export { answerReconciliation } from './reconciliation/answer-request.ts'
 export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'
@@ -344,6 +358,16 @@ export {
   type RegistryState,
 } from './registry/registry-state.ts'
 export { type CreditRevenue, creditRevenueShares, missingNode } from './rewards/credit-revenue.ts'
+export { distributionContent, distributionPostType, type RewardTarget } from './rewards/distribution-post.ts'
+export { type ExpenseRevenue, readExpenseRevenue } from './rewards/expense-revenue.ts'
+export {
+  type PeriodRewards,
+  periodRewards,
+  type RewardDetails,
+  type RewardMoment,
+  type RewardPeriod,
+  rewardMoments,
+} from './rewards/period-rewards.ts'
 export type { RewardPolicy } from './rewards/reward-policy.ts'
 export {
   type RewardRole,
@@ -362,4 +386,19 @@ export type {
   VersionAge,
 } from './scoring/measurements.ts'
 export { type NetworkScore, networkScores, type Observations } from './scoring/network-scores.ts'
-export { type NodeRating, rateComputeNode, rateCoreNode, type ScoreFactor } from './scoring/node-score.ts'
+export {
+  type NodeRating,
+  rateComputeNode,
+  rateCoreNode,
+  type ScoreFactor,
+  type ScoreProbes,
+} from './scoring/node-score.ts'
+export {
+  type MetricsPost,
+  readObservations,
+  type ScoringPeriod,
+  scoringPeriodAt,
+} from './scoring/read-observations.ts'
+export { readScoresPeriod, scoresContent, unexplainedScores } from './scoring/scores-post.ts'
+export type { ScoringPolicy } from './scoring/scoring-policy.ts'
+export { versionAge } from './scoring/version-age.ts'

@@ -67,5 +67,13 @@ export {
 export { type Allocation, getAllocation, waitForAllocation } from './program/get-allocation.ts'
 export { buildNodeOperation, type NodeDetails, type NodeOperation } from './registry/build-node-operation.ts'
 export { checkNodeOperation, type OperationCheck } from './registry/check-node-operation.ts'
+export { explainScore, type ScoreExplanation } from './registry/explain-score.ts'
 export { type IgnoredOperation, listIgnoredOperations } from './registry/list-ignored-operations.ts'
 export { listNodes, type NodeFilter, type NodeList } from './registry/list-nodes.ts'
+export {
+  type DayRewards,
+  explainRewards,
+  getRewards,
+  type RewardExplanation,
+  type RewardShare,
+} from './rewards/get-rewards.ts'

@@ -4,9 +4,11 @@ import { changeCommands } from './node-change.ts'
 import { doctorCommand } from './node-doctor.ts'
 import { nodeListCommand } from './node-list.ts'
 import { registerCommands } from './node-register.ts'
+import { scoreCommand } from './node-score.ts'
 
 /** `aleph node`: for those who run nodes, and those who stake on them. */
 export function nodeCommand(root: Command, terminal: Terminal): void {
   const node = root.command('node').description('run nodes of the network, and stake on them')
-  for (const add of [registerCommands, changeCommands, nodeListCommand, doctorCommand]) add(node, terminal)
+  for (const add of [registerCommands, changeCommands, nodeListCommand, doctorCommand, scoreCommand])
+    add(node, terminal)
 }

@@ -1,4 +1,11 @@
-import { addressKey, apiRoutes, type ComputeNode, type CoreNode, sha256Hex } from '@aleph-ts/protocol'
+import {
+  addressKey,
+  apiRoutes,
+  type ComputeNode,
+  type CoreNode,
+  type NetworkScore,
+  sha256Hex,
+} from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { IgnoredPost } from '../registry/registry-posts.ts'
 import { ApiError } from './api-error.ts'
@@ -16,7 +23,7 @@ interface NodeFilter {
 }
 
 /** Who belongs to the network, and why posts did not change it (protocol 06 §2). */
-export function registryRoutes({ profile }: ApiContext, { registry }: ApiServices) {
+export function registryRoutes({ profile }: ApiContext, { registry, scores }: ApiServices) {
   const published = { of: null as object | null, digest: '' }
 
   function current() {
@@ -84,6 +91,30 @@ export function registryRoutes({ profile }: ApiContext, { registry }: ApiService
       differences: [...registry.differences],
     }))
 
+    serve(server, apiRoutes.explainScore, async ({ params: { hash } }) => {
+      const { corechannel } = current()
+      const node = [...corechannel.nodes, ...corechannel.resource_nodes].find((each) => each.hash === hash)
+      if (!node) throw new ApiError(404, 'node_not_found', `No node is registered as ${hash}`)
+      const post = await scores.latest()
+      const unexplained = post ? await scores.unexplained(post) : []
+      const all = post?.period ? await scores.compute(post.period) : { ccn: [], crn: [] }
+      const found = [...all.ccn, ...all.crn].find((each) => each.node_id === hash)
+      return {
+        hash,
+        score: node.score,
+        period: post?.period ?? null,
+        post: post?.itemHash ?? null,
+        explained: found !== undefined && !unexplained.includes(hash),
+        computed: found ? shownScore(found) : null,
+        observers: (found?.observers ?? []).map(({ observer, rating }) => ({
+          observer,
+          total: rating.total,
+          version: rating.version,
+          factors: rating.factors,
+        })),
+      }
+    })
+
     serve(server, apiRoutes.getNode, ({ params: { hash } }) => {
       const { source, corechannel } = current()
       const core = corechannel.nodes.find((each) => each.hash === hash)
@@ -119,4 +150,8 @@ function filtered<T extends CoreNode | ComputeNode>(nodes: T[], { status, owner,
 
 function shownPost({ itemHash, ...post }: IgnoredPost) {
   return { item_hash: itemHash, ...post }
+}
+
+function shownScore({ total_score, performance, version, decentralization, measurements }: NetworkScore) {
+  return { total_score, performance, version, decentralization, measurements }
 }

@@ -11,7 +11,10 @@ import type { Database } from '../database/schema.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
+import { schedulerRoutes } from '../placement/scheduler-routes.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { Rewards } from '../rewards/rewards.ts'
+import type { ScoreBook } from '../scoring/score-book.ts'
 import { accountRoutes } from './account-routes.ts'
 import { aggregateRoutes } from './aggregate-routes.ts'
 import { allowedMethods } from './allowed-methods.ts'
@@ -34,6 +37,7 @@ import { priceRoutes } from './price-routes.ts'
 import { proofRoutes } from './proof-routes.ts'
 import { publishRoutes } from './publish-routes.ts'
 import { registryRoutes } from './registry-routes.ts'
+import { rewardRoutes } from './reward-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
@@ -42,6 +46,8 @@ export interface ApiServices {
   outcomes: Outcomes
   placement: Placement
   registry: Registry
+  rewards: Rewards
+  scores: ScoreBook
   fetcher: ContentFetcher
   nodeMultiaddrs: () => string[]
 }
@@ -138,11 +144,13 @@ export async function createServer(
     didRoutes,
     nodeRoutes,
     registryRoutes,
+    rewardRoutes,
     documentRoutes,
   ]) {
     await server.register(routes({ ...context, hub }, services))
   }
   await server.register(placementRoutes(services.placement))
+  await server.register(schedulerRoutes(services.placement))
   return server
 }
 

@@ -1,5 +1,6 @@
 import { type AbiEvent, BaseError, createPublicClient, HttpRequestError, http, RpcRequestError } from 'viem'
 import { type BlockMark, ChainSourceError } from './chain-source.ts'
+import { endpointUrls } from './json-endpoint.ts'
 
 const maxResponseBytes = 64 * 1024 * 1024
 
@@ -30,7 +31,7 @@ export class EvmRpc {
   #chainChecked = false
 
   constructor(config: EvmRpcConfig) {
-    this.#urls = rpcUrls(config.rpcUrl)
+    this.#urls = endpointUrls(config.rpcUrl)
     if (this.#urls.length === 0) {
       throw new ChainSourceError('unreachable', 'rpcUrl: give http:// or https:// addresses')
     }
@@ -160,12 +161,6 @@ export class EvmRpc {
       `${method}: ${text.slice(0, 500)}`,
     )
   }
-}
-
-/** The endpoints of a setting such as `https://one,https://two`; none when one of them is no http(s) address. */
-export function rpcUrls(setting: string): string[] {
-  const urls = setting.split(',').map((url) => url.trim())
-  return urls.every((url) => /^https?:\/\/\S+$/.test(url) && URL.canParse(url)) ? urls : []
 }
 
 function markOf(block: { number: `0x${string}` | null; hash: `0x${string}` | null }): BlockMark {

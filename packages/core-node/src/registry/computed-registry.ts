@@ -109,9 +109,9 @@ export class ComputedRegistry {
     return applyRegistryEvent(cloneRegistry(this.#state), event, this.#context.profile.registry)
   }
 
-  /** Runs something with the fold while it stands still: views of the past share its checkpoints. */
+  /** Runs something with the fold while it stands still, and is current: views of the past share its checkpoints. */
   exclusively<T>(work: (fold: RegistryFold) => Promise<T>): Promise<T> {
-    const done = this.#work.then(() => work(this.#fold))
+    const done = this.refresh().then(() => work(this.#fold))
     this.#work = done.then(
       () => undefined,
       () => undefined,

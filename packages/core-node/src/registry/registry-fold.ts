@@ -8,6 +8,7 @@ import {
   type RegistryState,
 } from '@aleph-ts/protocol'
 import type { Queryable } from '../chains/queryable.ts'
+import { stakingChain } from '../chains/staking-token.ts'
 import {
   endOfPosts,
   type IgnoredPost,
@@ -16,13 +17,7 @@ import {
   loadUnconfirmedPosts,
   type ReadPost,
 } from './registry-posts.ts'
-import {
-  type BlockRange,
-  endOfTransfers,
-  lastBlockRead,
-  loadTokenMoves,
-  stakingChain,
-} from './token-moves.ts'
+import { type BlockRange, endOfTransfers, lastBlockRead, loadTokenMoves } from './token-moves.ts'
 
 /** Blocks that a chain may still replace: what they hold is applied anew each time. */
 const reorgWindow = 64

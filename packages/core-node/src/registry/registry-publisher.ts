@@ -25,7 +25,6 @@ export class RegistryPublisher {
   readonly #options: RegistryPublisherOptions
   #sent = { digest: '', at: 0 }
   #timer: NodeJS.Timeout | undefined
-  #isReady = false
   #stopped = false
   #work: Promise<void> = Promise.resolve()
 
@@ -33,13 +32,9 @@ export class RegistryPublisher {
     this.#options = options
   }
 
-  /** Publishes nothing before `synced`: an old state would take nodes out. */
-  start(synced: Promise<void>): void {
+  start(): void {
     this.#options.registry.onChange(() => this.#wake(pauseMs))
-    void synced.then(() => {
-      this.#isReady = true
-      this.#wake(0)
-    })
+    this.#wake(0)
   }
 
   async stop(): Promise<void> {
@@ -49,7 +44,7 @@ export class RegistryPublisher {
   }
 
   #wake(delayMs: number): void {
-    if (this.#stopped || !this.#isReady) return
+    if (this.#stopped) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#work = this.#publish()

@@ -1,5 +1,6 @@
 import type { BalanceEvent } from '@aleph-ts/protocol'
 import type { Queryable } from '../chains/queryable.ts'
+import { stakingChain } from '../chains/staking-token.ts'
 
 /** Blocks after the first and up to the second, which is included. */
 export interface BlockRange {
@@ -7,8 +8,6 @@ export interface BlockRange {
   upTo: number
 }
 
-/** The chain whose token secures nodes and stakes, and the platform its balances count as (protocol 06 §2.2). */
-export const stakingChain = 'ETH'
 const nobody = '0x0000000000000000000000000000000000000000'
 const unitDecimals = 18
 

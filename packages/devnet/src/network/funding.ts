@@ -7,7 +7,7 @@ import type { NetworkFile } from './network-file.ts'
 
 const players = 9
 /** Accounts of the chain that can pay for transactions. */
-export const chainAccounts = players + 2
+export const chainAccounts = players + 3
 
 const accounts = devAccounts(chainAccounts)
 
@@ -20,7 +20,11 @@ export const playAccounts: NetworkFile['accounts'] = accounts
   .map((account) => ({ ...account, aleph: '100000' }))
 
 /** Puts messages on chain; it does nothing else, so that nobody else uses its nonces. */
-export const packerAccount: DevAccount = accounts.at(-1)!
+export const packerAccount: DevAccount = accounts.at(-2)!
+
+/** Pays rewards, and nothing else. */
+export const rewardsAccount: DevAccount = accounts.at(-1)!
+export const rewardsAleph = '1000000'
 
 /** Pays each account what it is to have, once per chain: who was paid is kept in `file`. */
 export async function fundOnce(

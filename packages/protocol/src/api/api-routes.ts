@@ -6,6 +6,8 @@ import { nodeApiRoutes } from './node-routes.ts'
 import { postApiRoutes } from './post-routes.ts'
 import { priceApiRoutes } from './price-routes.ts'
 import { registryApiRoutes } from './registry-routes.ts'
+import { rewardApiRoutes } from './reward-routes.ts'
+import { schedulerApiRoutes } from './scheduler-routes.ts'
 
 /** Every documented route of a core node, by name (protocol 03 §2). */
 export const apiRoutes = {
@@ -17,4 +19,6 @@ export const apiRoutes = {
   ...priceApiRoutes,
   ...nodeApiRoutes,
   ...registryApiRoutes,
+  ...schedulerApiRoutes,
+  ...rewardApiRoutes,
 }

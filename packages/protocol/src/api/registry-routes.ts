@@ -101,6 +101,46 @@ export const registryApiRoutes = {
     }),
     example: { publisher: '0xa1…', divergent: false, differences: [] },
   }),
+  explainScore: defineRoute({
+    method: 'GET',
+    path: '/api/v1/nodes/{hash}/score',
+    tag,
+    summary: 'Why a node has the score it has: what each observer found in the last period, and what counts',
+    description:
+      '`explained` says whether this node comes to the published score by itself, from the posts of the observers. ' +
+      'Of each factor the measured seconds and its value from 0 to 1 are told.',
+    answer: z.object({
+      hash: z.string(),
+      score: z.number(),
+      period: z.object({ from: z.number(), to: z.number() }).nullable(),
+      post: z.string().nullable(),
+      explained: z.boolean(),
+      computed: z
+        .object({
+          total_score: z.number(),
+          performance: z.number(),
+          version: z.number(),
+          decentralization: z.number(),
+          measurements: z.record(z.string(), z.number()),
+        })
+        .nullable(),
+      observers: z.array(
+        z.object({
+          observer: z.string(),
+          total: z.number(),
+          version: z.number(),
+          factors: z.array(
+            z.object({
+              name: z.string(),
+              measured: z.number().nullable(),
+              worst: z.number(),
+              value: z.number(),
+            }),
+          ),
+        }),
+      ),
+    }),
+  }),
   getNode: defineRoute({
     method: 'GET',
     path: '/api/v1/nodes/{hash}',

@@ -18,6 +18,7 @@ export const devnetProfile: NetworkProfile = {
     balances: [firstDevelopmentAccount],
     credits: [firstDevelopmentAccount],
     scores: [firstDevelopmentAccount],
+    observers: [],
     communityWallet: firstDevelopmentAccount,
     rewardsPayer: firstDevelopmentAccount,
   },
@@ -28,6 +29,8 @@ export const devnetProfile: NetworkProfile = {
     registry: 'FOUNDATION',
   },
   tokens: [{ chain: 'ETH', evmChainId: 31_337, decimals: 18, startBlock: 0 }],
+  streams: [],
+  messageContracts: [],
   cutoffs: {
     freeStoreAndProgramUntil: null,
     creditPrecisionFrom: null,
@@ -69,11 +72,21 @@ export const devnetProfile: NetworkProfile = {
   },
   rewards: {
     blocksPerDay: 7_130,
-    wageFrom: null,
-    wageFirstMonth: 0,
-    wageMonths: 0,
+    // 1 January 2026, and some 1,000 ALEPH a day.
+    wageFrom: 1_767_225_600,
+    wageFirstMonth: 30_000,
+    wageMonths: 1_200,
     slashAfterBlocks: 3 * 7_130,
+    finalityBlocks: 0,
     leastPayout: 0.01,
+  },
+  scoring: {
+    measureSeconds: 60,
+    periodSeconds: 3_600,
+    graceSeconds: 10,
+    probeFile: null,
+    diagnosticProgram: null,
+    releases: { core: [], compute: [] },
   },
   defaultAllocationSigners: [],
 }

@@ -13,7 +13,8 @@ export const mainnetProfile: NetworkProfile = {
     settings: '0xFba561a84A537fCaa567bb7A2257e7142701ae2A',
     balances: ['0xB34f25f2c935bCA437C061547eA12851d719dEFb', '0xa1B3bb7d2332383D96b7796B908fB7f7F3c2Be10'],
     credits: ['0x2E4454fAD1906c0Ce6e45cBFA05cE898Ac3AC1dC'],
-    scores: ['0x4D52380D3191274a04846c89c069E6C3F2Ed94e4'],
+    scores: ['0x4D52380D3191274a04846c89c069E6C3F2Ed94e4', '0x4Ec8b55e73F5f32118a90B8FD555706bD5dd42e7'],
+    observers: ['0x4D52380D3191274a04846c89c069E6C3F2Ed94e4'],
     communityWallet: '0x5aBd3258C5492fD378EBC2e0017416E199e5Da56',
     rewardsPayer: '0x3a5CC6aBd06B601f4654035d125F9DD2FC992C25',
   },
@@ -32,6 +33,20 @@ export const mainnetProfile: NetworkProfile = {
       startBlock: 10_939_070,
     },
   ],
+  streams: [
+    {
+      chain: 'AVAX',
+      evmChainId: 43_114,
+      superToken: '0xc0Fbc4967259786C743361a5885ef49380473dCF',
+      forwarder: '0xcfA132E353cB4E398080B9700609bb008eceB125',
+    },
+    {
+      chain: 'BASE',
+      evmChainId: 8_453,
+      superToken: '0xc0Fbc4967259786C743361a5885ef49380473dCF',
+      forwarder: '0xcfA132E353cB4E398080B9700609bb008eceB125',
+    },
+  ],
   syncContract: {
     chain: 'ETH',
     evmChainId: 1,
@@ -39,6 +54,16 @@ export const mainnetProfile: NetworkProfile = {
     startBlock: 11_400_000,
     authorizedEmitters: ['0x23eC28598DCeB2f7082Cc3a9D670592DfEd6e0dC'],
   },
+  messageContracts: [
+    {
+      kind: 'evm',
+      chain: 'BSC',
+      evmChainId: 56,
+      contract: '0xdF270752C8C71D08acbae4372687DA65AECe2D5D',
+      startBlock: 0,
+    },
+    { kind: 'tezos', chain: 'TEZOS', contract: 'KT1FfEoaNvooDfYrP61Ykct6L8z7w7e2pgnT' },
+  ],
   cutoffs: {
     freeStoreAndProgramUntil: { time: 1_743_775_079, ethHeight: 22_196_000 },
     creditPrecisionFrom: 1_769_990_400,
@@ -83,7 +108,16 @@ export const mainnetProfile: NetworkProfile = {
     wageFirstMonth: 900_000,
     wageMonths: 6,
     slashAfterBlocks: 3 * 7_130,
+    finalityBlocks: 500,
     leastPayout: 0.01,
+  },
+  scoring: {
+    measureSeconds: 3_600,
+    periodSeconds: 86_400,
+    graceSeconds: 300,
+    probeFile: '50645d4ccfddb7540e7bb17ffa5609ec8a980e588e233f0e2c4451f6f9da6ebd',
+    diagnosticProgram: '67705389842a0a1b95eaa408b009741027964edc805997475e95c505d642edd8',
+    releases: { core: [], compute: [] },
   },
   defaultAllocationSigners: ['0x2937f62e5F81A88e921f883f8fE56ceCf4A4A44A'],
 }

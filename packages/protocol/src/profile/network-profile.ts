@@ -3,6 +3,7 @@ import { addressKey } from '../identity/address-key.ts'
 import { chainCodes } from '../message/chains.ts'
 import { registryPolicySchema } from '../registry/registry-policy.ts'
 import { rewardPolicySchema } from '../rewards/reward-policy.ts'
+import { scoringPolicySchema } from '../scoring/scoring-policy.ts'
 
 export const paymentTypes = ['hold', 'superfluid', 'credit'] as const
 export type PaymentType = (typeof paymentTypes)[number]
@@ -28,6 +29,15 @@ const tokenSchema = z.strictObject({
   startBlock: count,
 })
 
+/** Where ALEPH streams by the second (protocol 04 §22.1). */
+const streamSchema = z.strictObject({
+  chain: z.enum(chainCodes),
+  evmChainId: z.int().positive(),
+  superToken: address,
+  /** Superfluid's CFAv1 forwarder. */
+  forwarder: address,
+})
+
 const syncContractSchema = z.strictObject({
   chain: z.enum(chainCodes),
   evmChainId: z.int().positive(),
@@ -36,6 +46,29 @@ const syncContractSchema = z.strictObject({
   /** Who is believed when publishing batches of messages on chain. */
   authorizedEmitters: addresses,
 })
+
+/** A contract through which anybody writes messages on a chain (protocol 04 §12, §18.1). */
+const messageContractSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('evm'),
+    chain: z.enum(chainCodes),
+    evmChainId: z.int().positive(),
+    contract: address,
+    /** Block of the contract's creation. */
+    startBlock: count,
+  }),
+  z.strictObject({ kind: z.literal('tezos'), chain: z.literal('TEZOS'), contract: address }),
+  z.strictObject({
+    kind: z.literal('solana'),
+    chain: z.literal('SOL'),
+    /** Address of the program. */
+    contract: address,
+    /** Slot of the program's creation. */
+    startBlock: count,
+    /** Whose batches are believed. */
+    authorizedEmitters: addresses.default([]),
+  }),
+])
 
 const cutoffSchema = z.union([seconds, z.null()])
 
@@ -53,14 +86,19 @@ export const networkProfileSchema = z.strictObject({
     balances: addresses,
     /** Whose credit distributions and expenses are believed. */
     credits: addresses,
-    /** Whose metrics posts are kept. */
+    /** Whose scores are believed. */
     scores: addresses,
+    /** Who measures nodes: whose metrics posts are kept and scored by. */
+    observers: addresses.default([]),
     communityWallet: address,
     rewardsPayer: address,
   }),
   channels: z.strictObject({ default: name, credits: z.array(name).max(16), scoring: name, registry: name }),
   tokens: z.array(tokenSchema).max(64),
+  streams: z.array(streamSchema).max(64).default([]),
   syncContract: syncContractSchema.optional(),
+  /** Beside the sync contract, which carries messages too. */
+  messageContracts: z.array(messageContractSchema).max(64).default([]),
   /** Epoch seconds (or a block height) from which a rule holds; null: it never does (protocol 02 §7). */
   cutoffs: z.strictObject({
     /** STORE and on-demand PROGRAM messages before are free. */
@@ -106,6 +144,7 @@ export const networkProfileSchema = z.strictObject({
   }),
   registry: registryPolicySchema,
   rewards: rewardPolicySchema,
+  scoring: scoringPolicySchema,
   defaultAllocationSigners: addresses,
 })
 
@@ -114,3 +153,7 @@ export const networkProfileSchema = z.strictObject({
  * profile and the same messages have the same state.
  */
 export type NetworkProfile = z.output<typeof networkProfileSchema>
+
+export type MessageContract = NetworkProfile['messageContracts'][number]
+
+export type StreamNetwork = NetworkProfile['streams'][number]

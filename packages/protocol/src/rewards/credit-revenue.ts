@@ -22,8 +22,11 @@ export interface CreditRevenue {
 }
 
 /** Percent of the revenue by whose work it was; what is missing to 100 is kept for development. */
-const executionPercent = { crn: 60, ccn: 15, staker: 20, devFund: 5 }
-const storagePercent = { ccn: 75, staker: 20, devFund: 5 }
+const executionPercent = { crn: 60, ccn: 15, staker: 20 }
+const storagePercent = { ccn: 75, staker: 20 }
+
+/** Percent of every revenue that is kept for development. */
+export const devFundPercent = 5
 
 /** Key of what nobody can be paid for because the post names no node. */
 export const missingNode = '__missing_node_id__'
@@ -50,8 +53,8 @@ function executionShares(revenue: CreditRevenue, registry: CorechannelAggregate)
     const worth = credits.mul(revenue.creditPriceAleph)
     const part = (percent: number) => worth.mul(percent).div(100)
     const lose = (role: RewardRole, key: string, percent: number) =>
-      result.unallocated.push({ stream: revenue.stream, role, key, amount: part(percent) })
-    result.devFund = result.devFund.add(part(executionPercent.devFund))
+      result.unallocated.push({ ...workOf(revenue), role, key, amount: part(percent) })
+    result.devFund = result.devFund.add(part(devFundPercent))
 
     const computeNode = computeNodes.get(nodeId)
     if (computeNode?.status === 'linked') {
@@ -83,14 +86,14 @@ function storageShares(revenue: CreditRevenue, registry: CorechannelAggregate): 
     .reduce((sum, { amount }) => sum.add(amount), zero)
     .mul(revenue.creditPriceAleph)
   const part = (percent: number) => worth.mul(percent).div(100)
-  result.devFund = part(storagePercent.devFund)
+  result.devFund = part(devFundPercent)
   const eligible = registry.nodes
     .filter((node) => node.status === 'active' && scoreMultiplier(node.score) > 0)
     .map((node) => ({ to: node, weight: new Amount(scoreMultiplier(node.score)) }))
   if (eligible.length === 0) {
     for (const role of ['ccn', 'staker'] as const) {
       result.unallocated.push({
-        stream: revenue.stream,
+        ...workOf(revenue),
         role,
         key: noActiveNodes,
         amount: part(storagePercent[role]),
@@ -105,7 +108,7 @@ function storageShares(revenue: CreditRevenue, registry: CorechannelAggregate): 
     const stakes = stakerShares(revenue, node, amount)
     result.shares.push(...stakes)
     if (stakes.length === 0) {
-      result.unallocated.push({ stream: revenue.stream, role: 'staker', key: node.hash, amount })
+      result.unallocated.push({ ...workOf(revenue), role: 'staker', key: node.hash, amount })
     }
   }
   return result
@@ -126,6 +129,10 @@ function share(
   amount: Amount,
 ): RewardShare {
   return { stream, work, role, node, address, amount }
+}
+
+function workOf({ stream, work }: CreditRevenue): Pick<CreditRevenue, 'stream' | 'work'> {
+  return { stream, work }
 }
 
 function creditsByNode({ credits }: CreditRevenue): Map<string, Amount> {

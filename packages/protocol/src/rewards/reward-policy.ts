@@ -13,6 +13,8 @@ export const rewardPolicySchema = z.strictObject({
   wageMonths: count,
   /** A compute node that was inactive this long when a period closes is not paid, blocks. */
   slashAfterBlocks: count,
+  /** Blocks behind the end of a period after which its rewards are final. */
+  finalityBlocks: count.default(500),
   /** Smallest payout, ALEPH. */
   leastPayout: aleph,
 })

@@ -22,6 +22,7 @@ export interface RewardShare {
 /** What was earned but has nobody to go to. */
 export interface UnallocatedShare {
   stream: RewardStream
+  work: RewardWork
   role: RewardRole
   /** Hash of the node, or why there is none. */
   key: string

@@ -81,7 +81,7 @@ function give(
 ): void {
   const given = inProportion(amount, parts)
   if (given.length === 0 && !amount.isZero()) {
-    result.unallocated.push({ stream: 'wage_subsidy', role, key: `no ${role}`, amount })
+    result.unallocated.push({ stream: 'wage_subsidy', work: null, role, key: `no ${role}`, amount })
   }
   for (const { to, amount } of given) {
     result.shares.push({

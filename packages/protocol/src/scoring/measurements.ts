@@ -1,5 +1,6 @@
 /** How old the version of a node was when it was measured (protocol 06 §4.2). */
-export type VersionAge = 'latest' | 'prerelease' | 'outdated' | 'obsolete' | 'other' | 'missing'
+export const versionAges = ['latest', 'prerelease', 'outdated', 'obsolete', 'other', 'missing'] as const
+export type VersionAge = (typeof versionAges)[number]
 
 /** One measurement of a node by one observer. Latencies in seconds; null: the probe failed. */
 interface NodeMeasurement {

@@ -1,5 +1,18 @@
-import { type ComputeNodeMeasurement, type CoreNodeMeasurement, median } from './measurements.ts'
-import { decentralizationScore, type NodeRating, rateComputeNode, rateCoreNode } from './node-score.ts'
+import {
+  type ComputeNodeMeasurement,
+  type CoreNodeMeasurement,
+  median,
+  type VersionAge,
+  versionAges,
+} from './measurements.ts'
+import {
+  allProbes,
+  decentralizationScore,
+  type NodeRating,
+  rateComputeNode,
+  rateCoreNode,
+  type ScoreProbes,
+} from './node-score.ts'
 
 /** What one observer measured in a period, by node hash. */
 export interface Observations {
@@ -15,6 +28,8 @@ export interface NetworkScore {
   performance: number
   version: number
   decentralization: number
+  /** What goes into the score: of every factor the median, and how many nodes and versions were counted. */
+  measurements: Record<string, number>
   observers: { observer: string; rating: NodeRating }[]
 }
 
@@ -23,17 +38,24 @@ export interface NetworkScore {
  * sink a node. An observer that has no measurement of a node says nothing about it; a node that nobody measured has no
  * score.
  */
-export function networkScores(observations: readonly Observations[]): {
+export function networkScores(
+  observations: readonly Observations[],
+  probes: ScoreProbes = allProbes,
+): {
   ccn: NetworkScore[]
   crn: NetworkScore[]
 } {
   return {
     ccn: scoresOf(observations, (each) => each.coreNodes, rateCoreNode),
-    crn: scoresOf(observations, (each) => each.computeNodes, rateComputeNode),
+    crn: scoresOf(
+      observations,
+      (each) => each.computeNodes,
+      (each) => rateComputeNode(each, probes),
+    ),
   }
 }
 
-function scoresOf<T extends { asn: number | null }>(
+function scoresOf<T extends { asn: number | null; version: VersionAge }>(
   observations: readonly Observations[],
   nodesOf: (observations: Observations) => ReadonlyMap<string, readonly T[]>,
   rate: (measurements: readonly T[]) => NodeRating,
@@ -54,6 +76,12 @@ function scoresOf<T extends { asn: number | null }>(
       performance: of((rating) => rating.performance),
       version: of((rating) => rating.version),
       decentralization: decentralizationScore(neighbours, systems.size),
+      measurements: {
+        total_nodes: systems.size,
+        nodes_with_identical_asn: neighbours,
+        ...medianFactors(observers.map(({ rating }) => rating)),
+        ...versionCounts(observations.flatMap((each) => nodesOf(each).get(node) ?? [])),
+      },
       observers,
     }
   })
@@ -78,4 +106,20 @@ function systemOfNodes<T extends { asn: number | null }>(
 function mostVoted(votes: Map<number | null, number>): number | null {
   const sorted = [...votes].sort(([a, m], [b, n]) => n - m || (a ?? -1) - (b ?? -1))
   return sorted[0]![0]
+}
+
+function medianFactors(ratings: readonly NodeRating[]): Record<string, number> {
+  const names = ratings[0]?.factors.map(({ name }) => name) ?? []
+  return Object.fromEntries(
+    names.map((name, index) => [name, median(ratings.map(({ factors }) => factors[index]!.value))]),
+  )
+}
+
+function versionCounts(measurements: readonly { version: VersionAge }[]): Record<string, number> {
+  return Object.fromEntries(
+    versionAges.map((age) => [
+      `node_version_${age}`,
+      measurements.filter(({ version }) => version === age).length,
+    ]),
+  )
 }

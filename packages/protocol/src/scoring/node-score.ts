@@ -25,24 +25,30 @@ export interface NodeRating {
   factors: ScoreFactor[]
 }
 
+/** What a network can measure: not every one has a program that all compute nodes must run. */
+export interface ScoreProbes {
+  diagnosticProgram: boolean
+}
+
+export const allProbes: ScoreProbes = { diagnosticProgram: true }
+
 /** Rates a compute node by one observer's measurements of a period. */
-export function rateComputeNode(measurements: readonly ComputeNodeMeasurement[]): NodeRating {
+export function rateComputeNode(
+  measurements: readonly ComputeNodeMeasurement[],
+  { diagnosticProgram }: ScoreProbes = allProbes,
+): NodeRating {
   const base = measurements.map((each) => each.baseLatency)
-  return rating(measurements, [
+  const answers = [
     factor('base_latency_score_p25', base, 0.25, 2),
     factor('base_latency_score_p95', base, 0.95, 2),
-    factor(
-      'diagnostic_vm_latency_score_p25',
-      measurements.map((each) => each.diagnosticVmLatency),
-      0.25,
-      2.5,
-    ),
-    factor(
-      'full_check_latency_score_p25',
-      measurements.map((each) => each.fullCheckLatency),
-      0.25,
-      4,
-    ),
+  ]
+  if (!diagnosticProgram) return rating(measurements, answers)
+  const diagnostic = measurements.map((each) => each.diagnosticVmLatency)
+  const fullCheck = measurements.map((each) => each.fullCheckLatency)
+  return rating(measurements, [
+    ...answers,
+    factor('diagnostic_vm_latency_score_p25', diagnostic, 0.25, 2.5),
+    factor('full_check_latency_score_p25', fullCheck, 0.25, 4),
   ])
 }
 

@@ -23,8 +23,15 @@ import { type DeployedProgram, type DeployProgramParams, deployProgram } from '.
 import { type Allocation, getAllocation, waitForAllocation } from '../program/get-allocation.ts'
 import { buildNodeOperation, type NodeOperation } from '../registry/build-node-operation.ts'
 import { checkNodeOperation, type OperationCheck } from '../registry/check-node-operation.ts'
+import { explainScore, type ScoreExplanation } from '../registry/explain-score.ts'
 import { type IgnoredOperation, listIgnoredOperations } from '../registry/list-ignored-operations.ts'
 import { listNodes, type NodeFilter, type NodeList } from '../registry/list-nodes.ts'
+import {
+  type DayRewards,
+  explainRewards,
+  getRewards,
+  type RewardExplanation,
+} from '../rewards/get-rewards.ts'
 import {
   type ClientContext,
   type ClientOptions,
@@ -100,6 +107,21 @@ export class AlephClient {
     filter?: { address?: string; node?: string } & Abortable,
   ): Promise<IgnoredOperation[]> {
     return listIgnoredOperations(this.context, filter)
+  }
+
+  /** Why a node has the score it has. */
+  explainScore(nodeHash: string, options?: Abortable): Promise<ScoreExplanation> {
+    return explainScore(this.context, nodeHash, options)
+  }
+
+  /** What a UTC day earns whom. */
+  getRewards(day: string, options?: Abortable): Promise<DayRewards> {
+    return getRewards(this.context, day, options)
+  }
+
+  /** Why an address earns what it does on a UTC day. */
+  explainRewards(day: string, address: string, options?: Abortable): Promise<RewardExplanation> {
+    return explainRewards(this.context, day, address, options)
   }
 
   uploadFile(params: UploadFileParams): Promise<UploadedFile> {

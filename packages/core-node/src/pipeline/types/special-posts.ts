@@ -72,7 +72,7 @@ function readMetrics(candidate: Candidate, profile: NetworkProfile): SpecialPost
   const isBelieved =
     metricsPostTypes.includes(type) &&
     candidate.envelope.channel === profile.channels.scoring &&
-    profile.addresses.scores.includes(accountOf(candidate))
+    [...profile.addresses.observers, ...profile.addresses.scores].includes(accountOf(candidate))
   return isBelieved ? { kind: 'metrics' } : undefined
 }
 
