@@ -1,7 +1,7 @@
 import { access, constants, mkdir, statfs } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { rpcUrls } from '../chains/evm-rpc.ts'
+import { endpointUrls } from '../chains/json-endpoint.ts'
 import type { CoreNodeConfig } from '../config.ts'
 import { migrationNames } from '../database/migrate.ts'
 import { locatePostgres } from '../database/postgres-binaries.ts'
@@ -30,7 +30,7 @@ export async function doctor(config: CoreNodeConfig): Promise<void> {
     node: () => node(config),
     ...Object.fromEntries(
       Object.entries({ ETH: config.ethereumRpc, ...config.evmRpc }).flatMap(([chain, urls]) =>
-        rpcUrls(urls ?? '').map((url, index) => [`chain ${chain} ${index + 1}`, () => chainEndpoint(url)]),
+        endpointUrls(urls ?? '').map((url, index) => [`chain ${chain} ${index + 1}`, () => chainEndpoint(url)]),
       ),
     ),
     ...Object.fromEntries(
