@@ -160,6 +160,7 @@ export {
 export {
   type CreditPurchase,
   type CreditSale,
+  creditPriceAleph,
   creditsBought,
   distributionPost,
 } from './credits/credit-sale.ts'

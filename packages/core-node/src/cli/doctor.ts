@@ -30,7 +30,10 @@ export async function doctor(config: CoreNodeConfig): Promise<void> {
     node: () => node(config),
     ...Object.fromEntries(
       Object.entries({ ETH: config.ethereumRpc, ...config.evmRpc }).flatMap(([chain, urls]) =>
-        endpointUrls(urls ?? '').map((url, index) => [`chain ${chain} ${index + 1}`, () => chainEndpoint(url)]),
+        endpointUrls(urls ?? '').map((url, index) => [
+          `chain ${chain} ${index + 1}`,
+          () => chainEndpoint(url),
+        ]),
       ),
     ),
     ...Object.fromEntries(

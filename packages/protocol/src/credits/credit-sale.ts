@@ -53,3 +53,9 @@ export function distributionPost(purchase: CreditPurchase, sale: CreditSale): Re
     content: { distribution: { token: sale.token, chain: sale.chain, credits: [credit] } },
   }
 }
+
+/** ALEPH that one credit is worth where the network sells credits for ALEPH, decimal text; "0" where it does not. */
+export function creditPriceAleph({ creditSales }: Pick<NetworkProfile, 'creditSales'>): string {
+  const sale = creditSales.find(({ token }) => token === 'ALEPH')
+  return sale ? new Amount(1).div(sale.creditsPerToken).toString() : '0'
+}
