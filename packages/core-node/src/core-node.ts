@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import { createServer } from './api/server.ts'
 import { CatchUp } from './catch-up/catch-up.ts'
+import { ErasedMessages } from './catch-up/erased-messages.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
@@ -316,7 +317,10 @@ async function createServices(
     rewards,
     duties: await Duties.create(context, { registry, scores, rewards, ownUrl: () => gossip.httpUrl }),
     gossip,
-    catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
+    catchUp: CatchUp.create(context, gossip.host, {
+      erased: new ErasedMessages(context, processWorker, (peerId) => gossip.isMember(peerId)),
+      periodMs: (config.p2p.reconcileSeconds ?? 30) * 1000,
+    }),
     placement,
     outcomes: new Outcomes(events),
     fetcher,

@@ -29,6 +29,8 @@ import { documentRoutes } from './document-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { feedRoutes } from './feed-routes.ts'
 import { fileRoutes } from './file-routes.ts'
+import { ipfsGatewayRoutes } from './ipfs-gateway-routes.ts'
+import { ipfsUploadRoutes } from './ipfs-upload-routes.ts'
 import { MessageHub } from './message-hub.ts'
 import { messageRoutes } from './message-routes.ts'
 import { nodeRoutes } from './node-routes.ts'
@@ -67,7 +69,7 @@ export interface ApiContext extends CoreNodeContext {
 }
 
 /** What other nodes and scoring need of a process that leaves clients to others, and what only it can compute. */
-const routesOfProcessing = [fileRoutes, nodeRoutes, registryRoutes, rewardRoutes]
+const routesOfProcessing = [fileRoutes, ipfsGatewayRoutes, nodeRoutes, registryRoutes, rewardRoutes]
 const allRoutes = [
   ...routesOfProcessing,
   publishRoutes,
@@ -78,6 +80,7 @@ const allRoutes = [
   aggregateRoutes,
   authorizationRoutes,
   uploadRoutes,
+  ipfsUploadRoutes,
   accountRoutes,
   balanceRoutes,
   statsRoutes,
@@ -89,8 +92,8 @@ const allRoutes = [
   documentRoutes,
 ]
 
-/** Requests that are slower than this to arrive are dropped, ms. */
-const requestTimeoutMs = 300_000
+/** Requests that are slower than this to arrive are dropped, ms: the largest archive at 10 Mbit/s. */
+const requestTimeoutMs = 3_600_000
 
 /** The public API of a core node (protocol 03), ready to listen. */
 export async function createServer(
