@@ -86,6 +86,7 @@ export class FakeNetwork implements AsyncDisposable {
     if (url.pathname === '/api/v0/version') return { body: { version: '9.9.9' } }
     if (url.pathname === '/api/v0/storage/add_file') return this.#addFile(request)
     if (url.pathname === '/api/v0/price/estimate') return this.#estimate()
+    if (url.pathname.endsWith('/credit_history')) return { status: 404, body: {} }
     if (resource === 'addresses') return { body: this.#balanceOf(name) }
     if (resource === 'messages' && request.method === 'POST') {
       return this.#accept((JSON.parse(await textOf(request)) as { message: unknown }).message)
