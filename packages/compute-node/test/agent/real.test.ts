@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 import { RealNode } from './real-node.ts'
 import { eventually } from './test-node.ts'
-import { writeZip } from './zip-writer.ts'
 
 let node: RealNode
 let runtime: string

@@ -8,6 +8,7 @@ import { priceApiRoutes } from './price-routes.ts'
 import { registryApiRoutes } from './registry-routes.ts'
 import { rewardApiRoutes } from './reward-routes.ts'
 import { schedulerApiRoutes } from './scheduler-routes.ts'
+import { uploadApiRoutes } from './upload-routes.ts'
 
 /** Every documented route of a core node, by name (protocol 03 §2). */
 export const apiRoutes = {
@@ -15,6 +16,7 @@ export const apiRoutes = {
   ...postApiRoutes,
   ...aggregateApiRoutes,
   ...fileApiRoutes,
+  ...uploadApiRoutes,
   ...accountApiRoutes,
   ...priceApiRoutes,
   ...nodeApiRoutes,
