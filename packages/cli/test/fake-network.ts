@@ -94,6 +94,7 @@ export class FakeNetwork implements AsyncDisposable {
     if (url.pathname === '/api/v0/storage/add_file') return this.#addFile(request)
     if (url.pathname === '/api/v0/ipfs/add_directory') return this.#addFolder(request)
     if (url.pathname === '/api/v0/price/estimate') return this.#estimate()
+    if (url.pathname.endsWith('/credit_history')) return { status: 404, body: {} }
     if (resource === 'addresses') return { body: this.#balanceOf(name) }
     if (resource === 'messages' && request.method === 'POST') {
       return this.#accept((JSON.parse(await textOf(request)) as { message: unknown }).message)
