@@ -1,4 +1,5 @@
 import { benchApply } from './apply.ts'
+import { benchContent } from './content.ts'
 import { benchGossip } from './gossip.ts'
 import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
@@ -12,6 +13,7 @@ const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   apply: { what: 'Mixed messages applied to an empty and to a large database', run: benchApply },
   reads: { what: 'Lists, pages and single things read from a large database', run: benchReads },
   reconcile: { what: 'Bytes and rounds until two nodes know what each lacks', run: benchReconcile },
+  content: { what: 'A file of 1 GiB through two core nodes by its CID', run: benchContent },
   programs: {
     what: 'Cold start, restored start and requests per second of each runtime',
     run: benchPrograms,
