@@ -1,4 +1,5 @@
 import { benchApply } from './apply.ts'
+import { benchContent } from './content.ts'
 import { benchGossip } from './gossip.ts'
 import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
@@ -14,6 +15,7 @@ const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   reads: { what: 'Lists, pages and single things read from a large database', run: benchReads },
   placement: { what: 'The plan of a network of 1,000 core nodes with 100,000 VMs', run: benchPlacement },
   reconcile: { what: 'Bytes and rounds until two nodes know what each lacks', run: benchReconcile },
+  content: { what: 'A file of 1 GiB through two core nodes by its CID', run: benchContent },
   programs: {
     what: 'Starts of every kind, requests per second, memory, rotation, the proxy',
     run: benchPrograms,
