@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { type Envelope, parseEnvelope, parseInlineContent, verifySignature } from '@aleph-ts/protocol'
+import {
+  type Envelope,
+  FileDag,
+  mainnetProfile,
+  parseEnvelope,
+  parseInlineContent,
+  TreeDag,
+  verifySignature,
+} from '@aleph-ts/protocol'
 import { fakeRegistry } from './fake-registry.ts'
 
 type Content = Record<string, unknown>
@@ -27,6 +35,10 @@ export class FakeNetwork implements AsyncDisposable {
   balance = 1_000
   price = '200.000000000000000000'
   computeNodeIsUp = true
+  /** Nodes of the production network do not. */
+  servesRegistry = true
+  /** The registry that the production network publishes. */
+  corechannel: Content | undefined
   readonly #server: Server
 
   private constructor(server: Server) {
@@ -80,11 +92,12 @@ export class FakeNetwork implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, url: URL): Promise<Reply> {
     const [, , , resource, name = ''] = url.pathname.split('/')
-    if (url.pathname.startsWith('/api/v1/nodes')) return this.#nodes(request, url)
+    if (this.servesRegistry && url.pathname.startsWith('/api/v1/nodes')) return this.#nodes(request, url)
     if (url.pathname === '/about/login') return { status: this.computeNodeIsUp ? 401 : 502, body: {} }
     if (url.pathname === '/about/usage/system') return { body: { cpu: { count: 2 } } }
     if (url.pathname === '/api/v0/version') return { body: { version: '9.9.9' } }
     if (url.pathname === '/api/v0/storage/add_file') return this.#addFile(request)
+    if (url.pathname === '/api/v0/ipfs/add_directory') return this.#addFolder(request)
     if (url.pathname === '/api/v0/price/estimate') return this.#estimate()
     if (url.pathname.endsWith('/credit_history')) return { status: 404, body: {} }
     if (resource === 'addresses') return { body: this.#balanceOf(name) }
@@ -102,9 +115,20 @@ export class FakeNetwork implements AsyncDisposable {
     return { status: 404, body: { error: 'Not found' } }
   }
 
+  async #addFolder(request: IncomingMessage): Promise<Reply> {
+    const form = await formOf(request)
+    const tree = new TreeDag({ cidVersion: 1 })
+    for (const file of form.getAll('file') as File[]) {
+      const bytes = new Uint8Array(await file.arrayBuffer())
+      tree.add(file.name, new FileDag({ cidVersion: 1 }).update(bytes).finish())
+    }
+    const { message } = JSON.parse(form.get('metadata') as string) as { message: unknown }
+    const { status } = this.#accept(message)
+    return { status: status ?? 200, body: { status: 'success', hash: tree.finish().cid.toString() } }
+  }
+
   async #addFile(request: IncomingMessage): Promise<Reply> {
-    const headers = { 'content-type': request.headers['content-type']! }
-    const form = await new Response(new Uint8Array(await buffer(request)), { headers }).formData()
+    const form = await formOf(request)
     const bytes = Buffer.from(await (form.get('file') as File).arrayBuffer())
     const hash = createHash('sha256').update(bytes).digest('hex')
     this.files.set(hash, bytes)
@@ -153,6 +177,9 @@ export class FakeNetwork implements AsyncDisposable {
       const key = String(content.key)
       data[key] = { ...data[key], ...(content.content as Content) }
     }
+    if (owner === mainnetProfile.addresses.corechannel && this.corechannel) {
+      data.corechannel = this.corechannel
+    }
     return Object.keys(data).length === 0
       ? { status: 404, body: {} }
       : { body: { address: owner, data, info: {} } }
@@ -192,4 +219,9 @@ export class FakeNetwork implements AsyncDisposable {
 
 async function textOf(request: IncomingMessage): Promise<string> {
   return (await buffer(request)).toString()
+}
+
+async function formOf(request: IncomingMessage): Promise<FormData> {
+  const headers = { 'content-type': request.headers['content-type']! }
+  return new Response(new Uint8Array(await buffer(request)), { headers }).formData()
 }

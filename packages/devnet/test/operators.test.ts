@@ -62,6 +62,9 @@ test('its compute node passes what the doctor looks at', async () => {
   const { resource_nodes } = await say('node', 'list', '--type', 'compute')
   const { ok, checks } = await say('node', 'doctor', resource_nodes[0].hash)
   expect({ ok, checks }).toMatchObject({ ok: true })
+  // Its first score is a gift; the observers have the last word at the end of their period.
+  const score = await say('node', 'score', resource_nodes[0].hash)
+  expect(score).toMatchObject({ score: 1, explained: false })
 }, 30_000)
 
 test('somebody else runs a core node and a compute node, and a third one stakes on it', async () => {

@@ -5,6 +5,7 @@ import { buildCreditTransfer, type CreditGift } from '../credits/send-credits.ts
 import { downloadFile } from '../file/download-file.ts'
 import { findFile, type StoredFile } from '../file/find-file.ts'
 import { type UploadedFile, type UploadFileParams, uploadFile } from '../file/upload-file.ts'
+import { type UploadedFolder, type UploadFolderParams, uploadFolder } from '../file/upload-folder.ts'
 import { type AggregateFields, buildAggregate } from '../message/build-aggregate.ts'
 import { buildForget, type ForgetFields } from '../message/build-forget.ts'
 import type { BuiltMessage, MessageOptions } from '../message/build-message.ts'
@@ -128,6 +129,10 @@ export class AlephClient {
 
   uploadFile(params: UploadFileParams): Promise<UploadedFile> {
     return uploadFile(this.context, params)
+  }
+
+  uploadFolder(params: UploadFolderParams): Promise<UploadedFolder> {
+    return uploadFolder(this.context, params)
   }
 
   downloadFile(fileHash: string, options?: Abortable): Promise<ReadableStream<Uint8Array>> {
