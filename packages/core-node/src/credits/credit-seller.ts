@@ -50,7 +50,12 @@ export class CreditSeller {
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     const { logger } = this.#options.context
-    await this.#openCounters()
+    try {
+      await this.#openCounters()
+    } catch (error) {
+      logger.error({ err: error }, 'the creditSales of the profile cannot be used: no credits are sold')
+      return
+    }
     while (!signal.aborted) {
       for (const counter of this.#counters) {
         await this.#serve(counter).catch((error: unknown) => {
