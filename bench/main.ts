@@ -2,6 +2,7 @@ import { benchApply } from './apply.ts'
 import { benchGossip } from './gossip.ts'
 import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
+import { benchPlacement } from './placement.ts'
 import { benchPrograms } from './programs.ts'
 import { benchReads } from './reads.ts'
 import { benchReconcile } from './reconcile.ts'
@@ -11,6 +12,7 @@ const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   gossip: { what: 'Delay from one core node to others', run: benchGossip },
   apply: { what: 'Mixed messages applied to an empty and to a large database', run: benchApply },
   reads: { what: 'Lists, pages and single things read from a large database', run: benchReads },
+  placement: { what: 'The plan of a network of 1,000 core nodes with 100,000 VMs', run: benchPlacement },
   reconcile: { what: 'Bytes and rounds until two nodes know what each lacks', run: benchReconcile },
   programs: {
     what: 'Cold start, restored start and requests per second of each runtime',

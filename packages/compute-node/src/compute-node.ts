@@ -69,6 +69,7 @@ export class ComputeNode implements AsyncDisposable {
       (await createHypervisor(config.hypervisor, {
         dataDir,
         images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
+        cgroup: config.cgroup,
         log: logger,
       }))
     const guests: GuestServices = {}

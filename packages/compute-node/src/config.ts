@@ -28,6 +28,8 @@ export interface ComputeNodeConfig {
   drainTimeoutMs: number
   /** How often a running program is looked at for a newer version. */
   updateIntervalMs: number
+  /** Cgroup v2 folder for the limits of VMs. */
+  cgroup: string | null
   /** Further VMs of busy programs. */
   scaling: { maxVms: number; callsPerVm: number; idleMs: number }
   allocationWaitMs: number
@@ -43,6 +45,8 @@ export interface ComputeNodeConfig {
   instanceOutbound: boolean
   /** Address of this host that forwarded ports of instances are on. */
   forwardHost: string
+  /** Whether an instance may be fetched from a node at an address that is not public. */
+  migrateFromPrivate: boolean
   /** IPv6 prefix that VMs' addresses are computed in. */
   ipv6Pool: string
   /** 0: nobody's payment is looked at again after the start. */
@@ -154,6 +158,11 @@ export const environmentTable = {
     .optional()
     .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
   ALEPH_VM_HYPERVISOR: z.enum(['auto', 'qemu', 'fake']).default('auto').describe('What runs the VMs'),
+  ALEPH_VM_CGROUP: z
+    .string()
+    .startsWith('/')
+    .optional()
+    .describe('Cgroup v2 folder delegated to this node, for limits of VMs on processor, memory and tasks'),
   ALEPH_VM_PROFILE: z
     .string()
     .min(1)
@@ -191,6 +200,9 @@ export const environmentTable = {
     .refine((text) => isIP(text) === 4, 'is no IPv4 address')
     .default('127.0.0.1')
     .describe('Address of this host that forwarded ports of instances are on'),
+  ALEPH_VM_MIGRATE_FROM_PRIVATE: flag
+    .default(false)
+    .describe('Take instances from nodes at addresses that are not public, as in a network of your own'),
   ALEPH_VM_IPV6_ADDRESS_POOL: z
     .string()
     .default('fc00:1:2:3::/64')
@@ -253,6 +265,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     reuseTimeoutMs: env.ALEPH_VM_REUSE_TIMEOUT * 1000,
     drainTimeoutMs: env.ALEPH_VM_DRAIN_TIMEOUT * 1000,
     updateIntervalMs: env.ALEPH_VM_UPDATE_INTERVAL * 1000,
+    cgroup: env.ALEPH_VM_CGROUP ?? null,
     scaling: {
       maxVms: env.ALEPH_VM_MAX_VMS_PER_PROGRAM,
       callsPerVm: env.ALEPH_VM_CALLS_PER_VM,
@@ -268,6 +281,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
     instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
     forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,
     ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,
     paymentIntervalMs: env.ALEPH_VM_PAYMENT_MONITOR_INTERVAL * 1000,
     limits: {

@@ -1,9 +1,18 @@
 #!/usr/bin/env node
 import { ComputeNode } from './compute-node.ts'
 import { configFromEnvironment } from './config.ts'
+import { runDoctor } from './doctor/doctor.ts'
 
-/** Runs one compute node from its environment: one JSON line on stdout when ready, logs on stderr. */
+/**
+ * Runs one compute node from its environment: one JSON line on stdout when ready, logs on stderr. With `doctor`
+ * only looks whether one would run here.
+ */
 async function main(): Promise<void> {
+  const [command, ...args] = process.argv.slice(2)
+  if (command === 'doctor') {
+    process.exitCode = await runDoctor(args, (line) => void process.stdout.write(`${line}\n`))
+    return
+  }
   const config = configFromEnvironment(process.env)
   const stopVmsOnExit = config.stopVmsOnExit || process.argv.includes('--stop-vms')
   const node = await ComputeNode.create({ ...config, stopVmsOnExit })

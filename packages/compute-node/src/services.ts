@@ -25,6 +25,8 @@ import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { AgentMetrics } from './agent/metrics.ts'
+import { Exports } from './agent/migration/exports.ts'
+import { Imports } from './agent/migration/imports.ts'
 import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
 import { CodeImages } from './agent/programs/code-image.ts'
@@ -139,6 +141,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     parents,
     messages,
+    isAway: (hash) => exports.isAway(hash),
     logger,
   })
   const workloads = new Workloads({ messages, programs, instances })
@@ -147,6 +150,15 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     prefetch: (hash) => programs.prefetch(hash),
     vms: supervisor,
     planFile: new PlanFile(join(state, 'plan.json')),
+    logger,
+  })
+  const exports: Exports = new Exports({
+    dir: join(dataDir, 'exports'),
+    vms: supervisor,
+    volumes,
+    workloads,
+    release: (hash) => reconciler.release(hash),
+    resume: (hash) => reconciler.resume(hash),
     logger,
   })
   const guestApi = new GuestApi({
@@ -165,10 +177,29 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const admission = new Admission({ vms: supervisor, dataDir, promisedBytes: () => volumes.promisedBytes() })
+  const imports = new Imports({
+    dir: join(dataDir, 'imports'),
+    vms: supervisor,
+    volumes,
+    loader: instanceLoader,
+    admission,
+    workloads,
+    logger,
+  })
   const access = {
     messages,
     isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
     domainName,
+  }
+  const scheduler = {
+    signers: new AllocationSigners({
+      messages,
+      profile: config.profile,
+      override: config.allocationSigners,
+      nodeHash,
+      logger,
+    }),
+    replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
@@ -194,14 +225,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       legacyCheckProgram: config.legacyCheckProgram,
     },
     allocations: {
-      signers: new AllocationSigners({
-        messages,
-        profile: config.profile,
-        override: config.allocationSigners,
-        nodeHash,
-        logger,
-      }),
-      replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
+      ...scheduler,
       reconciler,
       assessment: new PlanAssessment({ messages, admission, reconciler, nodeHash }),
       waitMs: config.allocationWaitMs,
@@ -227,6 +251,13 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       backups,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
+    migration: {
+      ...scheduler,
+      exports,
+      imports,
+      isKnown: access.isKnown,
+      allowPrivateSources: config.migrateFromPrivate,
+    },
     logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
     logger,
   })
@@ -238,7 +269,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports, backups]
+  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports]
   return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 

@@ -11,10 +11,20 @@ import {
   signatureScheme,
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
-import { rpcUrls } from './chains/evm-rpc.ts'
+import { endpointUrls } from './chains/json-endpoint.ts'
+
+/**
+ * `all`: the whole node. A node may also be several processes on one `DATABASE_URL` and one data folder: one with
+ * `process` (or `all`), which alone writes the state and speaks to other nodes, and any number with `api`, which serve
+ * clients.
+ */
+export const roles = ['all', 'process', 'api'] as const
+export type Role = (typeof roles)[number]
 
 /** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
 export interface CoreNodeConfig {
+  /** What this process does of the node's work; all of it by default. */
+  role?: Role
   /** Folder of everything this node keeps: database, files, keys. */
   dataDir: string
   http: { host: string; port: number }
@@ -32,6 +42,10 @@ export interface CoreNodeConfig {
   ethereumRpc?: string
   /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
   evmRpc: Partial<Record<Chain, string>>
+  /** Event indexer (or several, with commas) of Tezos, where its contract's messages are read. */
+  tezosIndexer?: string
+  /** JSON-RPC URL (or several, with commas) of Solana, where its program's messages are read. */
+  solanaRpc?: string
   /** RPC of a Kubo node that is asked for what no core node has. */
   ipfsUrl?: string | undefined
   /** Threads that check signatures. */
@@ -105,6 +119,14 @@ export const defaultLimits: CoreNodeConfig['limits'] = {
 
 const port = z.coerce.number().int().min(0).max(65535)
 
+const endpoints = z
+  .string()
+  .refine(
+    (text) => endpointUrls(text).length > 0,
+    'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
+  )
+  .optional()
+
 const environmentSchema = z.object({
   ALEPH_CORE_DATA_DIR: z.string().min(1),
   ALEPH_CORE_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
@@ -115,13 +137,9 @@ const environmentSchema = z.object({
   ALEPH_CORE_P2P_MEMBERS_ONLY: z.stringbool().default(false),
   ALEPH_CORE_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
-  ALEPH_CORE_ETHEREUM_RPC: z
-    .string()
-    .refine(
-      (text) => rpcUrls(text).length > 0,
-      'give http:// or https:// addresses, with commas between them; WebSocket endpoints are not read',
-    )
-    .optional(),
+  ALEPH_CORE_ETHEREUM_RPC: endpoints,
+  ALEPH_CORE_TEZOS_INDEXER: endpoints,
+  ALEPH_CORE_SOLANA_RPC: endpoints,
   ALEPH_CORE_IPFS_URL: z.url({ protocol: /^https?$/ }).optional(),
   ALEPH_CORE_COMPUTE_POLL_SECONDS: z.coerce.number().positive().max(3_600).default(30),
   ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS: z.coerce.number().positive().default(600),
@@ -138,11 +156,16 @@ const environmentSchema = z.object({
   ALEPH_CORE_REWARDS_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
+  ALEPH_CORE_DATABASE_READ_URL: z.string().min(1).optional(),
+  ALEPH_CORE_ROLE: z.enum(roles).default('all'),
   ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
   ALEPH_CORE_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info'),
 })
+
+/** Every variable a node reads, besides `ALEPH_CORE_EVM_RPC_<CHAIN>`. */
+export const settingNames: readonly string[] = Object.keys(environmentSchema.shape)
 
 /**
  * Reads the settings from the environment; empty variables count as absent.
@@ -160,6 +183,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
   const dataDir = resolve(env.ALEPH_CORE_DATA_DIR)
   const profile = loadProfile(env.ALEPH_CORE_PROFILE)
   return {
+    role: env.ALEPH_CORE_ROLE,
     dataDir,
     http: { host: env.ALEPH_CORE_HTTP_HOST, port: env.ALEPH_CORE_HTTP_PORT },
     p2p: {
@@ -174,6 +198,8 @@ export function configFromEnvironment(environment: Record<string, string | undef
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
     evmRpc: evmRpcUrls(given),
+    tezosIndexer: env.ALEPH_CORE_TEZOS_INDEXER,
+    solanaRpc: env.ALEPH_CORE_SOLANA_RPC,
     ipfsUrl: env.ALEPH_CORE_IPFS_URL,
     verifyWorkers: env.ALEPH_CORE_VERIFY_WORKERS ?? Math.max(1, availableParallelism() - 1),
     privateKeyFile: env.ALEPH_CORE_PRIVATE_KEY_FILE ?? resolve(dataDir, 'operator.key'),
@@ -192,7 +218,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
         }
       : undefined,
     databaseUrl: env.DATABASE_URL,
-    databaseReadUrl: env.DATABASE_READ_URL,
+    databaseReadUrl: env.ALEPH_CORE_DATABASE_READ_URL ?? env.DATABASE_READ_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
     limits: {
       ...defaultLimits,
@@ -201,6 +227,22 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     maxRetries: 10,
   }
+}
+
+/**
+ * The same settings for a process of another role.
+ *
+ * @throws {ConfigError} for what is no role, and for one that needs a shared database when there is none
+ */
+export function withRole(config: CoreNodeConfig, name: string): CoreNodeConfig {
+  const role = roles.find((known) => known === name)
+  if (!role) throw new ConfigError(`role: "${name}" is none; there are ${roles.join(', ')}`)
+  if (role !== 'all' && !config.databaseUrl) {
+    throw new ConfigError(
+      'DATABASE_URL: the processes of a node share one PostgreSQL; name it, or run with role "all"',
+    )
+  }
+  return { ...config, role }
 }
 
 const rpcVariable = 'ALEPH_CORE_EVM_RPC_'
@@ -215,7 +257,7 @@ function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<C
     if (!isChain(chain) || signatureScheme(chain) !== 'evm') {
       throw new ConfigError(`${name}: "${chain}" is no chain with wallet contracts`)
     }
-    if (rpcUrls(url!).length === 0) {
+    if (endpointUrls(url!).length === 0) {
       throw new ConfigError(`${name}: give http:// or https:// addresses, with commas between them`)
     }
     urls[chain] = url!

@@ -1,24 +1,11 @@
 #!/usr/bin/env node
-import { ConfigError, configFromEnvironment } from './config.ts'
-import { CoreNode } from './core-node.ts'
-
-async function main(): Promise<void> {
-  const node = await CoreNode.create(configFromEnvironment(process.env))
-  const stop = async (signal: NodeJS.Signals) => {
-    node.context.logger.info({ signal }, 'stopping')
-    await node.stop()
-    process.exit(0)
-  }
-  process.once('SIGTERM', stop)
-  process.once('SIGINT', stop)
-  await node.start()
-  const { url, peerId, multiaddrs, address, version } = node
-  process.stdout.write(`${JSON.stringify({ ready: true, url, peerId, multiaddrs, address, version })}\n`)
-}
+import { coreNodeProgram } from './cli/program.ts'
+import { ConfigError } from './config.ts'
 
 try {
-  await main()
+  await coreNodeProgram().parseAsync()
 } catch (error) {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : (error as Error).stack}\n`)
+  const isExpected = error instanceof ConfigError || 'code' in (error as Error)
+  process.stderr.write(`${isExpected ? (error as Error).message : (error as Error).stack}\n`)
   process.exit(1)
 }

@@ -1,44 +1,25 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { alephSyncAbi, deployContracts, guestbookAbi, guestbookBytecode } from '@aleph-ts/contracts'
-import { LocalChain } from '@aleph-ts/contracts/local-chain'
-import { devnetProfile, type NetworkProfile } from '@aleph-ts/protocol'
-import { createTestClient, getAddress, http, publicActions, walletActions } from 'viem'
-import { foundry } from 'viem/chains'
+import { guestbookAbi, guestbookBytecode } from '@aleph-ts/contracts'
+import { getAddress } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stateDigests } from '../src/state/digest.ts'
+import { confirmationsOf, filesOf, SyncChain } from './testing/sync-chain.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, post } from './testing/wallet.ts'
 
-let chain: LocalChain
-let profile: NetworkProfile
+let sync: SyncChain
 let packing: TestNode
 let reading: TestNode
 let keys: string
-let client: ReturnType<typeof testClient>
 
 beforeAll(async () => {
-  chain = await LocalChain.create()
-  await chain.start()
-  client = testClient()
-  const [deployer, emitter] = chain.accounts
-  const { sync, blockNumber } = await deployContracts({
-    rpcUrl: chain.rpcUrl,
-    privateKey: deployer!.privateKey,
-  })
-  profile = {
-    ...devnetProfile,
-    syncContract: {
-      chain: 'ETH',
-      evmChainId: 31_337,
-      contract: sync,
-      startBlock: blockNumber,
-      authorizedEmitters: [emitter!.address],
-    },
-  }
+  sync = await SyncChain.start()
+  const { chain, profile } = sync
   keys = await mkdtemp(join(tmpdir(), 'aleph-packer-'))
   const privateKeyFile = join(keys, 'packer.key')
-  await writeFile(privateKeyFile, emitter!.privateKey)
+  await writeFile(privateKeyFile, chain.accounts[1]!.privateKey)
   const evmRpc = { ETH: chain.rpcUrl }
   packing = await TestNode.start({
     profile,
@@ -47,53 +28,37 @@ beforeAll(async () => {
   reading = await TestNode.start({
     profile,
     config: { evmRpc },
-    contentFetcher: {
-      // The archive, and the archive alone, travels: everything else must come out of it.
-      async fetch(hash, _itemType, { maxBytes }) {
-        if (!(await packing.node.context.fileStore.has(hash))) return 'unavailable'
-        const source = packing.node.context.fileStore.read(hash)
-        await reading.node.context.fileStore.write(source, { maxBytes, expectedHash: hash })
-        return 'stored'
-      },
-    },
+    // The archive, and the archive alone, travels: everything else must come out of it.
+    contentFetcher: filesOf(
+      () => packing,
+      () => reading,
+    ),
   })
 })
 afterAll(async () => {
   await packing?.[Symbol.asyncDispose]()
   await reading?.[Symbol.asyncDispose]()
-  await chain?.stop()
+  await sync?.[Symbol.asyncDispose]()
   if (keys) await rm(keys, { recursive: true })
 })
 
-function testClient() {
-  return createTestClient({ mode: 'anvil', chain: foundry, transport: http(chain.rpcUrl), cacheTime: 0 })
-    .extend(publicActions)
-    .extend(walletActions)
-}
-
 async function deployGuestbook(emitter: `0x${string}`): Promise<`0x${string}`> {
+  const { client, chain } = sync
   const hash = await client.deployContract({
     account: chain.accounts[0]!.address,
     abi: guestbookAbi,
     bytecode: guestbookBytecode,
-    args: [profile.syncContract!.contract as `0x${string}`, emitter],
+    args: [sync.contract, emitter],
   })
   return getAddress((await client.waitForTransactionReceipt({ hash })).contractAddress!)
 }
 
-async function confirmations(node: TestNode, hash: string): Promise<{ hash: string }[]> {
-  const { body } = await node.get(`/api/v0/messages/${hash}`)
-  return body.message?.confirmations ?? []
-}
-
-async function batches(): Promise<number> {
-  const logs = await client.getContractEvents({
-    address: profile.syncContract!.contract as `0x${string}`,
-    abi: alephSyncAbi,
-    eventName: 'SyncEvent',
-    fromBlock: 0n,
-  })
-  return logs.length
+/** How far a node has read the sync contract. */
+async function height(node: TestNode): Promise<number> {
+  const { rows } = await node.node.context.pool.query(
+    `select block_number from chain_cursors where stream = 'sync'`,
+  )
+  return Number(rows[0]?.block_number ?? 0)
 }
 
 const patience = { timeout: 15_000, interval: 50 }
@@ -102,34 +67,29 @@ describe('the bridge to the chain', () => {
   test('packs a message once, and a node that never heard of it has it confirmed', async () => {
     const message = post(newWallet(), 'to be confirmed')
     expect((await packing.publish(message)).status).toBe(200)
-    await expect.poll(() => confirmations(packing, message.item_hash), patience).toHaveLength(1)
-    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+    await expect.poll(() => confirmationsOf(packing, message.item_hash), patience).toHaveLength(1)
+    await expect.poll(() => confirmationsOf(reading, message.item_hash), patience).toHaveLength(1)
     await new Promise((resolve) => setTimeout(resolve, 1_000))
-    expect(await batches()).toBe(1)
+    expect(await sync.batches()).toHaveLength(1)
   })
 
   test('emits a batch again that the chain has taken back, and confirms its message anew', async () => {
+    const { client } = sync
     const snapshot = await client.snapshot()
-    const before = await batches()
+    const before = (await sync.batches()).length
     const message = post(newWallet(), 'taken back')
     await packing.publish(message)
-    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+    await expect.poll(() => confirmationsOf(reading, message.item_hash), patience).toHaveLength(1)
     await client.revert({ id: snapshot })
     await client.mine({ blocks: 3 })
-    await expect.poll(batches, patience).toBe(before + 1)
-    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+    await expect.poll(() => sync.batches(), patience).toHaveLength(before + 1)
+    await expect.poll(() => confirmationsOf(reading, message.item_hash), patience).toHaveLength(1)
   })
 
   test('makes a message of what a contract or an account says there, without any signature', async () => {
-    const [, , author] = chain.accounts
+    const author = sync.chain.accounts[2]
     const content = { address: author!.address, time: 1_700_000_000, type: 'note', content: 'from the chain' }
-    await client.writeContract({
-      account: author!.address,
-      address: profile.syncContract!.contract as `0x${string}`,
-      abi: alephSyncAbi,
-      functionName: 'doMessage',
-      args: ['POST', JSON.stringify(content)],
-    })
+    await sync.say(2, 'POST', JSON.stringify(content))
     await expect
       .poll(
         async () => (await reading.get(`/api/v0/posts.json?addresses=${author!.address}`)).body.posts,
@@ -138,7 +98,45 @@ describe('the bridge to the chain', () => {
       .toMatchObject([{ content: 'from the chain' }])
   })
 
+  test.each([
+    { depth: 'a few blocks', blocks: 3 },
+    { depth: 'more blocks than it remembers', blocks: 150 },
+  ])(
+    'forgets what a contract said when the chain takes back $depth, until it is said again',
+    async ({ blocks }) => {
+      const { client, chain } = sync
+      const name = `taken back with ${blocks}`
+      const { address } = chain.accounts[3]!
+      const content = { address, time: 1_700_000_000 + blocks, type: name, content: 1 }
+      const say = () => sync.say(3, 'POST', JSON.stringify(content))
+      const postsAt = (node: TestNode) => async () =>
+        (await node.get(`/api/v0/posts.json?types=${encodeURIComponent(name)}`)).body.posts
+      const before = await stateDigests(reading.node.context.pool)
+      const snapshot = await client.snapshot()
+      await say()
+      await client.mine({ blocks })
+      for (const node of [packing, reading]) {
+        await expect.poll(postsAt(node), patience).toHaveLength(1)
+        await expect
+          .poll(async () => (await height(node)) >= Number(await client.getBlockNumber()), patience)
+          .toBe(true)
+      }
+      await client.revert({ id: snapshot })
+      await client.mine({ blocks: 1 })
+      for (const node of [packing, reading]) await expect.poll(postsAt(node), patience).toEqual([])
+      expect(await stateDigests(reading.node.context.pool)).toEqual(before)
+      await say()
+      for (const node of [packing, reading]) {
+        await expect.poll(postsAt(node), patience).toMatchObject([{ confirmations: [{ chain: 'ETH' }] }])
+      }
+      expect(await stateDigests(packing.node.context.pool)).toEqual(
+        await stateDigests(reading.node.context.pool),
+      )
+    },
+  )
+
   test('lets a contract write messages of its own, and prove on chain what the network confirmed', async () => {
+    const { client, chain } = sync
     const [, emitter, , guest] = chain.accounts
     const guestbook = await deployGuestbook(emitter!.address)
     await client.writeContract({
@@ -186,17 +184,11 @@ describe('the bridge to the chain', () => {
   })
 
   test('does not believe the batch of a stranger', async () => {
-    const [, , stranger] = chain.accounts
-    await client.writeContract({
-      account: stranger!.address,
-      address: profile.syncContract!.contract as `0x${string}`,
-      abi: alephSyncAbi,
-      functionName: 'doEmit',
-      args: [JSON.stringify({ protocol: 'aleph', version: 1, content: { messages: [] } })],
-    })
+    const stranger = sync.chain.accounts[2]
+    await sync.emit(2, JSON.stringify({ protocol: 'aleph', version: 1, content: { messages: [] } }))
     const message = post(newWallet(), 'after the stranger')
     await packing.publish(message)
-    await expect.poll(() => confirmations(reading, message.item_hash), patience).toHaveLength(1)
+    await expect.poll(() => confirmationsOf(reading, message.item_hash), patience).toHaveLength(1)
     const { rows } = await reading.node.context.pool.query(
       `select from chain_txs where publisher = $1 and protocol <> 'smart-contract'`,
       [stranger!.address],

@@ -68,6 +68,12 @@ test('uploads that do not fit their message are refused', async () => {
   const post = sign(wallet, 'POST', { type: 'x', content: 1 })
   expect((await node.upload('right', post)).body.error).toContain('Could not decode metadata')
   expect((await node.upload(new Uint8Array(25 * 1024 * 1024 + 1))).status).toBe(413)
+  const raw = await fetch(`${node.node.url}/api/v0/storage/add_file`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/octet-stream' },
+    body: new Uint8Array(30 * 1024 * 1024),
+  })
+  expect(raw.status).toBe(413)
   const empty = await fetch(`${node.node.url}/api/v0/storage/add_file`, {
     method: 'POST',
     body: new FormData(),

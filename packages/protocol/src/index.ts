@@ -58,6 +58,7 @@ export {
   type QueryOf,
   snakeCase,
 } from './api/route.ts'
+export type { PlacementHistoryEntry, SchedulerNode, SchedulerVm } from './api/scheduler-routes.ts'
 export {
   BatchArchiveError,
   batchArchive,
@@ -134,6 +135,7 @@ export { TreeDag } from './content-addressing/tree-dag.ts'
 export { decodeUnixFsNode, type UnixFsLink, type UnixFsNode } from './content-addressing/unixfs-node.ts'
 export { type DagSummary, type VerifyDagOptions, verifyDag } from './content-addressing/verify-dag.ts'
 export { applyCreditPost, type CreditPost } from './credits/apply-credit-post.ts'
+export { type AllocationChange, type AssignmentLease, assignmentLeases } from './credits/assignment-lease.ts'
 export {
   type CreditEntry,
   type CreditFacts,
@@ -141,6 +143,13 @@ export {
   compareLots,
   isSpendable,
 } from './credits/credit-entry.ts'
+export {
+  type BillingWindow,
+  type CreditCharge,
+  type ExpenseEntry,
+  executionExpenses,
+  expensePost,
+} from './credits/credit-expense.ts'
 export { CreditLedger, type CreditPart, creditBalance, creditParts } from './credits/credit-ledger.ts'
 export {
   type CreditOperation,
@@ -148,6 +157,13 @@ export {
   creditPostTypes,
   readCreditPost,
 } from './credits/credit-post.ts'
+export {
+  type CreditPurchase,
+  type CreditSale,
+  creditPriceAleph,
+  creditsBought,
+  distributionPost,
+} from './credits/credit-sale.ts'
 export { accountsOf, type CreditReplay, compareCreditPosts, replayCredits } from './credits/replay-credits.ts'
 export { accountId, parseAccountId } from './did/account-id.ts'
 export type { Delegate, DelegateLimits } from './did/delegates.ts'
@@ -238,6 +254,13 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
+export {
+  requiredStreams,
+  type StreamedMachine,
+  type StreamRates,
+  streamsSuffice,
+} from './payment-stream/stream-rates.ts'
 export {
   type AuthorisationPolicy,
   type AuthorisationSubject,
@@ -307,7 +330,13 @@ export { type Estimate, parseEstimate } from './pricing/parse-estimate.ts'
 export { type ObservedTime, type PaymentVerdict, paymentVerdict } from './pricing/payment-verdict.ts'
 export { devnetProfile } from './profile/devnet.ts'
 export { mainnetProfile } from './profile/mainnet.ts'
-export { type NetworkProfile, type PaymentType, paymentTypes } from './profile/network-profile.ts'
+export {
+  type MessageContract,
+  type NetworkProfile,
+  type PaymentType,
+  paymentTypes,
+  type StreamNetwork,
+} from './profile/network-profile.ts'
 export { InvalidProfileError, parseNetworkProfile } from './profile/parse-network-profile.ts'
 export { answerReconciliation } from './reconciliation/answer-request.ts'
 export { maxReconciliationFrameBytes } from './reconciliation/frames.ts'

@@ -19,6 +19,7 @@ import { type NotifyRoutesOptions, notifyRoutes } from './control/notify-routes.
 import { ForbiddenError } from './control/owner-access.ts'
 import { OwnerAuthError } from './control/owner-auth.ts'
 import { AgentError, toAgentError } from './errors.ts'
+import { type MigrationRoutesOptions, migrationRoutes } from './migration/migration-routes.ts'
 import type { CustomDomains } from './proxy/custom-domains.ts'
 import { type ProgramProxy, responseOn } from './proxy/program-proxy.ts'
 import { type ProgramRoute, type ProgramTarget, routeRequest } from './proxy/program-route.ts'
@@ -41,6 +42,7 @@ export interface HttpServerOptions {
   status: StatusRoutesOptions
   notify: NotifyRoutesOptions
   machines: MachineRoutesOptions
+  migration: MigrationRoutesOptions
   logStreams: LogStreams
   logger: Logger
 }
@@ -181,7 +183,7 @@ export class HttpServer {
   }
 
   async #routes(): Promise<void> {
-    const { serverHeader, about, debug, status, notify, machines, allocations } = this.#options
+    const { serverHeader, about, debug, status, notify, machines, allocations, migration } = this.#options
     this.#app.addHook('onRequest', async (_request, reply) => {
       reply.header('Server', serverHeader)
     })
@@ -217,6 +219,7 @@ export class HttpServer {
       await app.register(machineRoutes, machines)
     })
     await this.#app.register(allocationRoutes, allocations)
+    await this.#app.register(migrationRoutes, migration)
     await this.#app.ready()
   }
 }

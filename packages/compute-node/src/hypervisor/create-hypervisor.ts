@@ -9,7 +9,7 @@ export type HypervisorChoice = 'auto' | 'qemu' | 'fake'
 /** The hypervisor an operator chose; `images` may be null for the fake only. */
 export async function createHypervisor(
   choice: HypervisorChoice,
-  options: { dataDir: string; images: BootImages | null; log: Logger },
+  options: { dataDir: string; images: BootImages | null; cgroup?: string | null; log: Logger },
 ): Promise<Hypervisor> {
   if (choice === 'fake') return new FakeHypervisor()
   if (!options.images) {
@@ -18,5 +18,5 @@ export async function createHypervisor(
       'there are no guest images; build them first, or set ALEPH_VM_GUEST_IMAGES_DIR to where they are',
     )
   }
-  return QemuHypervisor.create({ dataDir: options.dataDir, images: options.images, log: options.log })
+  return QemuHypervisor.create({ ...options, images: options.images })
 }

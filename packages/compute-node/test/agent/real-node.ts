@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildGuestImages, type GuestImages } from '@aleph-ts/guest'
 import { signAllocationRequest } from '@aleph-ts/protocol'
-import { FakeCoreNode, testAccount } from './fake-core-node.ts'
+import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
+import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
 
 /** A compute node as it runs anywhere: a process of its own, real guests; messages from a fake core node. */
 export class RealNode implements AsyncDisposable {
@@ -16,6 +17,7 @@ export class RealNode implements AsyncDisposable {
   readonly dataDir: string
   readonly #environment: Record<string, string>
   #process!: ChildProcess
+  #nextTime = Math.floor(Date.now() / 1000)
   url = ''
 
   private constructor(
@@ -30,10 +32,12 @@ export class RealNode implements AsyncDisposable {
     this.#environment = environment
   }
 
-  static async start(environment: Record<string, string> = {}): Promise<RealNode> {
+  /** `core`: another node's, to be of the same network. */
+  static async start(environment: Record<string, string> = {}, core?: FakeCoreNode): Promise<RealNode> {
     const images = await buildGuestImages({ cacheDir: imagesDir() })
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-compute-'))
-    const node = new RealNode(await FakeCoreNode.start(), images, dataDir, environment)
+    await warmUp(join(dataDir, 'supervisor'), images)
+    const node = new RealNode(core ?? (await FakeCoreNode.start()), images, dataDir, environment)
     await node.run()
     return node
   }
@@ -64,19 +68,38 @@ export class RealNode implements AsyncDisposable {
     await once(this.#process, 'exit')
   }
 
+  /** Asks the process to end; resolves with its exit code. */
+  async terminate(): Promise<number | null> {
+    if (this.#process.exitCode === null && this.#process.signalCode === null) {
+      this.#process.kill('SIGTERM')
+      await once(this.#process, 'exit')
+    }
+    return this.#process.exitCode
+  }
+
   call(hash: string, path = '/', init?: RequestInit): Promise<Response> {
     return fetch(`${this.url}/vm/${hash}${path}`, init)
   }
 
   /** Pushes a whole plan as the scheduler. */
   async allocate(plan: { persistent_vms?: string[]; instances?: string[] }) {
-    const path = '/control/allocations'
-    const body = Buffer.from(JSON.stringify({ persistent_vms: [], instances: [], ...plan }))
-    const { privateKey } = this.scheduler
-    const iat = Math.floor(Date.now() / 1000)
-    const authorization = signAllocationRequest({ method: 'POST', path, body, iat, privateKey })
-    const response = await fetch(`${this.url}${path}`, { method: 'POST', body, headers: { authorization } })
+    const whole = { persistent_vms: [], instances: [], ...plan }
+    const response = await this.asScheduler('POST', '/control/allocations', whole)
     return (await response.json()) as { success: boolean; errors: Record<string, string> }
+  }
+
+  /** A request as the scheduler signs it. */
+  async asScheduler(method: 'GET' | 'POST', path: string, content: unknown = null): Promise<Response> {
+    const body = content === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(content))
+    const { privateKey } = this.scheduler
+    // Counted down, as a request signed twice for one second would be refused as a replay.
+    const iat = this.#nextTime--
+    const authorization = signAllocationRequest({ method, path, body, iat, privateKey })
+    return fetch(`${this.url}${path}`, {
+      method,
+      headers: { authorization },
+      ...(method === 'POST' && { body }),
+    })
   }
 
   async execution(hash: string): Promise<Execution | undefined> {
@@ -85,10 +108,7 @@ export class RealNode implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode === null && this.#process.signalCode === null) {
-      this.#process.kill('SIGTERM')
-      await once(this.#process, 'exit')
-    }
+    await this.terminate()
     await this.core[Symbol.asyncDispose]()
     await rm(this.dataDir, { recursive: true, force: true })
   }
@@ -100,9 +120,4 @@ export interface Execution {
   vm_type: string
   start: { kind: string } | null
   networking: { mapped_ports?: Record<string, { host: number; tcp: boolean; udp: boolean }> }
-}
-
-/** Where guest images are built once for all tests. */
-export function imagesDir(): string {
-  return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../../.cache/guest')
 }

@@ -20,7 +20,7 @@ let lab: VmLab
 let supervisor: Supervisor
 
 beforeAll(async () => {
-  lab = await openVmLab()
+  lab = await openVmLab({ cold: true })
   supervisor = await lab.supervisor()
 }, 600_000)
 

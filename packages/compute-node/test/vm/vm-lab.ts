@@ -18,6 +18,8 @@ import {
   type SupervisorOptions,
 } from '../../src/supervisor/index.ts'
 
+import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
+
 const run = promisify(execFile)
 
 /** Real guest images, a data directory and programs packed for tests with real machines. */
@@ -36,15 +38,15 @@ export interface VmProgram {
   files: Record<string, string>
 }
 
-export async function openVmLab(): Promise<VmLab> {
-  const root = join(import.meta.dirname, '../../../..')
-  const cacheDir = process.env.ALEPH_CACHE_DIR ?? join(root, '.cache/guest')
-  const images = await buildGuestImages({ cacheDir })
+/** `cold`: nothing was found out or kept before, as on a node's first start. */
+export async function openVmLab(options: { cold?: boolean } = {}): Promise<VmLab> {
+  const images = await buildGuestImages({ cacheDir: imagesDir() })
   const directory = await mkdtemp(join(tmpdir(), 'aleph-vm-lab-'))
   const dataDir = join(directory, 'data')
   const log = pino({ level: process.env.ALEPH_TEST_LOG_LEVEL ?? 'silent' }, pino.destination(2))
   const hypervisor = () => QemuHypervisor.create({ dataDir, images, log })
   await mkdir(dataDir)
+  if (!options.cold) await warmUp(dataDir, images)
   return {
     images,
     dataDir,

@@ -5,8 +5,8 @@ export function allowedMethods(server: FastifyInstance): (url: string) => string
   const byPattern = new Map<string, { matcher: RegExp; methods: Set<string> }>()
   server.addHook('onRoute', ({ url, method }) => {
     const pattern = url
-      .split(/(:\w+)/)
-      .map((part) => (part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')))
+      .split(/(:\w+|\*)/)
+      .map(matching)
       .join('')
     const known = byPattern.get(url) ?? { matcher: new RegExp(`^${pattern}$`), methods: new Set() }
     for (const each of [method].flat()) if (each !== 'OPTIONS') known.methods.add(each)
@@ -19,4 +19,10 @@ export function allowedMethods(server: FastifyInstance): (url: string) => string
       .flatMap((route) => [...route.methods])
     return [...new Set(methods)].sort()
   }
+}
+
+/** What a part of a route's pattern matches. */
+function matching(part: string): string {
+  if (part === '*') return '.*'
+  return part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

@@ -1,10 +1,8 @@
-import { Readable } from 'node:stream'
-import { apiRoutes, isItemHash } from '@aleph-ts/protocol'
+import { apiRoutes, type ByteRange, classifyHash, isItemHash } from '@aleph-ts/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fileTag } from '../state/files.ts'
 import { ApiError } from './api-error.ts'
-import { readRange } from './file-range.ts'
-import { namesTag } from './names-tag.ts'
+import { sendFile, tarOf } from './send-file.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
 
@@ -19,7 +17,7 @@ interface FileRow {
 }
 
 /** Downloads and look-ups of files (protocol 03 §9.1, §9.2, §9.5 to §9.7). */
-export function fileRoutes({ db, config, fileStore }: ApiContext) {
+export function fileRoutes({ db, config, profile, fileStore }: ApiContext) {
   async function findFile(hash: string): Promise<FileRow | undefined> {
     const row = await db.selectFrom('files').selectAll().where('hash', '=', hash).executeTakeFirst()
     return row && { ...row, size: Number(row.size) }
@@ -37,40 +35,23 @@ export function fileRoutes({ db, config, fileStore }: ApiContext) {
     return describe({ ref, owner: row.owner, file_hash: row.file_hash })
   }
 
-  /** The bytes, or the part of them that is asked for (protocol 03 §9.5); HEAD never touches them. */
   async function download(hash: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const file = await findFile(hash)
-    const size = file && (await fileStore.size(hash))
-    if (size === undefined) throw new ApiError(404, 'file_not_found', 'Not found')
-    const etag = `"${hash}"`
-    reply
-      .type('application/octet-stream')
-      .header('accept-ranges', 'bytes')
-      .header('etag', etag)
-      .header('cache-control', 'public, max-age=31536000, immutable')
-      // What people upload must not run in the name of the node.
-      .header('x-content-type-options', 'nosniff')
-      .header('content-security-policy', 'sandbox')
-    if (namesTag(request.headers['if-none-match'], etag)) return reply.code(304).send()
-    const condition = request.headers['if-range']
-    const range =
-      condition === undefined || condition === etag ? readRange(request.headers.range, size) : undefined
-    if (range === 'unsatisfiable') {
-      reply.header('content-range', `bytes */${size}`).removeHeader('etag')
-      throw new ApiError(416, 'range_not_satisfiable', `The file has ${size} bytes`, { path: 'header.range' })
-    }
-    if (range) reply.code(206).header('content-range', `bytes ${range.start}-${range.end}/${size}`)
-    reply.header('content-length', range ? range.end - range.start + 1 : size)
-    return reply.send(request.method === 'HEAD' ? Readable.from([]) : fileStore.read(hash, range))
+    const found = (await findFile(hash)) && (await fileStore.stat(hash))
+    if (!found) throw new ApiError(404, 'file_not_found', 'Not found')
+    const { type, size } = found
+    if (type === 'dir') return sendFile(tarOf(fileStore, hash), request, reply)
+    const read = (range?: ByteRange) => fileStore.read(hash, range)
+    return sendFile({ type: 'application/octet-stream', tag: hash, size, read }, request, reply)
   }
 
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.getLimits, () => {
       const { fileBytes, unsignedFileBytes } = config.limits
+      const { ipfsFileBytes, carBytes } = profile.limits
       const unsigned = { max_unauthenticated_upload_file_size: unsignedFileBytes }
       return {
         storage: { max_file_size: fileBytes, ...unsigned },
-        ipfs: { max_upload_file_size: 0, max_upload_car_size: 0, ...unsigned },
+        ipfs: { max_upload_file_size: ipfsFileBytes, max_upload_car_size: carBytes, ...unsigned },
       }
     })
 
@@ -85,11 +66,12 @@ export function fileRoutes({ db, config, fileStore }: ApiContext) {
         const hash = fileHash(params.hash, 'Invalid hash provided')
         const file = await findFile(hash)
         if (!file) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
+        if (file.type === 'dir') throw new ApiError(400, 'not_a_file', `A folder: use ${downloadUrl(hash)}`)
         if (file.size > largestBase64) throw new ApiError(413, 'file_too_large', `Use ${downloadUrl(hash)}`)
         const bytes = await fileStore.readBytes(hash)
         if (!bytes) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
         reply.header('cache-control', 'public, max-age=31536000, immutable')
-        return { status: 'success', hash, engine: 'storage', content: mimeBase64(bytes) }
+        return { status: 'success', hash, engine: classifyHash(hash)!, content: mimeBase64(bytes) }
       },
       { compress: {} },
     )

@@ -89,7 +89,7 @@ export function messageRoutes(context: ApiContext) {
       return sendJsonList(reply, {
         name: 'hashes',
         items: items.map((item) => JSON.stringify(item)),
-        page: { ...page, after: undefined },
+        page,
         query,
         total: () => totals.of(sql`from messages where ${matching}`),
       })

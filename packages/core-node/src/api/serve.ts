@@ -27,7 +27,7 @@ export function serve<R extends ApiRoute>(
     server.route({
       ...options,
       method: route.method,
-      url: pathPattern(path),
+      url: route.lastIsRest ? pathPattern(path).replace(/:\w+$/, '*') : pathPattern(path),
       handler: async (request, reply) => {
         const answer = await handler({ ...readExchange(route, request), request, reply })
         if (typeof answer === 'string' && !reply.hasHeader('content-type')) {
@@ -50,17 +50,15 @@ function readExchange<R extends ApiRoute>(
 ): Pick<Exchange<R>, 'params' | 'query' | 'body'> {
   const query = route.query ? parseQuery(route.query, request.query) : undefined
   const body = route.body && !('raw' in route.body) ? parseBody(route.body, request.body) : request.body
-  return { params: cleanParams(request.params), query, body } as Pick<
-    Exchange<R>,
-    'params' | 'query' | 'body'
-  >
+  return { params: readParams(route, request), query, body } as Pick<Exchange<R>, 'params' | 'query' | 'body'>
 }
 
 /** PostgreSQL knows no NUL, and neither does anything that a path can name. */
-function cleanParams(params: unknown): Record<string, string> {
+function readParams({ path }: ApiRoute, { params }: FastifyRequest): Record<string, string> {
+  const rest = /\w+(?=\}$)/.exec(path)?.[0]
   return Object.fromEntries(
     Object.entries(params as Record<string, string>).map(([name, value]) => [
-      name,
+      name === '*' && rest ? rest : name,
       value.replaceAll('\0', ''),
     ]),
   )

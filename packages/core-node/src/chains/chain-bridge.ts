@@ -1,32 +1,34 @@
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import { loadOperatorKey } from '../operator-key.ts'
 import { ChainReader } from './chain-reader.ts'
-import type { FinalityPolicy } from './chain-source.ts'
+import type { ContractEvent } from './contract-event.ts'
 import { contractEventLedger } from './contract-event-ledger.ts'
-import { type ContractEvent, evmContractEvents } from './contract-events.ts'
 import { EventIntake } from './event-intake.ts'
+import {
+  evmFinality,
+  evmRpcUrl,
+  type FollowedContract,
+  followedContracts,
+  syncStream,
+} from './followed-contracts.ts'
 import { Packer } from './packer.ts'
 
-const stream = 'sync'
-/** Read up to the head: whatever a chain takes back, we take back too. */
-const finality: FinalityPolicy = { headLag: 0, reorgWindow: 64 }
-
 /**
- * The way between the network and the contract where it meets a chain: batches and messages come in, and, when this
+ * The way between the network and the contracts where it meets chains: batches and messages come in, and, when this
  * node packs, batches of its unconfirmed messages go out (protocol 04 §12).
  */
 export class ChainBridge {
   readonly #intake: EventIntake
-  readonly #reader: ChainReader<ContractEvent> | undefined
+  readonly #readers: ChainReader<ContractEvent>[]
   readonly #packer: Packer | undefined
 
   private constructor(
     intake: EventIntake,
-    reader: ChainReader<ContractEvent> | undefined,
+    readers: ChainReader<ContractEvent>[],
     packer: Packer | undefined,
   ) {
     this.#intake = intake
-    this.#reader = reader
+    this.#readers = readers
     this.#packer = packer
   }
 
@@ -37,49 +39,64 @@ export class ChainBridge {
     context: CoreNodeContext,
     options: { fetcher: ContentFetcher; onConfirmed: () => void },
   ): Promise<ChainBridge> {
-    const { config, profile, pool, logger } = context
     const intake = new EventIntake({ context, fetcher: options.fetcher })
-    const contract = profile.syncContract
-    const rpcUrl = contract && (config.evmRpc[contract.chain] ?? config.ethereumRpc)
-    if (!contract || !rpcUrl) return new ChainBridge(intake, undefined, undefined)
-    const source = evmContractEvents({ ...contract, rpcUrl })
-    const reader = await ChainReader.create({
-      pool,
-      logger,
-      source,
-      ledger: contractEventLedger(stream),
-      chain: contract.chain,
-      stream,
-      startBlock: contract.startBlock,
-      finality,
-      onChange: () => {
-        intake.wake()
-        options.onConfirmed()
-      },
-    })
-    const packer =
-      config.packer &&
-      new Packer({
-        context,
-        settings: config.packer,
-        privateKey: (await loadOperatorKey(config.packer.privateKeyFile)).privateKey,
-        contract,
-        rpcUrl,
-        reader,
-        reorgWindow: finality.reorgWindow,
-      })
-    return new ChainBridge(intake, reader, packer)
+    const onChange = () => {
+      intake.wake()
+      options.onConfirmed()
+    }
+    const { contracts, unread } = followedContracts(context)
+    for (const { chain, contract } of unread) {
+      context.logger.info({ chain, contract }, 'no endpoint of this chain is set: its contract is not read')
+    }
+    const readers = await Promise.all(contracts.map((contract) => createReader(context, contract, onChange)))
+    return new ChainBridge(intake, readers, await createPacker(context, readers))
   }
 
   async start(): Promise<void> {
     this.#intake.start()
-    await this.#reader?.start()
+    for (const reader of this.#readers) await reader.start()
     this.#packer?.start()
   }
 
   async stop(): Promise<void> {
     await this.#packer?.stop()
-    await this.#reader?.stop()
+    await Promise.all(this.#readers.map((reader) => reader.stop()))
     await this.#intake.stop()
   }
+}
+
+async function createReader(
+  { pool, logger }: CoreNodeContext,
+  contract: FollowedContract,
+  onChange: () => void,
+): Promise<ChainReader<ContractEvent>> {
+  return await ChainReader.create({
+    pool,
+    logger,
+    ...contract,
+    ledger: contractEventLedger(contract.stream),
+    onChange,
+  })
+}
+
+/** Batches go to the sync contract, when this node has a key to send them with. */
+async function createPacker(
+  context: CoreNodeContext,
+  readers: ChainReader<ContractEvent>[],
+): Promise<Packer | undefined> {
+  const { packer: settings } = context.config
+  const { syncContract: contract } = context.profile
+  const reader = readers.find(({ progress }) => progress.stream === syncStream)
+  const rpcUrl = contract && evmRpcUrl(context.config, contract.chain)
+  if (!settings || !contract || !reader || !rpcUrl) return undefined
+  const { privateKey } = await loadOperatorKey(settings.privateKeyFile)
+  return new Packer({
+    context,
+    settings,
+    privateKey,
+    contract,
+    rpcUrl,
+    reader,
+    reorgWindow: evmFinality.reorgWindow,
+  })
 }

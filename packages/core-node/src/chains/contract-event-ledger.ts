@@ -1,6 +1,6 @@
 import type { Chain } from '@aleph-ts/protocol'
 import { forgetConfirmations, recordTransactions } from '../state/confirmations.ts'
-import type { ContractEvent } from './contract-events.ts'
+import type { ContractEvent } from './contract-event.ts'
 import type { EventLedger } from './event-ledger.ts'
 import type { Queryable } from './queryable.ts'
 
@@ -14,7 +14,7 @@ export function contractEventLedger(stream: string): EventLedger<ContractEvent> 
         events.map((event) => ({
           hash: event.txHash,
           chain: chain as Chain,
-          height: event.blockNumber,
+          height: event.height,
           time: event.time,
           publisher: event.publisher,
           protocol: event.protocol,

@@ -7,7 +7,7 @@ import {
   readBatchArchive,
 } from '@aleph-ts/protocol'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
-import { InboxUnavailableError } from '../inbox/inbox.ts'
+import { isDatabaseAway } from '../database/pool.ts'
 import { insertFiles } from '../state/files.ts'
 
 /** Largest archive that is read, bytes; it is held in memory once. */
@@ -35,6 +35,12 @@ interface EventRow {
 /** The archive of a batch is nowhere to be had now. */
 class ArchiveUnavailableError extends Error {
   readonly code = 'archive_unavailable'
+}
+
+/** Whatever goes wrong with one event must not hold up the others. */
+function asProblem(error: unknown): { code: string; message: string } {
+  const { code, message } = error as { code?: unknown; message?: unknown }
+  return { code: typeof code === 'string' ? code : 'failed', message: String(message ?? error) }
 }
 
 export interface EventIntakeConfig {
@@ -116,15 +122,17 @@ export class EventIntake {
         key,
       )
     } catch (error) {
-      const isBad = error instanceof BatchArchiveError
-      const isAway = error instanceof ArchiveUnavailableError || error instanceof InboxUnavailableError
-      if (!isBad && !isAway) throw error
-      const seconds = isBad ? quarantineSeconds : Math.min(2 ** event.attempts, longestPauseSeconds)
+      if (isDatabaseAway(error)) throw error
+      const seconds =
+        error instanceof BatchArchiveError
+          ? quarantineSeconds
+          : Math.min(2 ** event.attempts, longestPauseSeconds)
       logger.warn({ err: error, tx_hash: event.tx_hash }, 'a batch cannot be read now')
+      const { code, message } = asProblem(error)
       await pool.query(
         `update contract_events set attempts = attempts + 1, problem_code = $5, problem = $6,
            next_attempt = now() + make_interval(secs => $7) where ${where}`,
-        [...key, error.code, error.message.slice(0, 1_000), seconds],
+        [...key, code, message.slice(0, 1_000), seconds],
       )
     }
     return true
@@ -141,9 +149,10 @@ export class EventIntake {
   async #unlimitedMessagesOf(event: EventRow): Promise<unknown[]> {
     switch (`${event.protocol} ${event.protocol_version}`) {
       case 'smart-contract 1': {
-        const { type, content } = event.content as { type: string; content: string }
+        const said = event.content as { type: string; content: string; address?: string }
+        const { type, content, address: sender = event.publisher } = said
         const time = event.datetime.getTime() / 1000
-        return [contractEnvelope({ chain: event.chain, sender: event.publisher, time, type, content })]
+        return [contractEnvelope({ chain: event.chain, sender, time, type, content })]
       }
       case 'aleph 1':
         return batchMessages(event.content)

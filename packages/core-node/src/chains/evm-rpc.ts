@@ -1,5 +1,6 @@
 import { type AbiEvent, BaseError, createPublicClient, HttpRequestError, http, RpcRequestError } from 'viem'
 import { type BlockMark, ChainSourceError } from './chain-source.ts'
+import { endpointUrls } from './json-endpoint.ts'
 
 const maxResponseBytes = 64 * 1024 * 1024
 
@@ -30,7 +31,7 @@ export class EvmRpc {
   #chainChecked = false
 
   constructor(config: EvmRpcConfig) {
-    this.#urls = rpcUrls(config.rpcUrl)
+    this.#urls = endpointUrls(config.rpcUrl)
     if (this.#urls.length === 0) {
       throw new ChainSourceError('unreachable', 'rpcUrl: give http:// or https:// addresses')
     }
@@ -69,10 +70,21 @@ export class EvmRpc {
     return block ? markOf(block) : undefined
   }
 
-  /** Logs of one event of one contract, decoded; logs of another shape under the same name are left out. */
+  /** Time of a block, epoch seconds. */
+  async blockTime(number: number): Promise<number> {
+    const block = await this.#ask('eth_getBlockByNumber', () =>
+      this.#client.request({ method: 'eth_getBlockByNumber', params: [`0x${number.toString(16)}`, false] }),
+    )
+    if (!block)
+      throw new ChainSourceError('unreachable', `eth_getBlockByNumber: the node lacks block ${number}`)
+    return Number(block.timestamp)
+  }
+
+  /** Logs of one event of one contract, decoded, maybe only those with certain `args`; logs of another shape under the same name are left out. */
   async logs<const Event extends AbiEvent>(query: {
     address: `0x${string}`
     event: Event
+    args?: Record<string, unknown>
     from: number
     to: number
   }) {
@@ -80,6 +92,7 @@ export class EvmRpc {
       this.#client.getLogs({
         address: query.address,
         event: query.event,
+        args: query.args as never,
         fromBlock: BigInt(query.from),
         toBlock: BigInt(query.to),
         strict: true,
@@ -160,12 +173,6 @@ export class EvmRpc {
       `${method}: ${text.slice(0, 500)}`,
     )
   }
-}
-
-/** The endpoints of a setting such as `https://one,https://two`; none when one of them is no http(s) address. */
-export function rpcUrls(setting: string): string[] {
-  const urls = setting.split(',').map((url) => url.trim())
-  return urls.every((url) => /^https?:\/\/\S+$/.test(url) && URL.canParse(url)) ? urls : []
 }
 
 function markOf(block: { number: `0x${string}` | null; hash: `0x${string}` | null }): BlockMark {

@@ -57,22 +57,23 @@ export async function packMessages({ pool, fileStore }: Context, emitter: string
   })
   if (messages.length === 0) return false
   const text = new TextEncoder().encode(batchArchive(messages))
-  const file = await fileStore.write([text], { maxBytes: text.length })
+  // Other nodes look for archives in IPFS, under the older form of its names.
+  const { cid, size } = await fileStore.addIpfsFile([text], { cidVersion: 0, maxBytes: text.length })
   await inTransaction(pool, async (tx) => {
-    await insertFiles(tx, [file])
+    await insertFiles(tx, [{ hash: cid, size }])
     await tx.query(
       `insert into file_pins (file_hash, type, owner, item_hash, created)
        values ($1, 'tx', $2, $1, extract(epoch from now())) on conflict do nothing`,
-      [file.hash, emitter],
+      [cid, emitter],
     )
     await tx.query('insert into packed_batches (file_hash, root, message_count) values ($1, $2, $3)', [
-      file.hash,
+      cid,
       messageTree(messages)[0],
       messages.length,
     ])
     await tx.query('insert into packed_messages (item_hash, file_hash) select unnest($1::text[]), $2', [
       messages.map((message) => message.item_hash),
-      file.hash,
+      cid,
     ])
   })
   return true

@@ -18,8 +18,9 @@ import { privateKeyToAccount } from 'viem/accounts'
 import { ConfigError, type PackerSettings } from '../config.ts'
 import type { CoreNodeContext } from '../context.ts'
 import type { ChainReader } from './chain-reader.ts'
-import type { ContractEvent, EvmContract } from './contract-events.ts'
-import { rpcUrls } from './evm-rpc.ts'
+import type { ContractEvent } from './contract-event.ts'
+import type { EvmContract } from './evm-contract-events.ts'
+import { endpointUrls } from './json-endpoint.ts'
 import {
   allEventsSettled,
   markDone,
@@ -61,7 +62,7 @@ export class Packer {
     this.#config = config
     this.#account = privateKeyToAccount(bytesToHex(config.privateKey))
     this.#client = createPublicClient({
-      transport: fallback(rpcUrls(config.rpcUrl).map((url) => http(url))),
+      transport: fallback(endpointUrls(config.rpcUrl).map((url) => http(url))),
       cacheTime: 0,
     })
     if (!config.contract.authorizedEmitters.includes(this.#account.address)) {

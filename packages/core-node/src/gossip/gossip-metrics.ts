@@ -6,12 +6,18 @@ import { graylistScore } from './peer-scoring.ts'
 /** What `/metrics` tells of gossip. */
 export class GossipMetrics {
   readonly #judged: Counter
+  readonly #published: Counter
 
   constructor(registry: Registry, host: P2pHost) {
     this.#judged = new Counter({
       name: 'aleph_core_gossip_messages_total',
       help: 'Gossiped messages looked at, by what was done with them',
       labelNames: ['verdict'],
+      registers: [registry],
+    })
+    this.#published = new Counter({
+      name: 'aleph_core_gossip_published_total',
+      help: "Messages of this node's API handed to gossip",
       registers: [registry],
     })
     const peers = new Gauge({
@@ -26,6 +32,11 @@ export class GossipMetrics {
         peers.set({ standing: 'shunned' }, shunned)
       },
     })
+  }
+
+  /** Counts one message of our own. */
+  published(): void {
+    this.#published.inc()
   }
 
   /** Counts one message: `accept`, `reject`, `ignore`, or `excess` when it was not looked at. */

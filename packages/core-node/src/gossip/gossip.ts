@@ -72,6 +72,7 @@ export class Gossip {
       topic: profile.topics.messages,
       inbox: context.inbox,
       judge: this.#judge,
+      metrics: this.#metrics,
       logger,
     })
     const registered = () => registry.corechannel?.nodes.map((node) => node.multiaddress) ?? []

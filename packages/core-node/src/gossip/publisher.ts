@@ -3,6 +3,7 @@ import type { GossipSub } from '@libp2p/gossipsub'
 import type { PeerId } from '@libp2p/interface'
 import type { Logger } from 'pino'
 import type { Inbox } from '../inbox/inbox.ts'
+import type { GossipMetrics } from './gossip-metrics.ts'
 import { hasOutboundStream } from './gossipsub-internals.ts'
 import type { MessageJudge } from './message-judge.ts'
 import { encodePayload, maxPayloadBytes } from './payload.ts'
@@ -12,6 +13,7 @@ export interface PublisherOptions {
   topic: string
   inbox: Pick<Inbox, 'unannounced' | 'markAnnounced'>
   judge: MessageJudge
+  metrics: Pick<GossipMetrics, 'published'>
   logger: Logger
 }
 
@@ -95,6 +97,7 @@ export class Publisher {
     }
     try {
       await this.#options.pubsub.publish(this.#options.topic, payload)
+      this.#options.metrics.published()
     } catch (error) {
       this.#options.logger.warn({ err: error, hash: envelope.item_hash }, 'gossip failed; peers catch up')
     }

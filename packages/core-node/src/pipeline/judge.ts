@@ -21,9 +21,20 @@ export async function judge(
   for (const candidate of candidates) {
     candidate.lookups = new Map()
     lift(candidate, world)
-    judgeByType(candidate, world)
+    if (isVouchedFor(candidate)) judgeByType(candidate, world)
+    else fail(candidate, takenBack())
   }
   await price(tx, candidates, world)
+}
+
+/** What a contract wrote carries no signature: the chain alone vouches for it, as long as it holds the transaction. */
+function isVouchedFor({ envelope, confirmed }: Candidate): boolean {
+  return envelope.signature !== null || confirmed !== undefined
+}
+
+function takenBack(): ProtocolError {
+  const reason = 'signature: none, and no chain holds the transaction that carried the message'
+  return new ProtocolError('INVALID_SIGNATURE', { message: reason, errors: [reason] })
 }
 
 /** A message stands after everything it names that is part of the state; what is not may come with any clock. */

@@ -166,7 +166,10 @@ async function processInTransaction(
   }
 }
 
-/** Messages whose verdicts were left for later, and those that a confirmation moves in the order. */
+/**
+ * Messages whose verdicts were left for later, those that a confirmation moves in the order, and those that stand on
+ * confirmations alone.
+ */
 async function verdictsToReview(
   tx: pg.PoolClient,
   { profile }: ProcessingTools,
@@ -175,7 +178,7 @@ async function verdictsToReview(
   const confirmed = await takeChangedConfirmations(tx)
   const moved = (await loadJudged(tx, confirmed)).filter((candidate) => {
     prepare([candidate], profile)
-    return candidate.place !== candidate.standing!.place
+    return candidate.place !== candidate.standing!.place || candidate.envelope.signature === null
   })
   const candidates = new Map(
     [...moved, ...(await loadJudged(tx, stale))].map((candidate) => [hashOf(candidate), candidate]),

@@ -16,6 +16,9 @@ interface Watched {
   stop: AbortController
   looking: Promise<void>
   report: CapacityReport | undefined
+  running: ReadonlySet<string>
+  /** Epoch ms of its last answer. */
+  answeredAt: number | undefined
   failures: number
   /** Epoch ms of the first of the failures in a row. */
   failingSince: number
@@ -63,12 +66,20 @@ export class ComputeNodeWatch {
     return (Date.now() - node.failingSince) / 1000
   }
 
+  /** What was seen of a node of ours; undefined for nodes of others and before the first answer. */
+  seen(hash: string): { running: ReadonlySet<string>; at: number } | undefined {
+    const node = this.#nodes.get(hash)
+    return node?.answeredAt === undefined ? undefined : { running: node.running, at: node.answeredAt }
+  }
+
   #begin(hash: string, url: string): Watched {
     const node: Watched = {
       url,
       stop: new AbortController(),
       looking: Promise.resolve(),
       report: undefined,
+      running: new Set(),
+      answeredAt: undefined,
       failures: 0,
       failingSince: 0,
     }
@@ -82,11 +93,14 @@ export class ComputeNodeWatch {
     while (!signal.aborted) {
       const before = { away: node.failures >= failuresUntilAway, report: JSON.stringify(node.report) }
       try {
-        const [config, usage] = await Promise.all([
+        const [config, usage, executions] = await Promise.all([
           ask(node.url, '/status/config', signal),
           ask(node.url, '/about/usage/system', signal),
+          ask(node.url, '/v2/about/executions/list', signal),
         ])
         node.report = computeNodeReport(hash, config, usage)
+        node.running = runningVms(executions)
+        node.answeredAt = Date.now()
         node.failures = 0
       } catch (error) {
         if (signal.aborted) return
@@ -104,6 +118,12 @@ export class ComputeNodeWatch {
       await sleep(pollMs, undefined, { signal }).catch(() => {})
     }
   }
+}
+
+/** VMs that run, from the answer of `/v2/about/executions/list` (protocol 06 §7.6). */
+function runningVms(executions: unknown): ReadonlySet<string> {
+  const entries = Object.entries(executions ?? {}) as [string, { running?: unknown } | null][]
+  return new Set(entries.filter(([, execution]) => execution?.running === true).map(([hash]) => hash))
 }
 
 async function ask(url: string, path: string, stopped: AbortSignal): Promise<unknown> {

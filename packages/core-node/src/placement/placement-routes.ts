@@ -1,17 +1,11 @@
-import type { ComputeNode } from '@aleph-ts/protocol'
+import { apiRoutes, type ComputeNode } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
+import { serve } from '../api/serve.ts'
 import type { Placement } from './placement.ts'
 import { type NodePlan, planListOf } from './plan-pusher.ts'
-import type { WorkloadKind } from './workloads.ts'
+import { vmTypeOf } from './scheduler-views.ts'
 
 const periodSeconds = 60
-
-const vmTypeOf: Record<WorkloadKind, string> = {
-  on_demand_program: 'micro_vm',
-  persistent_program: 'persistent_program',
-  instance: 'instance',
-  v_program: 'v_program',
-}
 
 /**
  * The scheduler's read API on every core node (protocol 06 §7.1): where a VM runs, the whole plan, the compute nodes.
@@ -24,8 +18,7 @@ const vmTypeOf: Record<WorkloadKind, string> = {
  */
 export function placementRoutes(placement: Placement): (server: FastifyInstance) => Promise<void> {
   return async (server) => {
-    server.get<{ Params: { vm_hash: string } }>('/api/v0/allocation/:vm_hash', async (request, reply) => {
-      const { vm_hash } = request.params
+    serve(server, apiRoutes.getAllocation, ({ params: { vm_hash }, reply }) => {
       const assignment = placement.assignmentOf(vm_hash)
       const node = linkedNodes(placement).find(({ hash }) => hash === assignment?.computeNode)
       if (!assignment || !node) {
@@ -43,7 +36,7 @@ export function placementRoutes(placement: Placement): (server: FastifyInstance)
       }
     })
 
-    server.get('/api/v0/plan', async () => {
+    serve(server, apiRoutes.getPlan, () => {
       const plan: Record<string, NodePlan & { jobs: string[] }> = {}
       for (const { hash } of linkedNodes(placement)) {
         plan[hash] = { persistent_vms: [], instances: [], on_demand_vms: [], jobs: [], v_programs: [] }
@@ -54,7 +47,7 @@ export function placementRoutes(placement: Placement): (server: FastifyInstance)
       return { period: period(), plan }
     })
 
-    server.get('/api/v0/nodes', async () => ({ nodes: linkedNodes(placement).map(describe) }))
+    serve(server, apiRoutes.listComputeNodes, () => ({ nodes: linkedNodes(placement).map(describe) }))
   }
 }
 

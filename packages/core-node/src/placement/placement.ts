@@ -4,6 +4,7 @@ import {
   allocationsKey,
   CapacityLedger,
   type CapacityReport,
+  type ComputeNode,
   type CorechannelAggregate,
   capacityReportPostType,
 } from '@aleph-ts/protocol'
@@ -16,6 +17,7 @@ import { publishClaims } from './claim-publisher.ts'
 import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
 import { OperatorMessages } from './operator-messages.ts'
+import { PlacementHistory } from './placement-history.ts'
 import { type Assignment, type Plan, plan } from './plan.ts'
 import { type NodePlan, PlanPusher, type PlanPusherOptions, planListOf } from './plan-pusher.ts'
 import { ReportPublisher } from './report-publisher.ts'
@@ -58,6 +60,8 @@ export class Placement {
   readonly #workloads: WorkloadCatalog
   readonly #watch: ComputeNodeWatch
   readonly #pusher: PlanPusher
+  /** What happened to the places of VMs since this node is. */
+  readonly history: PlacementHistory
   /** Changes we published that the state may not show yet. */
   readonly #sent = new Map<string, { change: Allocation | null; at: number }>()
   readonly #homelessSince = new Map<string, number>()
@@ -65,6 +69,8 @@ export class Placement {
     assignments: new Map(),
     changes: new Map(),
     homeless: new Map(),
+    workloads: [],
+    reports: new Map(),
     ledger: new CapacityLedger(new Map()),
   }
   /** What the state says compute nodes can carry; undefined once that may have changed. */
@@ -82,6 +88,7 @@ export class Placement {
     this.#messages = new OperatorMessages(context)
     this.#reportPublisher = new ReportPublisher(this.#messages)
     this.#workloads = new WorkloadCatalog(pool)
+    this.history = new PlacementHistory(pool)
     this.#watch = new ComputeNodeWatch({
       logger,
       pollMs: (options.pollSeconds ?? 30) * 1000,
@@ -142,6 +149,22 @@ export class Placement {
     return this.#plan.homeless.get(vmHash)
   }
 
+  /** Everything that wants to run, and what is left on compute nodes when it does. */
+  get current(): Readonly<Plan> {
+    return this.#plan
+  }
+
+  /** What is known of a compute node of ours: whether it answers and what it runs. */
+  observed(nodeHash: string): { secondsAway: number; running: ReadonlySet<string>; at: number } | undefined {
+    const seen = this.#watch.seen(nodeHash)
+    return seen && { ...seen, secondsAway: this.#watch.secondsAway(nodeHash) }
+  }
+
+  /** Why a compute node gets nothing new, as far as this node knows; null when it may. */
+  refusalOf({ hash }: ComputeNode): string | null {
+    return this.#watch.secondsAway(hash) > 0 ? 'node_unhealthy' : null
+  }
+
   get corechannel(): CorechannelAggregate | null {
     return this.#options.registry.corechannel
   }
@@ -192,6 +215,7 @@ export class Placement {
       this.#plan = next
       if (!this.#synced) return
       this.#pusher.setPlans(this.#nodePlans(corechannel))
+      await this.#note(next)
       await this.#reportPublisher.publish(this.#watch.reports(), await this.#believedReports(corechannel))
     } catch (error) {
       this.#context.logger.warn({ err: error }, 'placement could not be decided; trying again')
@@ -219,7 +243,7 @@ export class Placement {
       corechannel,
       reports,
       claims: this.#tenable(validClaims(aggregates, corechannel), workloads),
-      refuse: (node) => (this.#watch.secondsAway(node.hash) > 0 ? 'node_unhealthy' : null),
+      refuse: (node) => this.refusalOf(node),
       self: this.#self(corechannel),
       published: ownClaims(aggregates, operatorKey.address),
       homelessSince: (vmHash) => this.#homelessSince.get(vmHash) ?? now,
@@ -251,6 +275,20 @@ export class Placement {
       const isInstance = kindOf.get(vmHash) === 'instance'
       const patience = isInstance ? moveInstancesAfterSeconds : moveProgramsAfterSeconds
       return this.#watch.secondsAway(computeNode) < patience
+    })
+  }
+
+  async #note({ assignments, homeless, workloads }: Plan): Promise<void> {
+    const wanted = new Set(workloads.map(({ hash }) => hash))
+    await this.history.note({
+      places: new Map([...assignments].map(([vmHash, { computeNode }]) => [vmHash, computeNode])),
+      unschedulable: new Set(
+        [...homeless].filter(([, reasons]) => Object.keys(reasons).length > 0).map(([vmHash]) => vmHash),
+      ),
+      reasonToLeave: (vmHash, nodeHash) => {
+        if (!wanted.has(vmHash)) return 'vm_removed'
+        return this.#watch.secondsAway(nodeHash) > 0 ? 'node_unhealthy' : 'reassigned'
+      },
     })
   }
 

@@ -48,6 +48,8 @@ export interface Plan {
   homeless: Map<string, Record<string, number>>
   /** What is left on the compute nodes. */
   ledger: CapacityLedger
+  workloads: readonly Workload[]
+  reports: ReadonlyMap<string, CapacityReport>
 }
 
 /** A better placed core node has this long to claim a workload before the next one may (protocol 06 §8.5), seconds. */
@@ -74,6 +76,8 @@ export function plan(inputs: PlanInputs): Plan {
     assignments: new Map(),
     changes: new Map(),
     homeless: new Map(unschedulable),
+    workloads,
+    reports,
     ledger,
   }
   for (const workload of workloads) {

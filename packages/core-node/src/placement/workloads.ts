@@ -5,6 +5,10 @@ import type pg from 'pg'
 export interface Workload extends PlannedVm {
   kind: WorkloadKind
   owner: string
+  sender: string
+  paymentType: string
+  /** The cards it asks for, as its message names them. */
+  gpus: { device_id: string }[]
 }
 export type WorkloadKind = 'on_demand_program' | 'persistent_program' | 'instance' | 'v_program'
 
@@ -17,6 +21,8 @@ interface WorkloadRow {
   type: string
   persistent: boolean
   owner: string
+  sender: string
+  payment_type: string
   created: number
   content: unknown
 }
@@ -50,17 +56,24 @@ export class WorkloadCatalog {
   async #read(hashes: string[]): Promise<Workload[]> {
     if (hashes.length === 0) return []
     const { rows } = await this.#pool.query<WorkloadRow>(
-      'select item_hash, type, persistent, owner, created, content from vms where item_hash = any($1)',
+      `select v.item_hash, v.type, v.persistent, v.owner, v.payment_type, v.created, v.content, m.sender
+       from vms v join messages m on m.item_hash = v.item_hash where v.item_hash = any($1)`,
       [hashes],
     )
-    return rows.map((row) => ({
-      hash: row.item_hash,
-      kind: kindOf(row),
-      owner: row.owner,
-      requirements: vmRequirements(contentOf(row)),
-      confirmedHeight: null,
-      time: row.created,
-    }))
+    return rows.map((row) => {
+      const content = contentOf(row)
+      return {
+        hash: row.item_hash,
+        kind: kindOf(row),
+        owner: row.owner,
+        sender: row.sender,
+        paymentType: row.payment_type,
+        gpus: content.requirements?.gpu ?? [],
+        requirements: vmRequirements(content),
+        confirmedHeight: null,
+        time: row.created,
+      }
+    })
   }
 }
 

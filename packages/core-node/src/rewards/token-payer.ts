@@ -10,7 +10,7 @@ import {
   TransactionReceiptNotFoundError,
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { rpcUrls } from '../chains/evm-rpc.ts'
+import { endpointUrls } from '../chains/json-endpoint.ts'
 import type { RewardPayment } from './reward-payments.ts'
 
 export interface SignedPayment {
@@ -40,7 +40,7 @@ export class TokenPayer {
   }) {
     this.#account = privateKeyToAccount(bytesToHex(options.privateKey))
     this.#client = createPublicClient({
-      transport: fallback(rpcUrls(options.rpcUrl).map((url) => http(url))),
+      transport: fallback(endpointUrls(options.rpcUrl).map((url) => http(url))),
       cacheTime: 0,
     })
     this.#token = getAddress(options.token)

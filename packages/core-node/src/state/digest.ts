@@ -32,8 +32,13 @@ const tables = {
   charges: 'item_hash, account, payment_type, amount, place, until',
 }
 
-/** Pins of uploads tell what a node was given, not what the network agreed on. */
-const shared: Partial<Record<keyof typeof tables, string>> = { file_pins: `where type <> 'grace_period'` }
+/**
+ * Pins of uploads and of archives packed here (which name no transaction yet) tell what a node was given and does, not
+ * what the network agreed on.
+ */
+const shared: Partial<Record<keyof typeof tables, string>> = {
+  file_pins: `where type <> 'grace_period' and not (type = 'tx' and item_hash = file_hash)`,
+}
 
 /** sha256 over each table of the state: nodes with the same messages have the same digests, whatever the order. */
 export async function stateDigests(

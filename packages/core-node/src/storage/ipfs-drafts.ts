@@ -110,7 +110,7 @@ export async function writeCar(
 function onlyRoot(roots: Cid[], expected: string | undefined): Cid {
   const [root] = roots
   if (!root || roots.length !== 1) {
-    throw new ContentAddressError('invalid_car', `Invalid CAR file: it has ${roots.length} roots, not one`)
+    throw new ContentAddressError('invalid_car', `It has ${roots.length} roots, not one`)
   }
   if (expected === undefined || expected === root.toString()) return root
   throw new FileStoreError('hash_mismatch', `Root CID does not match (${root} != ${expected})`)

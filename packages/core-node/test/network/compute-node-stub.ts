@@ -45,6 +45,10 @@ export class ComputeNodeStub {
 
   #about(path: string): object {
     if (path === '/status/config') return { version: 'stub', api: { allocations: 1 }, capacity: this.caps }
+    if (path === '/v2/about/executions/list') {
+      const { persistent_vms = [], instances = [] } = this.plans.at(-1) ?? {}
+      return Object.fromEntries([...persistent_vms, ...instances].map((hash) => [hash, { running: true }]))
+    }
     const cpu = { architecture: 'x86_64', vendor: 'AuthenticAMD', features: [] }
     return { cpu: { count: 16 }, mem: { total_kB: 1 }, disk: { total_kB: 1 }, properties: { cpu } }
   }

@@ -71,6 +71,20 @@ async function publishProgram(): Promise<string> {
 
 const running = (index: number) => computeNodes[index]!.plans.at(-1)?.persistent_vms ?? []
 
+/** What the scheduler's socket says from now on, up to a migration. */
+async function eventsUntilMigration(): Promise<object[]> {
+  const events: { type: string; vmHash: string }[] = []
+  const socket = new WebSocket(`${node.node.url.replace('http', 'ws')}/scheduler/api/v1/ws`)
+  return new Promise((resolve) => {
+    socket.onmessage = ({ data }) => {
+      events.push(JSON.parse(data))
+      if (events.filter(({ type }) => type === 'VmMigrated').length < 2) return
+      socket.close()
+      resolve(events)
+    }
+  })
+}
+
 test('what compute nodes can carry is published for everybody to see', async () => {
   await vi.waitFor(async () => {
     const { body } = await node.get('/api/v0/posts.json?types=crn-report')
@@ -91,11 +105,61 @@ test('compute nodes are filled as far as they go; who comes too late is told wha
   }, patience)
 })
 
+test('the API of the scheduler tells what is wanted, what is seen, and why', async () => {
+  const [placed] = running(0)
+  await vi.waitFor(async () => {
+    expect((await node.get(`/scheduler/api/v1/vms/${placed}`)).body).toMatchObject({
+      vm_type: 'persistent_program',
+      allocated_node: hashes[0],
+      observed_nodes: [hashes[0]],
+      status: 'dispatched',
+      requirements_vcpus: 1,
+      owner: user.address,
+    })
+  }, patience)
+  expect((await node.get('/scheduler/api/v1/vms?status=unschedulable')).body).toMatchObject({
+    items: [{ vm_hash: late, allocated_node: null, scheduling_status: 'unschedulable' }],
+    pagination: { page: 1, total_items: 1, total_pages: 1 },
+  })
+  expect((await node.get('/scheduler/api/v1/vms?page_size=2&page=2')).body.items).toHaveLength(2)
+  expect((await node.get(`/scheduler/api/v1/nodes?hash=${hashes[0]!.slice(-8)}`)).body.items).toMatchObject([
+    { node_hash: hashes[0], status: 'Healthy', vcpus_total: 2, vcpus_available: 0, vm_count: 2 },
+  ])
+  expect((await node.get('/scheduler/api/v1/stats')).body).toMatchObject({
+    total_vms: 5,
+    healthy_nodes: 2,
+    total_vcpus_allocated: 4,
+    total_vcpus_capacity: 4,
+  })
+  expect((await node.get(`/scheduler/api/v1/vms/${late}/explanation`)).body.nodes).toEqual(
+    hashes.map((hash) => ({ node_hash: hash, core_node: sha256Hex('core'), rank: null, reason: 'vcpus' })),
+  )
+  expect(await node.get('/api/v0/simulate?vcpus=1&memory=100')).toMatchObject({
+    status: 503,
+    body: { schedulable: false, reasons: ['vcpus'] },
+  })
+  expect((await node.get(`/scheduler/api/v1/vms/${'0'.repeat(64)}`)).status).toBe(404)
+})
+
 test('what ran on a compute node that died starts on another one', async () => {
   await node.publish(sign(user, 'FORGET', { hashes: [late, ...running(1)] }))
   await vi.waitFor(() => expect(running(1)).toEqual([]), patience)
   const lost = [...running(0)].sort()
+  const told = eventsUntilMigration()
   computeNodes[0]!.stop()
   await vi.waitFor(() => expect([...running(1)].sort()).toEqual(lost), patience)
   expect((await node.get(`/api/v0/allocation/${lost[0]}`)).body.node.node_id).toBe(hashes[1])
+  await vi.waitFor(async () => {
+    expect((await node.get(`/scheduler/api/v1/vms/${lost[0]}/history`)).body.items).toMatchObject([
+      { action: 'migrated_to', node_hash: hashes[1], reason: 'node_unhealthy' },
+      { action: 'migrated_from', node_hash: hashes[0] },
+      { action: 'scheduled', node_hash: hashes[0] },
+    ])
+  }, patience)
+  expect(await told).toContainEqual({
+    type: 'VmMigrated',
+    vmHash: lost[0],
+    sourceHash: hashes[0],
+    targetHash: hashes[1],
+  })
 })

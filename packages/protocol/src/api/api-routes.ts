@@ -7,6 +7,8 @@ import { postApiRoutes } from './post-routes.ts'
 import { priceApiRoutes } from './price-routes.ts'
 import { registryApiRoutes } from './registry-routes.ts'
 import { rewardApiRoutes } from './reward-routes.ts'
+import { schedulerApiRoutes } from './scheduler-routes.ts'
+import { uploadApiRoutes } from './upload-routes.ts'
 
 /** Every documented route of a core node, by name (protocol 03 §2). */
 export const apiRoutes = {
@@ -14,9 +16,11 @@ export const apiRoutes = {
   ...postApiRoutes,
   ...aggregateApiRoutes,
   ...fileApiRoutes,
+  ...uploadApiRoutes,
   ...accountApiRoutes,
   ...priceApiRoutes,
   ...nodeApiRoutes,
   ...registryApiRoutes,
+  ...schedulerApiRoutes,
   ...rewardApiRoutes,
 }

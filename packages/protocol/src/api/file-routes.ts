@@ -4,13 +4,6 @@ import { defineRoute } from './route.ts'
 const tag = 'Files'
 const hash = 'bb6e53f2738e5934b9a2125a9dc3d76211720e5152bdbcd4b236363d18d4f8a3'
 
-const uploadAnswer = z.looseObject({
-  status: z.string(),
-  hash: z.string(),
-  size: z.number().optional(),
-  name: z.string().optional(),
-})
-
 /** A file by one of its names (protocol 03 §9.7). */
 const fileAnswer = z.looseObject({
   ref: z.string(),
@@ -27,19 +20,25 @@ const fileExample = {
   size: 11,
 }
 
-const form = {
-  raw: 'multipart/form-data',
-  description:
-    'Part `file`: the bytes. Part `metadata`, optional: JSON text `{"message": <signed STORE message>, "sync": bool}`. ' +
-    'Any other content type: the body is the file.',
+const gatewayQuery = z.object({
+  format: z
+    .enum(['car', 'tar'])
+    .optional()
+    .meta({ description: 'car: all blocks, to be verified; tar: a folder as an archive.' }),
+})
+const gatewayDescription =
+  'Files have the type that their name says; a folder is its `index.html`. With `format=car` (or `Accept: ' +
+  'application/vnd.ipld.car`) all blocks of the CID itself.'
+const gatewayAnswer = {
+  raw: 'application/octet-stream',
+  description: 'The bytes, of the type that the name says',
 }
-const uploadStatuses = {
-  202: 'Kept, and its message is taken.',
-  402: 'The owner cannot pay for it.',
-  403: 'The signature is not of the sender, or IPFS is not served here.',
-  413: 'Larger than this node takes.',
+
+const rangeStatuses = {
+  206: 'The range asked for.',
+  304: 'You have it.',
+  416: 'The range is outside of the file.',
 }
-const json = z.unknown().meta({ description: 'Any JSON; kept compact, with sorted keys.' })
 
 export const fileApiRoutes = {
   getLimits: defineRoute({
@@ -69,9 +68,11 @@ export const fileApiRoutes = {
     path: '/api/v0/storage/raw/{hash}',
     tag,
     summary: 'The bytes of a file',
-    description: 'Takes one byte range (`Range: bytes=…`) and `If-None-Match`. HEAD tells the size.',
+    description:
+      'Takes one byte range (`Range: bytes=…`) and `If-None-Match`. HEAD tells the size. A folder comes as a tar ' +
+      'archive (`application/x-tar`) without ranges.',
     answer: { raw: 'application/octet-stream', description: 'The bytes' },
-    statuses: { 206: 'The range asked for.', 304: 'You have it.', 416: 'The range is outside of the file.' },
+    statuses: rangeStatuses,
   }),
   getFileAsText: defineRoute({
     method: 'GET',
@@ -127,59 +128,25 @@ export const fileApiRoutes = {
     answer: z.number().int(),
     example: 1,
   }),
-  uploadFile: defineRoute({
-    method: 'POST',
-    path: '/api/v0/storage/add_file',
+  getIpfs: defineRoute({
+    method: 'GET',
+    path: '/ipfs/{cid}',
     tag,
-    summary: 'Upload a file',
-    body: form,
-    answer: uploadAnswer,
-    statuses: uploadStatuses,
-    example: { status: 'success', hash },
+    summary: 'What a CID names, as an IPFS gateway serves it',
+    description: gatewayDescription,
+    query: gatewayQuery,
+    answer: gatewayAnswer,
+    statuses: { ...rangeStatuses, 301: 'It is a folder with a page: ask with `/` at the end.' },
   }),
-  uploadJson: defineRoute({
-    method: 'POST',
-    path: '/api/v0/storage/add_json',
+  getIpfsPath: defineRoute({
+    method: 'GET',
+    path: '/ipfs/{cid}/{path}',
+    lastIsRest: true,
     tag,
-    summary: 'Upload JSON',
-    body: json,
-    answer: uploadAnswer,
-    statuses: { 413: uploadStatuses[413] },
-    example: { status: 'success', hash },
-  }),
-  uploadIpfsFile: defineRoute({
-    method: 'POST',
-    path: '/api/v0/ipfs/add_file',
-    tag,
-    summary: 'Upload a file to be found by its CID',
-    body: form,
-    answer: uploadAnswer,
-    statuses: uploadStatuses,
-    example: {
-      status: 'success',
-      hash: 'QmPZ9gcCEpqKTo6aq61g2nXGUhM4iCL3ewB6LDXZCtioEB',
-      name: 'file',
-      size: 12,
-    },
-  }),
-  uploadIpfsJson: defineRoute({
-    method: 'POST',
-    path: '/api/v0/ipfs/add_json',
-    tag,
-    summary: 'Upload JSON to be found by its CID',
-    body: json,
-    answer: uploadAnswer,
-    statuses: uploadStatuses,
-    example: { status: 'success', hash: 'QmPZ9gcCEpqKTo6aq61g2nXGUhM4iCL3ewB6LDXZCtioEB' },
-  }),
-  uploadCar: defineRoute({
-    method: 'POST',
-    path: '/api/v0/ipfs/add_car',
-    tag,
-    summary: 'Upload a directory or large file as a CAR; needs a signed message',
-    body: form,
-    answer: uploadAnswer,
-    statuses: uploadStatuses,
-    example: { status: 'success', hash: 'QmPZ9gcCEpqKTo6aq61g2nXGUhM4iCL3ewB6LDXZCtioEB', size: 1024 },
+    summary: 'A file in a folder, as an IPFS gateway serves it',
+    description: `The path may have several parts. ${gatewayDescription}`,
+    query: gatewayQuery,
+    answer: gatewayAnswer,
+    statuses: { ...rangeStatuses, 301: 'It is a folder with a page: ask with `/` at the end.' },
   }),
 }

@@ -78,7 +78,7 @@ export const nodeApiRoutes = {
     tag,
     summary: 'WebSocket: the metrics, whenever they change',
     answer: { raw: 'application/json', description: 'Frames of a WebSocket' },
-    statuses: { 101: 'The feed begins.' },
+    statuses: { 101: 'The feed begins.', 426: 'It was not asked for as a WebSocket.' },
   }),
   getCoreNodeMetrics: defineRoute({
     method: 'GET',
@@ -141,6 +141,7 @@ export const nodeApiRoutes = {
   getAllocation: defineRoute({
     method: 'GET',
     path: '/api/v0/allocation/{vm_hash}',
+    aliases: ['/scheduler/api/v0/allocation/{vm_hash}'],
     tag: 'Placement',
     summary: 'Where a VM runs',
     answer: z.looseObject({
@@ -153,13 +154,26 @@ export const nodeApiRoutes = {
   getPlan: defineRoute({
     method: 'GET',
     path: '/api/v0/plan',
+    aliases: ['/scheduler/api/v0/plan'],
     tag: 'Placement',
     summary: 'What every compute node has to run',
-    answer: z.looseObject({ plan: z.record(z.string(), z.looseObject({})) }),
+    answer: z.looseObject({
+      plan: z.record(
+        z.string(),
+        z.object({
+          persistent_vms: z.array(z.string()),
+          instances: z.array(z.string()),
+          on_demand_vms: z.array(z.string()),
+          jobs: z.array(z.string()),
+          v_programs: z.array(z.string()),
+        }),
+      ),
+    }),
   }),
   listComputeNodes: defineRoute({
     method: 'GET',
     path: '/api/v0/nodes',
+    aliases: ['/scheduler/api/v0/nodes'],
     tag: 'Placement',
     summary: 'Compute nodes that take VMs',
     answer: z.looseObject({ nodes: z.array(z.looseObject({ node_id: z.string(), url: z.string() })) }),

@@ -15,6 +15,8 @@ export interface ApiRoute {
   method: 'GET' | 'POST'
   /** `{name}` stands for a parameter. */
   path: string
+  /** The last parameter is all the rest of the path, with its slashes. */
+  lastIsRest?: boolean
   /** Other paths of the same route. */
   aliases?: readonly string[]
   tag: string

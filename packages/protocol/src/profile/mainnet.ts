@@ -33,6 +33,21 @@ export const mainnetProfile: NetworkProfile = {
       startBlock: 10_939_070,
     },
   ],
+  creditSales: [],
+  streams: [
+    {
+      chain: 'AVAX',
+      evmChainId: 43_114,
+      superToken: '0xc0Fbc4967259786C743361a5885ef49380473dCF',
+      forwarder: '0xcfA132E353cB4E398080B9700609bb008eceB125',
+    },
+    {
+      chain: 'BASE',
+      evmChainId: 8_453,
+      superToken: '0xc0Fbc4967259786C743361a5885ef49380473dCF',
+      forwarder: '0xcfA132E353cB4E398080B9700609bb008eceB125',
+    },
+  ],
   syncContract: {
     chain: 'ETH',
     evmChainId: 1,
@@ -40,6 +55,16 @@ export const mainnetProfile: NetworkProfile = {
     startBlock: 11_400_000,
     authorizedEmitters: ['0x23eC28598DCeB2f7082Cc3a9D670592DfEd6e0dC'],
   },
+  messageContracts: [
+    {
+      kind: 'evm',
+      chain: 'BSC',
+      evmChainId: 56,
+      contract: '0xdF270752C8C71D08acbae4372687DA65AECe2D5D',
+      startBlock: 0,
+    },
+    { kind: 'tezos', chain: 'TEZOS', contract: 'KT1FfEoaNvooDfYrP61Ykct6L8z7w7e2pgnT' },
+  ],
   cutoffs: {
     freeStoreAndProgramUntil: { time: 1_743_775_079, ethHeight: 22_196_000 },
     creditPrecisionFrom: 1_769_990_400,

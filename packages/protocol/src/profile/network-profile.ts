@@ -29,6 +29,33 @@ const tokenSchema = z.strictObject({
   startBlock: count,
 })
 
+/** Where ALEPH streams by the second (protocol 04 §22.1). */
+const streamSchema = z.strictObject({
+  chain: z.enum(chainCodes),
+  evmChainId: z.int().positive(),
+  superToken: address,
+  /** Superfluid's CFAv1 forwarder. */
+  forwarder: address,
+})
+
+/** What credits can be bought with: tokens sent to a contract (protocol 04 §19.2). */
+const creditSaleSchema = z.strictObject({
+  chain: z.enum(chainCodes),
+  evmChainId: z.int().positive(),
+  /** Whom the tokens are sent to. */
+  contract: address,
+  tokenContract: address,
+  /** Name of the token, such as `USDC`. */
+  token: z.string().min(1).max(32),
+  decimals: z.int().min(0).max(36),
+  /** Decimal text; a dollar is a million credits. */
+  creditsPerToken: z.string().regex(/^\d{1,20}(\.\d{1,20})?$/),
+  bonusPercent: z.int().min(0).max(100).default(0),
+  startBlock: count,
+  /** Blocks on top of a payment before credits are given for it: they are never taken back. */
+  finalAfterBlocks: count,
+})
+
 const syncContractSchema = z.strictObject({
   chain: z.enum(chainCodes),
   evmChainId: z.int().positive(),
@@ -37,6 +64,29 @@ const syncContractSchema = z.strictObject({
   /** Who is believed when publishing batches of messages on chain. */
   authorizedEmitters: addresses,
 })
+
+/** A contract through which anybody writes messages on a chain (protocol 04 §12, §18.1). */
+const messageContractSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('evm'),
+    chain: z.enum(chainCodes),
+    evmChainId: z.int().positive(),
+    contract: address,
+    /** Block of the contract's creation. */
+    startBlock: count,
+  }),
+  z.strictObject({ kind: z.literal('tezos'), chain: z.literal('TEZOS'), contract: address }),
+  z.strictObject({
+    kind: z.literal('solana'),
+    chain: z.literal('SOL'),
+    /** Address of the program. */
+    contract: address,
+    /** Slot of the program's creation. */
+    startBlock: count,
+    /** Whose batches are believed. */
+    authorizedEmitters: addresses.default([]),
+  }),
+])
 
 const cutoffSchema = z.union([seconds, z.null()])
 
@@ -63,7 +113,11 @@ export const networkProfileSchema = z.strictObject({
   }),
   channels: z.strictObject({ default: name, credits: z.array(name).max(16), scoring: name, registry: name }),
   tokens: z.array(tokenSchema).max(64),
+  streams: z.array(streamSchema).max(64).default([]),
+  creditSales: z.array(creditSaleSchema).max(64).default([]),
   syncContract: syncContractSchema.optional(),
+  /** Beside the sync contract, which carries messages too. */
+  messageContracts: z.array(messageContractSchema).max(64).default([]),
   /** Epoch seconds (or a block height) from which a rule holds; null: it never does (protocol 02 §7). */
   cutoffs: z.strictObject({
     /** STORE and on-demand PROGRAM messages before are free. */
@@ -118,3 +172,7 @@ export const networkProfileSchema = z.strictObject({
  * profile and the same messages have the same state.
  */
 export type NetworkProfile = z.output<typeof networkProfileSchema>
+
+export type MessageContract = NetworkProfile['messageContracts'][number]
+
+export type StreamNetwork = NetworkProfile['streams'][number]

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { VmInfo } from '../../supervisor/index.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
+import { AgentError } from '../errors.ts'
 import { startRefusal } from '../start-refusal.ts'
 import type { VmHost } from '../vm-host.ts'
 import type { VolumeStore } from '../volumes/volume-store.ts'
@@ -22,6 +23,8 @@ export interface InstanceHostOptions {
   parents: ParentImages
   backups: Backups
   messages: MessageSource
+  /** Whether the instance is leaving for another node, or has left. */
+  isAway: (hash: string) => boolean
   logger: Logger
 }
 
@@ -47,6 +50,9 @@ export class InstanceHost implements WorkloadHost {
   async #start(hash: string): Promise<void> {
     const { vms, loader, ports, logger } = this.#options
     if (vms.get(hash)?.state === 'running') return
+    if (this.#options.isAway(hash)) {
+      throw new AgentError('conflict', 'The instance is being moved to another node; it does not start here')
+    }
     try {
       const spec = await loader.load(hash)
       const { address } = await loader.content(hash)

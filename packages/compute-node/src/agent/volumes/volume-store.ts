@@ -37,7 +37,7 @@ export class VolumeStore {
    * is. Throws AgentError `build_failed` or `not_enough_disk`.
    */
   async volume(vm: string, name: string, sizeMiB: number): Promise<string> {
-    return this.file(vm, `${name.replaceAll('/', '%2F')}.ext4`, (part) => makeFileSystem(part, sizeMiB))
+    return this.file(vm, volumeFileName(name), (part) => makeFileSystem(part, sizeMiB))
   }
 
   /** Path of a file of the VM's folder, made whole by `make` when there is none. */
@@ -90,6 +90,11 @@ export class VolumeStore {
       throw error
     }
   }
+}
+
+/** The file a volume is kept in. */
+export function volumeFileName(name: string): string {
+  return `${name.replaceAll('/', '%2F')}.ext4`
 }
 
 async function makeFileSystem(path: string, sizeMiB: number): Promise<void> {

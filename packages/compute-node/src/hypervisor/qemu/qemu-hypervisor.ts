@@ -9,6 +9,7 @@ import type {
   MachineRecord,
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
+import { MachineCgroups } from './cgroup.ts'
 import { cpuModel, machineRevision, qemuArguments } from './command-line.ts'
 import { identifyProcess, isAlive, killProcess, processArguments } from './host-process.ts'
 import { openMachineFiles } from './machine-files.ts'
@@ -34,6 +35,8 @@ export interface QemuHypervisorOptions {
   /** Remembers the probe's answer, and names the run directory. */
   dataDir: string
   images: BootImages
+  /** Cgroup v2 folder for the limits of machines. */
+  cgroup?: string | null
   log: Logger
 }
 
@@ -42,16 +45,24 @@ export class QemuHypervisor implements Hypervisor {
   readonly #options: QemuHypervisorOptions
   readonly #run: RunDirectory
   readonly #users: UserPlan
+  readonly #cgroups: MachineCgroups | null
   #capabilities: HypervisorCapabilities | null = null
 
-  private constructor(options: QemuHypervisorOptions, run: RunDirectory, users: UserPlan) {
+  private constructor(
+    options: QemuHypervisorOptions,
+    run: RunDirectory,
+    users: UserPlan,
+    cgroups: MachineCgroups | null,
+  ) {
     this.#options = options
+    this.#cgroups = cgroups
     this.#run = run
     this.#users = users
   }
 
   static async create(options: QemuHypervisorOptions): Promise<QemuHypervisor> {
-    return new QemuHypervisor(options, new RunDirectory(options.dataDir), await planUsers())
+    const cgroups = options.cgroup ? await MachineCgroups.open(options.cgroup) : null
+    return new QemuHypervisor(options, new RunDirectory(options.dataDir), await planUsers(), cgroups)
   }
 
   async probe(): Promise<HypervisorCapabilities> {
@@ -116,9 +127,10 @@ export class QemuHypervisor implements Hypervisor {
         })
         const runAs = user && { ...user, gid: files.memoryGroup ?? user.gid }
         const qemu = await spawnQemu(args, runAs, files.descriptors)
+        await this.#cgroups?.place(launchId, qemu.pid, request.shape)
         return await this.#bringUp(qemu, launchId, paths, request)
       } catch (error) {
-        await this.#run.remove(launchId)
+        await this.#release(launchId)
         throw error
       }
     } finally {
@@ -152,7 +164,7 @@ export class QemuHypervisor implements Hypervisor {
         qmp,
         console,
         log,
-        release: () => this.#run.remove(launchId),
+        release: () => this.#release(launchId),
         lastWords: qemu.lastWords,
       })
       qemu.letGo()
@@ -188,7 +200,7 @@ export class QemuHypervisor implements Hypervisor {
       qmp,
       console,
       log: this.#options.log.child({ pid: host.pid }),
-      release: () => this.#run.remove(record.launchId),
+      release: () => this.#release(record.launchId),
       lastWords: () => '',
     })
   }
@@ -208,7 +220,13 @@ export class QemuHypervisor implements Hypervisor {
       }
       await this.#run.remove(launchId)
     }
+    await this.#cgroups?.sweep(kept)
     return killed
+  }
+
+  async #release(launchId: string): Promise<void> {
+    await this.#run.remove(launchId)
+    await this.#cgroups?.remove(launchId)
   }
 
   /** The pid file can be written by the machine's user: believe it only if the process names our socket. */

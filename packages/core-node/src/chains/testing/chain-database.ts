@@ -41,7 +41,9 @@ export class ChainDatabase {
   }
 
   async clear(): Promise<void> {
-    await this.pool.query('truncate chain_cursors, chain_blocks, token_transfers, balances')
+    await this.pool.query(
+      'truncate chain_cursors, chain_blocks, token_transfers, balances, contract_events, chain_txs cascade',
+    )
   }
 
   /** Balances by address in the contract's smallest unit, as the ledger has them. */
@@ -66,6 +68,17 @@ export class ChainDatabase {
       union all select 'balance', (address, chain, dapp, trim_scale(balance))::text from balances
       order by 1, 2`)
     return rows.map((row) => `${row.kind} ${row.content}`).join('\n')
+  }
+
+  /** What the contracts said, in the order it was read. */
+  async contractEvents(): Promise<
+    { tx_hash: string; publisher: string; height: number; content: unknown }[]
+  > {
+    const { rows } = await this.pool.query(
+      `select e.tx_hash, e.publisher, t.height::int as height, extract(epoch from e.datetime)::float8 as time, e.content
+       from contract_events e join chain_txs t on t.hash = e.tx_hash order by e.block_number, e.position`,
+    )
+    return rows
   }
 
   async #amounts(query: string): Promise<Record<string, bigint>> {

@@ -1,25 +1,9 @@
 import { alephSyncAbi } from '@aleph-ts/contracts'
 import type { Chain } from '@aleph-ts/protocol'
-import { parseSyncPayload } from '@aleph-ts/protocol'
 import { getAbiItem, getAddress } from 'viem'
 import type { ChainSource } from './chain-source.ts'
+import { batchSaid, type ContractEvent, messageSaid } from './contract-event.ts'
 import { EvmRpc, type EvmRpcConfig } from './evm-rpc.ts'
-
-/** A batch of messages, or a message, that somebody put on a chain (protocol 04 §12). */
-export interface ContractEvent {
-  blockNumber: number
-  /** Place among the events of the block. */
-  position: number
-  txHash: string
-  /** Epoch seconds. */
-  time: number
-  publisher: string
-  /** `smart-contract` for a message, else what the batch says. */
-  protocol: string
-  protocolVersion: number
-  /** Of a message: `{type, content}`; of a batch: where its messages are. */
-  content: unknown
-}
 
 /** What one contract of the network says on one EVM chain. */
 export interface EvmContract extends Pick<EvmRpcConfig, 'rpcUrl' | 'evmChainId'> {
@@ -50,16 +34,12 @@ export function evmContractEvents(config: EvmContract): ChainSource<ContractEven
       ])
       const events: ContractEvent[] = []
       for (const log of batches) {
-        const payload = emitters.includes(log.args.addr) ? parseSyncPayload(log.args.message) : undefined
-        // Only we say what a contract message is.
-        if (!payload || log.removed || payload.protocol === 'smart-contract') continue
-        const { protocol, version: protocolVersion, content } = payload
-        events.push({ ...placeOf(log), protocol, protocolVersion, content })
+        const said = batchSaid(log.args.message, log.args.addr, emitters)
+        if (said && !log.removed) events.push({ ...placeOf(log), ...said })
       }
       for (const log of messages) {
-        if (log.removed) continue
-        const content = { type: log.args.msgtype, content: log.args.msgcontent }
-        events.push({ ...placeOf(log), protocol: 'smart-contract', protocolVersion: 1, content })
+        const { msgtype: type, msgcontent: content } = log.args
+        if (!log.removed) events.push({ ...placeOf(log), ...messageSaid({ type, content }) })
       }
       return events.sort((a, b) => a.blockNumber - b.blockNumber || a.position - b.position)
     },
@@ -71,10 +51,11 @@ function placeOf(log: {
   logIndex: number
   transactionHash: string
   args: { timestamp: bigint; addr: string }
-}): Pick<ContractEvent, 'blockNumber' | 'position' | 'txHash' | 'time' | 'publisher'> {
+}): Pick<ContractEvent, 'blockNumber' | 'position' | 'height' | 'txHash' | 'time' | 'publisher'> {
   return {
     blockNumber: Number(log.blockNumber),
     position: log.logIndex,
+    height: Number(log.blockNumber),
     txHash: log.transactionHash,
     time: Number(log.args.timestamp),
     publisher: log.args.addr,

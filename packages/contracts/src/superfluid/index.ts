@@ -1,0 +1,1 @@
+export { type DeployedSuperfluid, deploySuperfluid } from './deploy-superfluid.ts'

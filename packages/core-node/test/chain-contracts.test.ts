@@ -1,0 +1,79 @@
+import { devnetProfile } from '@aleph-ts/protocol'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { anchorEvent, programLog, SolanaNode } from '../src/chains/testing/solana-node.ts'
+import { indexedMessage, TezosIndexer } from '../src/chains/testing/tezos-indexer.ts'
+import { TestNode } from './testing/test-node.ts'
+
+const contract = 'KT1FfEoaNvooDfYrP61Ykct6L8z7w7e2pgnT'
+const tezosAuthor = 'KT1VBeLD7hzKpj17aRJ3Kc6QQFeikCEXi7W6'
+const program = 'ALepH1n9jxScbz45aZhBYVa35zxBNbKSvL6rWQpb4snc'
+const solanaAuthor = 'DnMcXEGf1BM5QJUkBM5Pnp2h8YxQ4hBcCRcwCWDWKx2x'
+const patience = { timeout: 15_000, interval: 50 }
+
+let indexer: TezosIndexer
+let solana: SolanaNode
+let node: TestNode
+
+beforeAll(async () => {
+  indexer = await new TezosIndexer().start()
+  solana = await new SolanaNode().start()
+  node = await TestNode.start({
+    profile: {
+      ...devnetProfile,
+      messageContracts: [
+        { kind: 'tezos', chain: 'TEZOS', contract },
+        { kind: 'solana', chain: 'SOL', contract: program, startBlock: 100, authorizedEmitters: [] },
+      ],
+    },
+    config: { tezosIndexer: indexer.url, solanaRpc: solana.url },
+  })
+})
+afterAll(async () => {
+  await node?.[Symbol.asyncDispose]()
+  await indexer?.[Symbol.asyncDispose]()
+  await solana?.[Symbol.asyncDispose]()
+})
+
+async function postsOf(author: string): Promise<unknown[]> {
+  return (await node.get(`/api/v0/posts.json?addresses=${author}`)).body.posts
+}
+
+function note(address: string, content: string): string {
+  return JSON.stringify({ address, time: 1_700_000_000, type: 'note', content })
+}
+
+describe('contracts of other chains', () => {
+  test('write messages from Tezos, as their own address', async () => {
+    const msgcontent = note(tezosAuthor, 'from Tezos')
+    indexer.events = [indexedMessage(contract, 0, { addr: tezosAuthor, msgtype: 'POST', msgcontent })]
+    await expect
+      .poll(() => postsOf(tezosAuthor), patience)
+      .toMatchObject([
+        { content: 'from Tezos', confirmed: true, confirmations: [{ chain: 'TEZOS', height: 2_870_000 }] },
+      ])
+  })
+
+  test('write messages from Solana, as the wallet that called', async () => {
+    const logs = programLog(
+      program,
+      anchorEvent('MessageEvent', solanaAuthor, 'POST', note(solanaAuthor, 'hello')),
+    )
+    solana.transactions = [{ signature: 'a-signature', slot: 150, logs }]
+    solana.slot = 160
+    await expect
+      .poll(() => postsOf(solanaAuthor), patience)
+      .toMatchObject([{ content: 'hello', confirmed: true, confirmations: [{ chain: 'SOL', height: 150 }] }])
+  })
+
+  test('cannot write for somebody else', async () => {
+    const msgcontent = note(solanaAuthor, 'not mine')
+    indexer.events.push(indexedMessage(contract, 1, { addr: tezosAuthor, msgtype: 'POST', msgcontent }))
+    await expect
+      .poll(async () => {
+        const { rows } = await node.node.context.pool.query('select error_code from rejected_messages')
+        return rows.length
+      }, patience)
+      .toBe(1)
+    expect(await postsOf(solanaAuthor)).toHaveLength(1)
+  })
+})

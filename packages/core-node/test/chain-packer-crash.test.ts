@@ -1,0 +1,92 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Envelope } from '@aleph-ts/protocol'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { FaultyRpc } from '../src/chains/testing/faulty-rpc.ts'
+import { NodeProcess } from './testing/node-process.ts'
+import { SyncChain } from './testing/sync-chain.ts'
+import { newWallet, post } from './testing/wallet.ts'
+
+const patience = { timeout: 20_000, interval: 50 }
+
+let sync: SyncChain
+let folder: string
+beforeAll(async () => {
+  sync = await SyncChain.start()
+  folder = await mkdtemp(join(tmpdir(), 'aleph-packer-crash-'))
+  await writeFile(join(folder, 'packer.key'), sync.chain.accounts[1]!.privateKey)
+  await writeFile(join(folder, 'profile.json'), JSON.stringify(sync.profile))
+})
+afterAll(async () => {
+  await sync?.[Symbol.asyncDispose]()
+  if (folder) await rm(folder, { recursive: true, force: true })
+})
+
+async function publish(url: string, message: Envelope): Promise<void> {
+  const response = await fetch(`${url}/api/v0/messages`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ message, sync: true }),
+  })
+  expect(response.status).toBe(200)
+}
+
+async function confirmations(url: string, { item_hash }: Envelope): Promise<unknown[]> {
+  const response = await fetch(`${url}/api/v0/messages/${item_hash}`)
+  const { message } = (await response.json()) as { message?: { confirmations: unknown[] } }
+  return message?.confirmations ?? []
+}
+
+test.each([
+  {
+    moment: 'after the batch is written down, before its transaction is made',
+    method: 'eth_maxPriorityFeePerGas',
+  },
+  { moment: 'after its transaction is written down, before it is sent', method: 'eth_sendRawTransaction' },
+  {
+    moment: 'after its transaction is sent, before the chain has answered',
+    method: 'eth_sendRawTransaction',
+    isSent: true,
+  },
+])('a packer killed $moment puts each message on chain exactly once', async ({ method, isSent }) => {
+  await using rpc = new FaultyRpc(sync.chain.rpcUrl)
+  await rpc.start()
+  const environment = {
+    ALEPH_CORE_PROFILE: join(folder, 'profile.json'),
+    ALEPH_CORE_EVM_RPC_ETH: rpc.url,
+    ALEPH_CORE_PACKER_KEY_FILE: join(folder, 'packer.key'),
+    ALEPH_CORE_PACKER_SECONDS: '1',
+  }
+  const dataDir = await mkdtemp(join(folder, 'node-'))
+  const before = await sync.batches()
+  const reached = Promise.withResolvers<void>()
+  const gone = Promise.withResolvers<void>()
+  rpc.fault = async (call) => {
+    if (call.method !== method) return undefined
+    if (isSent) await sync.client.request({ method, params: call.params } as never)
+    reached.resolve()
+    await gone.promise
+    return 'hang up'
+  }
+  const message = post(newWallet(), `survives ${method} ${isSent}`)
+  let node = await NodeProcess.start(dataDir, environment)
+  try {
+    await publish(node.url, message)
+    await reached.promise
+    await node.kill()
+    rpc.fault = undefined
+    gone.resolve()
+    node = await NodeProcess.start(dataDir, environment)
+    await expect.poll(() => confirmations(node.url, message), patience).toHaveLength(1)
+    const later = post(newWallet(), `after ${method} ${isSent}`)
+    await publish(node.url, later)
+    await expect.poll(() => confirmations(node.url, later), patience).toHaveLength(1)
+    expect(await confirmations(node.url, message)).toHaveLength(1)
+    expect(await sync.batches()).toHaveLength(before.length + 2)
+    expect(await node.stop()).toBe(0)
+  } finally {
+    gone.resolve()
+    await node.kill()
+  }
+})
