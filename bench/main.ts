@@ -15,7 +15,7 @@ const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   placement: { what: 'The plan of a network of 1,000 core nodes with 100,000 VMs', run: benchPlacement },
   reconcile: { what: 'Bytes and rounds until two nodes know what each lacks', run: benchReconcile },
   programs: {
-    what: 'Cold start, restored start and requests per second of each runtime',
+    what: 'Starts of every kind, requests per second, memory, rotation, the proxy',
     run: benchPrograms,
   },
 }

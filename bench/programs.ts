@@ -15,7 +15,7 @@ const standbyStarts = 10
 const standbyPauseMs = 2_000
 const requests = 2_000
 const concurrency = 16
-const clones = 50
+const clones = Number(process.env.BENCH_CLONES ?? 50)
 const rotated = Number(process.env.BENCH_ROTATION ?? 100)
 const roomFor = 10
 const memoryMiB = 256
@@ -110,7 +110,7 @@ export async function measureMemory(): Promise<object> {
     if (calls.length <= have) {
       calls.push(fetch(lab.url(hash, '/?wait=250000'), { signal: waiting.signal }).catch(() => undefined))
     }
-    await sleep(50)
+    await sleep(250)
   }
   waiting.abort()
   await Promise.all(calls)

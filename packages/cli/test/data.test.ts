@@ -39,6 +39,18 @@ describe('aleph file', () => {
     expect((await user.run(['file', 'download', file.hash, '-o', 'by-file'], { env })).code).toBe(8)
   })
 
+  it('stores a folder with everything in it under one CID', async () => {
+    await mkdir(join(user.folder, 'site', 'img'), { recursive: true })
+    await writeFile(join(user.folder, 'site', 'index.html'), '<h1>hello</h1>')
+    await writeFile(join(user.folder, 'site', 'img', 'logo.svg'), '<svg/>')
+    const stored = await user.run(['file', 'upload', 'site', '--json'], { env })
+    const { file } = stored.json<{ file: { hash: string; size: number } }>()
+    expect(file).toMatchObject({ hash: expect.stringMatching(/^bafybei/), size: 20 })
+    expect(network.ofType('STORE')[0]?.content).toMatchObject({ item_type: 'ipfs', item_hash: file.hash })
+    await mkdir(join(user.folder, 'empty'))
+    expect((await user.run(['file', 'upload', 'empty'], { env })).code).toBe(2)
+  })
+
   it('leaves nothing behind when a node sends other bytes', async () => {
     const hash = 'ab'.repeat(32)
     network.files.set(hash, Buffer.from('something else'))
@@ -160,5 +172,27 @@ describe('aleph', () => {
     const wrong = await user.run(['nonsense'])
     expect(wrong.code).toBe(2)
     expect(wrong.stderr).toContain("unknown command 'nonsense'")
+  })
+})
+
+describe('aleph credits', () => {
+  it('gives credits away by a message that the network understands', async () => {
+    const to = `0x${'22'.repeat(20)}`
+    const sent = await user.run(['credits', 'send', to, '1500', '--json'], { env })
+    expect(sent.json()).toMatchObject({ status: 'processed', to, amount: 1500 })
+    const [message] = network.ofType('POST')
+    expect(message).toMatchObject({
+      channel: 'ALEPH_CREDIT',
+      content: {
+        type: 'aleph_credit_transfer',
+        content: { transfer: { credits: [{ address: to, amount: 1500 }] } },
+      },
+    })
+    expect((await user.run(['credits', 'send', to, '0.5'], { env })).code).toBe(2)
+  })
+
+  it('shows what an address has, also when it never had any', async () => {
+    const shown = await user.run(['credits', 'show', '--json'], { env })
+    expect(shown.json()).toMatchObject({ credits: '0', history: [] })
   })
 })

@@ -4,9 +4,11 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import {
   type Envelope,
+  FileDag,
   mainnetProfile,
   parseEnvelope,
   parseInlineContent,
+  TreeDag,
   verifySignature,
 } from '@aleph-ts/protocol'
 import { fakeRegistry } from './fake-registry.ts'
@@ -95,7 +97,9 @@ export class FakeNetwork implements AsyncDisposable {
     if (url.pathname === '/about/usage/system') return { body: { cpu: { count: 2 } } }
     if (url.pathname === '/api/v0/version') return { body: { version: '9.9.9' } }
     if (url.pathname === '/api/v0/storage/add_file') return this.#addFile(request)
+    if (url.pathname === '/api/v0/ipfs/add_directory') return this.#addFolder(request)
     if (url.pathname === '/api/v0/price/estimate') return this.#estimate()
+    if (url.pathname.endsWith('/credit_history')) return { status: 404, body: {} }
     if (resource === 'addresses') return { body: this.#balanceOf(name) }
     if (resource === 'messages' && request.method === 'POST') {
       return this.#accept((JSON.parse(await textOf(request)) as { message: unknown }).message)
@@ -111,9 +115,20 @@ export class FakeNetwork implements AsyncDisposable {
     return { status: 404, body: { error: 'Not found' } }
   }
 
+  async #addFolder(request: IncomingMessage): Promise<Reply> {
+    const form = await formOf(request)
+    const tree = new TreeDag({ cidVersion: 1 })
+    for (const file of form.getAll('file') as File[]) {
+      const bytes = new Uint8Array(await file.arrayBuffer())
+      tree.add(file.name, new FileDag({ cidVersion: 1 }).update(bytes).finish())
+    }
+    const { message } = JSON.parse(form.get('metadata') as string) as { message: unknown }
+    const { status } = this.#accept(message)
+    return { status: status ?? 200, body: { status: 'success', hash: tree.finish().cid.toString() } }
+  }
+
   async #addFile(request: IncomingMessage): Promise<Reply> {
-    const headers = { 'content-type': request.headers['content-type']! }
-    const form = await new Response(new Uint8Array(await buffer(request)), { headers }).formData()
+    const form = await formOf(request)
     const bytes = Buffer.from(await (form.get('file') as File).arrayBuffer())
     const hash = createHash('sha256').update(bytes).digest('hex')
     this.files.set(hash, bytes)
@@ -204,4 +219,9 @@ export class FakeNetwork implements AsyncDisposable {
 
 async function textOf(request: IncomingMessage): Promise<string> {
   return (await buffer(request)).toString()
+}
+
+async function formOf(request: IncomingMessage): Promise<FormData> {
+  const headers = { 'content-type': request.headers['content-type']! }
+  return new Response(new Uint8Array(await buffer(request)), { headers }).formData()
 }

@@ -234,6 +234,32 @@ describe('files', () => {
     expect(stored).toMatchObject({ fileHash, size: 5, status: 'processed', itemHash: envelope.item_hash })
   })
 
+  it('uploads a file to be found by its CID', async () => {
+    const cid = 'QmT78zSuBmuS4z925WZfrqQ1qHaJ56DQaTfyMUF7F8ff5o'
+    const { node, client } = await start({
+      'POST /api/v0/ipfs/add_file': json(200, { status: 'success', hash: cid }),
+    })
+    const stored = await client.uploadFile({ file: 'hello world\n', engine: 'ipfs' })
+    const { message } = JSON.parse((await formOf(node.seen[0]!)).get('metadata') as string)
+    expect(JSON.parse(message.item_content)).toMatchObject({ item_type: 'ipfs', item_hash: cid })
+    expect(stored).toMatchObject({ fileHash: cid, size: 12, status: 'processed' })
+  })
+
+  it('uploads a folder under the CID that it computes itself', async () => {
+    const { node, client } = await start({
+      'POST /api/v0/ipfs/add_directory': json(200, { status: 'success', hash: 'bafy' }),
+    })
+    const files = [
+      { path: 'index.html', file: '<h1>hello</h1>' },
+      { path: 'img/logo.svg', file: '<svg/>' },
+    ]
+    await expect(client.uploadFolder({ files })).rejects.toMatchObject({ code: 'file_hash_mismatch' })
+    const form = await formOf(node.seen[0]!)
+    const { message } = JSON.parse(form.get('metadata') as string)
+    expect(JSON.parse(message.item_content).item_hash).toMatch(/^bafybei/)
+    expect(form.getAll('file').map((file) => (file as File).name)).toEqual(['index.html', 'img/logo.svg'])
+  })
+
   it('notices when the node took other bytes than were sent', async () => {
     const { client } = await start({
       'POST /api/v0/storage/add_file': json(200, { status: 'success', hash }),

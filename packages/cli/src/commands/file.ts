@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { createWriteStream, existsSync, openAsBlob } from 'node:fs'
-import { rename, rm, stat } from 'node:fs/promises'
-import { basename, resolve } from 'node:path'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, join, relative, resolve, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { AlephApiError, type AlephClient } from '@aleph-ts/sdk'
+import { AlephApiError, type AlephClient, type UploadedFile } from '@aleph-ts/sdk'
 import { type Command, Option } from 'commander'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
@@ -12,6 +12,7 @@ import { fields } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 interface UploadOptions {
+  engine: 'storage' | 'ipfs'
   ref?: string
   mimeType?: string
   payment: 'hold' | 'credit'
@@ -22,14 +23,19 @@ export function fileCommand(root: Command, terminal: Terminal): void {
   const file = root.command('file').description('files on the network')
   file
     .command('upload')
-    .argument('<path>', 'the file')
-    .description('store a file')
+    .argument('<path>', 'the file, or a folder (which goes to IPFS)')
+    .description('store a file or folder')
+    .addOption(
+      new Option('--engine <name>', 'what a file is found by: its sha256 (storage), or its CID (ipfs)')
+        .choices(['storage', 'ipfs'])
+        .default('storage'),
+    )
     .option('--ref <name>', 'name to find the latest version by, or the STORE it replaces')
     .option('--mime-type <type>', 'what kind of file it is')
     .addOption(new Option('--payment <type>', 'how it is paid').choices(['hold', 'credit']).default('hold'))
     .addHelpText(
       'after',
-      '\nExamples:\n  aleph file upload photo.jpg\n  aleph file upload data.csv --ref prices --json',
+      '\nExamples:\n  aleph file upload photo.jpg\n  aleph file upload data.csv --ref prices --json\n  aleph file upload website/',
     )
     .action((path: string, options: UploadOptions, command: Command) =>
       upload(Session.of(terminal, command), path, options),
@@ -53,27 +59,19 @@ async function upload(session: Session, path: string, options: UploadOptions): P
   const { output, signal } = session
   const source = resolve(session.terminal.cwd, path)
   const facts = await stat(source).catch(() => undefined)
-  if (!facts?.isFile()) {
+  if (!facts?.isFile() && !facts?.isDirectory()) {
     throw new CliError('no_such_path', `There is no file ${path}`, {
       exitCode: exitCodes.usage,
-      hint: facts ? 'Give one file; a folder can be packed first.' : 'Check the path.',
+      hint: 'Check the path.',
     })
   }
   const client = await session.signer()
-  const step = output.step(`Uploading ${basename(source)} (${facts.size} bytes)`)
-  const stored = await client
-    .uploadFile({
-      file: await openAsBlob(source),
-      fileName: basename(source),
-      paymentType: options.payment,
-      ...(options.ref === undefined ? {} : { ref: options.ref }),
-      ...(options.mimeType === undefined ? {} : { mimeType: options.mimeType }),
-      signal,
-    })
-    .catch((error) => {
-      step.fail('Not stored')
-      throw error
-    })
+  const step = output.step(`Uploading ${basename(source)}`)
+  const send = facts.isDirectory() ? sendFolder : sendFile
+  const stored = await send(client, source, options, signal).catch((error) => {
+    step.fail('Not stored')
+    throw error
+  })
   if (stored.status === 'pending') await client.waitForMessage(stored.itemHash, { signal })
   step.done('Stored')
   const document = {
@@ -88,10 +86,54 @@ async function upload(session: Session, path: string, options: UploadOptions): P
   output.result(document, () =>
     fields([
       ['item hash', stored.itemHash],
-      ['file hash', stored.fileHash],
+      [facts.isDirectory() ? 'CID' : 'file hash', stored.fileHash],
       ['size', `${stored.size} bytes`],
     ]),
   )
+}
+
+async function sendFile(
+  client: AlephClient,
+  source: string,
+  options: UploadOptions,
+  signal: AbortSignal,
+): Promise<UploadedFile> {
+  const file = await openAsBlob(source)
+  const { engine } = options
+  return client.uploadFile({ file, engine, fileName: basename(source), ...storeFields(options), signal })
+}
+
+/** Links and other things that are no files are left out: a folder on the network holds files only. */
+async function sendFolder(
+  client: AlephClient,
+  source: string,
+  options: UploadOptions,
+  signal: AbortSignal,
+): Promise<UploadedFile> {
+  const entries = await readdir(source, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  if (paths.length === 0) {
+    throw new CliError('empty_folder', `There are no files in ${source}`, {
+      exitCode: exitCodes.usage,
+      hint: 'Give a folder with at least one file.',
+    })
+  }
+  const files = await Promise.all(
+    paths.map(async (path) => ({
+      path: relative(source, path).replaceAll(sep, '/'),
+      file: await openAsBlob(path),
+    })),
+  )
+  const stored = await client.uploadFolder({ files, ...storeFields(options), signal })
+  return { ...stored, fileHash: stored.cid }
+}
+
+function storeFields({ ref, mimeType, payment }: UploadOptions) {
+  return {
+    paymentType: payment,
+    ...(ref === undefined ? {} : { ref }),
+    ...(mimeType === undefined ? {} : { mimeType }),
+  }
 }
 
 async function download(

@@ -35,7 +35,8 @@ export function costRoutes({ db, pool, replica, logger }: ApiContext) {
       if (address) matching = matching.where('owner', '=', address)
       if (itemHash) matching = matching.where('item_hash', '=', itemHash)
       const filters = { address: address ?? null, item_hash: itemHash ?? null, payment_type: paymentType }
-      const summary = await summaries.get(JSON.stringify(filters), summarise)
+      const isOfEverybody = source === replica
+      const summary = isOfEverybody ? await summaries.get(paymentType, summarise) : await summarise()
       const resources = includeDetails > 0 ? await listResources() : null
       return {
         summary,

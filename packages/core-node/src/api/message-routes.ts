@@ -59,12 +59,9 @@ export function messageRoutes(context: ApiContext) {
   }
 
   return async (server: FastifyInstance): Promise<void> => {
-    serve(server, apiRoutes.listMessages, ({ query, reply }) => list(query, reply), { compress: {} })
-    serve(
-      server,
-      apiRoutes.listMessagesByPage,
-      ({ params, query, reply }) => list({ ...query, page: pageInPath(params.page) }, reply),
-      { compress: {} },
+    serve(server, apiRoutes.listMessages, ({ query, reply }) => list(query, reply))
+    serve(server, apiRoutes.listMessagesByPage, ({ params, query, reply }) =>
+      list({ ...query, page: pageInPath(params.page) }, reply),
     )
 
     serve(server, apiRoutes.listHashes, async ({ query, reply }) => {

@@ -72,17 +72,12 @@ export function nodeRoutes(
       return `${own}${further.join('\n')}\n`
     })
 
-    serve(
-      server,
-      apiRoutes.listChannels,
-      async () => ({
-        channels: await distinctValues(
-          replica.pool,
-          'select channel as value from messages where channel > $1 order by channel limit 1',
-        ),
-      }),
-      { compress: {} },
-    )
+    serve(server, apiRoutes.listChannels, async () => ({
+      channels: await distinctValues(
+        replica.pool,
+        'select channel as value from messages where channel > $1 order by channel limit 1',
+      ),
+    }))
 
     serve(server, apiRoutes.listMessagePrograms, async ({ query }) => {
       const programs = await replica.db

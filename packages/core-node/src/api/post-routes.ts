@@ -81,21 +81,14 @@ export function postRoutes({ replica: { db }, logger }: ApiContext) {
 
   return async (server: FastifyInstance): Promise<void> => {
     const { listPosts, listPostsV0, listPostsByPage, listPostsV0ByPage } = apiRoutes
-    const options = { compress: {} }
-    serve(server, listPosts, ({ query, reply }) => list('v1', query, reply), options)
-    serve(server, listPostsV0, ({ query, reply }) => list('v0', query, reply), options)
     const withPage = (query: PostQuery, page: string) => ({ ...query, page: pageInPath(page) })
-    serve(
-      server,
-      listPostsByPage,
-      ({ params, query, reply }) => list('v1', withPage(query, params.page), reply),
-      options,
+    serve(server, listPosts, ({ query, reply }) => list('v1', query, reply))
+    serve(server, listPostsV0, ({ query, reply }) => list('v0', query, reply))
+    serve(server, listPostsByPage, ({ params, query, reply }) =>
+      list('v1', withPage(query, params.page), reply),
     )
-    serve(
-      server,
-      listPostsV0ByPage,
-      ({ params, query, reply }) => list('v0', withPage(query, params.page), reply),
-      options,
+    serve(server, listPostsV0ByPage, ({ params, query, reply }) =>
+      list('v0', withPage(query, params.page), reply),
     )
   }
 }

@@ -72,6 +72,27 @@ describe('the official TypeScript SDK', () => {
     expect(Buffer.from(await client.downloadFile(content.item_hash))).toEqual(bytes)
   })
 
+  test('stores a file in IPFS, and pins what is there already', async () => {
+    const bytes = Buffer.from('found by its CID')
+    const ipfs = { channel, storageEngine: ItemType.ipfs, sync: true } as const
+    const { content } = await client.createStore({ fileObject: bytes, ...ipfs })
+    expect(content).toMatchObject({ item_type: ItemType.ipfs })
+    expect(content.item_hash).toMatch(/^Qm/)
+    expect(Buffer.from(await client.downloadFile(content.item_hash))).toEqual(bytes)
+    const pinned = await client.createStore({ fileHash: content.item_hash, ...ipfs })
+    expect(await client.getMessage(pinned.item_hash)).toMatchObject({ item_hash: pinned.item_hash })
+  })
+
+  test('keeps long content in IPFS', async () => {
+    const body = 'y'.repeat(60_000)
+    const more = { storageEngine: ItemType.ipfs }
+    const { item_hash: hash, item_type } = await publish('long-ipfs', { body }, more)
+    expect(item_type).toBe(ItemType.ipfs)
+    expect(await client.getPost({ types: ['long-ipfs'], hashes: [hash] })).toMatchObject({
+      content: { body },
+    })
+  })
+
   test('lists messages, and tells what became of one', async () => {
     const { item_hash: hash } = await publish('listed', { n: 1 })
     const { messages } = await client.getMessages({ addresses: [owner()], messageTypes: [MessageType.post] })

@@ -1,8 +1,11 @@
 import { type MessageStatus, type MessageType, mainnetProfile } from '@aleph-ts/protocol'
 import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
+import { type CreditHistoryEntry, listCreditHistory } from '../credits/list-credit-history.ts'
+import { buildCreditTransfer, type CreditGift } from '../credits/send-credits.ts'
 import { downloadFile } from '../file/download-file.ts'
 import { findFile, type StoredFile } from '../file/find-file.ts'
 import { type UploadedFile, type UploadFileParams, uploadFile } from '../file/upload-file.ts'
+import { type UploadedFolder, type UploadFolderParams, uploadFolder } from '../file/upload-folder.ts'
 import { type AggregateFields, buildAggregate } from '../message/build-aggregate.ts'
 import { buildForget, type ForgetFields } from '../message/build-forget.ts'
 import type { BuiltMessage, MessageOptions } from '../message/build-message.ts'
@@ -128,6 +131,10 @@ export class AlephClient {
     return uploadFile(this.context, params)
   }
 
+  uploadFolder(params: UploadFolderParams): Promise<UploadedFolder> {
+    return uploadFolder(this.context, params)
+  }
+
   downloadFile(fileHash: string, options?: Abortable): Promise<ReadableStream<Uint8Array>> {
     return downloadFile(this.context, fileHash, options)
   }
@@ -185,6 +192,18 @@ export class AlephClient {
 
   getBalance(address: string, options?: Abortable & { chain?: string }): Promise<Balance> {
     return getBalance(this.context, address, options)
+  }
+
+  listCreditHistory(
+    address: string,
+    options?: Abortable & { page?: number; pageSize?: number },
+  ): Promise<CreditHistoryEntry[]> {
+    return listCreditHistory(this.context, address, options)
+  }
+
+  /** Gives credits of the account to others. */
+  async sendCredits(gifts: CreditGift[], options: PublishOptions = {}): Promise<SentMessage> {
+    return this.send(buildCreditTransfer(gifts, this.#messageOptions(options)), options)
   }
 
   getPrice(itemHash: string, options?: Abortable): Promise<Price> {

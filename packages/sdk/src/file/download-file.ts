@@ -4,8 +4,9 @@ import { AlephError } from '../errors.ts'
 import { requestStream } from '../http/request.ts'
 
 /**
- * A stored file as a stream of bytes, by its sha256 (protocol 03 §9.5). The bytes are hashed as they pass;
- * when they turn out not to be the file asked for, the stream fails instead of ending.
+ * A stored file as a stream of bytes, by its sha256 or CID (protocol 03 §9.5); a folder comes as a tar archive. The
+ * bytes of a sha256 are hashed as they pass; when they turn out not to be the file asked for, the stream fails instead
+ * of ending. Those of a CID are taken as the node sends them: they do not tell how they were cut into blocks.
  *
  * @throws AlephApiError `not_found`; while reading, AlephError `file_hash_mismatch`.
  */

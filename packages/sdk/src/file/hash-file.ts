@@ -1,4 +1,4 @@
-import { createSha256 } from '@aleph-ts/protocol'
+import { type BuiltNode, type CidVersion, createSha256, FileDag } from '@aleph-ts/protocol'
 import { chunksOf } from '../http/chunks-of.ts'
 
 export type FileSource = Uint8Array | Blob | string
@@ -18,4 +18,17 @@ export async function hashBlob(blob: Blob, signal?: AbortSignal): Promise<string
     hash.update(chunk)
   }
   return hash.hex()
+}
+
+/** The root of the DAG that IPFS makes of a file (protocol 01 §2.3), read as a stream. */
+export async function dagOfBlob(
+  blob: Blob,
+  options: { cidVersion: CidVersion; signal?: AbortSignal | undefined },
+): Promise<BuiltNode> {
+  const dag = new FileDag({ cidVersion: options.cidVersion })
+  for await (const chunk of chunksOf(blob.stream())) {
+    options.signal?.throwIfAborted()
+    dag.update(chunk)
+  }
+  return dag.finish()
 }

@@ -219,10 +219,17 @@ export class ProgramHost {
     const { id } = former.spec
     this.#pools.delete(id)
     const starting = start()
-      .then((pool) => {
-        this.#pools.set(id, pool)
-        return pool
-      })
+      .then(
+        (pool) => {
+          this.#pools.set(id, pool)
+          return pool
+        },
+        (error: unknown) => {
+          const refusal = startRefusal(error)
+          this.#rememberFailure(id, refusal)
+          throw refusal
+        },
+      )
       .finally(() => this.#starting.delete(id))
     this.#starting.set(id, starting)
     await starting
