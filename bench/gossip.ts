@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startCoreNode } from '@aleph-ts/devnet'
@@ -12,6 +12,11 @@ type CoreNode = Awaited<ReturnType<typeof startCoreNode>>
 const dials = 2
 /** Time for a mesh to form before anything is measured, ms. */
 const settleMs = 5_000
+
+/** Sent before anything is measured, at the rate of the measurement: nodes that run for days are not cold. */
+const warmUpSeconds = 10
+/** How long the last messages may take, ms. */
+const patienceMs = 30_000
 
 /** A trickle between two nodes, then into one of seven, then 200 messages a second into one of seven. */
 export async function benchGossip() {
@@ -35,9 +40,11 @@ export async function measureGossip(options: { nodes: number; perSecond: number;
     const others = nodes.slice(1)
     const listeners = await Promise.all(others.map(({ url }) => listen(url)))
     await sleep(settleMs)
-    const bodies = signedPosts(count)
-    const { sent, refused } = await send(nodes[0]!.url, bodies, perSecond)
-    await sleep(settleMs)
+    await send(nodes[0]!.url, signedPosts(warmUpSeconds * perSecond), perSecond)
+    await arrival(listeners, warmUpSeconds * perSecond)
+    for (const { arrivals } of listeners) arrivals.clear()
+    const { sent, refused } = await send(nodes[0]!.url, signedPosts(count), perSecond)
+    await arrival(listeners, count)
     const delays = listeners.flatMap(({ arrivals }) =>
       [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : [])),
     )
@@ -48,6 +55,7 @@ export async function measureGossip(options: { nodes: number; perSecond: number;
       'not acknowledged': refused(),
       'arrived at others': `${delays.length} of ${count * others.length}`,
       'delay, ms': spread(delays),
+      'load of the machine': loadavg()[0],
     }
   } finally {
     for (const node of nodes) await node.stop()
@@ -74,6 +82,15 @@ async function listen(url: string) {
   }
   await new Promise((resolve) => socket.addEventListener('open', resolve))
   return { arrivals, socket }
+}
+
+/** Resolves when every listener heard of so many messages, or nobody will any more. */
+async function arrival(listeners: { arrivals: Map<string, number> }[], count: number): Promise<void> {
+  const deadline = performance.now() + patienceMs
+  while (performance.now() < deadline) {
+    if (listeners.every(({ arrivals }) => arrivals.size >= count)) return
+    await sleep(100)
+  }
 }
 
 /** @returns when each message was handed over, by hash, and how many the node did not acknowledge */

@@ -3,6 +3,7 @@ import { benchContent } from './content.ts'
 import { benchGossip } from './gossip.ts'
 import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
+import { benchPlacement } from './placement.ts'
 import { benchPrograms } from './programs.ts'
 import { benchReads } from './reads.ts'
 import { benchReconcile } from './reconcile.ts'
@@ -12,10 +13,11 @@ const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   gossip: { what: 'Delay from one core node to others', run: benchGossip },
   apply: { what: 'Mixed messages applied to an empty and to a large database', run: benchApply },
   reads: { what: 'Lists, pages and single things read from a large database', run: benchReads },
+  placement: { what: 'The plan of a network of 1,000 core nodes with 100,000 VMs', run: benchPlacement },
   reconcile: { what: 'Bytes and rounds until two nodes know what each lacks', run: benchReconcile },
   content: { what: 'A file of 1 GiB through two core nodes by its CID', run: benchContent },
   programs: {
-    what: 'Cold start, restored start and requests per second of each runtime',
+    what: 'Starts of every kind, requests per second, memory, rotation, the proxy',
     run: benchPrograms,
   },
 }

@@ -1,111 +1,153 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { promisify } from 'node:util'
-import { Devnet, guestCacheDir, type NetworkFile, silentProgress } from '@aleph-ts/devnet'
-import { ComputeNodeClient, EthereumAccount, programUrl } from '@aleph-ts/sdk'
+import { type RuntimeName, runtimeNames } from '@aleph-ts/guest'
+import { ProgramLab } from './program-lab.ts'
+import { measureProxy } from './program-proxy.ts'
 import { spread } from './statistics.ts'
 
-const root = join(import.meta.dirname, '..')
-const run = promisify(execFile)
-const examples = { node: 'hello-node', python: 'hello-python', binary: 'static-site' }
 const coldStarts = 3
+const runtimeStarts = 8
 const restoredStarts = 20
 const standbyStarts = 10
 /** A standby is prepared in the background after a stop; this is enough for it. */
-const standbyPauseMs = 1_500
+const standbyPauseMs = 2_000
 const requests = 2_000
 const concurrency = 16
+const clones = Number(process.env.BENCH_CLONES ?? 50)
+const rotated = Number(process.env.BENCH_ROTATION ?? 100)
+const roomFor = 10
+const memoryMiB = 256
+const MIB = 1024 * 1024
 
-/**
- * Cold start (nothing known but the downloaded files), restored start (from the snapshot), both from the
- * request to the first byte of the answer; and requests per second through the proxy, of each runtime.
- */
+/** Starts of every kind, requests per second, memory of idle machines, programs in rotation, what the proxy costs. */
 export async function benchPrograms() {
-  const dataDir = mkdtempSync(join(tmpdir(), 'aleph-bench-'))
-  const devnet = await Devnet.create({
-    dataDir,
-    coreNodes: 1,
-    computeNodes: 1,
-    guestCacheDir: guestCacheDir(),
-    progress: silentProgress(),
-  })
-  try {
-    const network = await devnet.start()
-    const figures: Record<string, object> = {}
-    for (const [runtime, example] of Object.entries(examples)) {
-      figures[runtime] = await measureRuntime(network, dataDir, example)
-    }
-    return figures
-  } finally {
-    await devnet.stop()
-    rmSync(dataDir, { recursive: true, force: true })
-  }
+  const figures: Record<string, object> = {}
+  for (const runtime of runtimeNames) figures[`start of ${runtime}, ms`] = await measureStarts(runtime)
+  figures['requests per second'] = await measureThroughput()
+  figures[`memory of ${clones} idle machines of one program`] = await measureMemory()
+  figures[`${rotated} programs in rotation, room for ${roomFor}, ms`] = await measureRotation()
+  figures['one request, ms'] = await measureProxy()
+  return figures
 }
 
-async function measureRuntime(network: NetworkFile, dataDir: string, example: string): Promise<object> {
+export async function measureStarts(runtime: RuntimeName): Promise<object> {
+  await using lab = await ProgramLab.start()
   const cold: number[] = []
+  // A size of its own makes each a machine the node has no snapshot of.
+  for (let i = 1; i <= coldStarts; i++)
+    cold.push(await lab.firstByte(await lab.deploy(runtime, memoryMiB + 8 * i)))
+  await lab.firstByte(await lab.deploy(runtime))
+  const fromRuntime: number[] = []
   let hash = ''
-  for (let i = 0; i < coldStarts; i++) {
-    hash = await deploy(dataDir, example, i)
-    cold.push(await firstByte(network, hash))
-    if (i < coldStarts - 1) await stop(network, hash)
+  for (let i = 0; i < runtimeStarts; i++) {
+    if (hash !== '') await lab.stop(hash)
+    hash = await lab.deploy(runtime)
+    fromRuntime.push(await lab.firstByte(hash))
   }
   const restored: number[] = []
   for (let i = 0; i < restoredStarts; i++) {
-    await stop(network, hash)
-    restored.push(await firstByte(network, hash))
+    await lab.stop(hash)
+    restored.push(await lab.firstByte(hash))
   }
   const standby: number[] = []
   for (let i = 0; i < standbyStarts; i++) {
-    await stop(network, hash)
+    await lab.stop(hash)
     await sleep(standbyPauseMs)
-    standby.push(await firstByte(network, hash))
+    standby.push(await lab.firstByte(hash))
   }
   return {
-    'cold start, ms': spread(cold),
-    'start right after a stop, from the snapshot, ms': spread(restored),
-    'start from a standby, ms': spread(standby),
-    'requests per second': await throughput(network, hash),
+    cold: spread(cold),
+    'from the runtime (A)': spread(fromRuntime),
+    'from the program (B)': spread(restored),
+    'from a standby (C)': spread(standby),
   }
 }
 
-/** A variable of its own makes each a program that shares no snapshot with the others. */
-async function deploy(dataDir: string, example: string, index: number): Promise<string> {
-  const aleph = join(root, 'packages/cli/bin/aleph.mjs')
-  const { stdout } = await run(
-    process.execPath,
-    [aleph, 'program', 'deploy', join(root, 'examples', example), '--var', `BENCH_RUN=${index}`, '--json'],
-    {
-      env: { ...process.env, ALEPH_NETWORK: join(dataDir, 'network.json'), ALEPH_HOME: join(dataDir, 'cli') },
-    },
-  )
-  return (JSON.parse(stdout) as { item_hash: string }).item_hash
+export async function measureThroughput(): Promise<object> {
+  const figures: Record<string, number> = {}
+  for (const vms of [1, 4]) {
+    await using lab = await ProgramLab.start({
+      ALEPH_VM_MAX_VMS_PER_PROGRAM: String(vms),
+      ALEPH_VM_CALLS_PER_VM: String(concurrency / 4),
+    })
+    const hash = await lab.deploy('node')
+    // Until it has as many machines as it may have.
+    while ((await lab.memory(hash)).length < vms) await manyRequests(lab, hash, 200)
+    await manyRequests(lab, hash, 400)
+    figures[`through ${vms} machine${vms === 1 ? '' : 's'}`] = await manyRequests(lab, hash, requests)
+  }
+  return figures
 }
 
-async function firstByte(network: NetworkFile, hash: string): Promise<number> {
-  const started = performance.now()
-  const response = await fetch(programUrl(network.computeNodes[0]!.url, hash))
-  if (!response.ok) throw new Error(`the program answered ${response.status}: ${await response.text()}`)
-  await response.body!.getReader().read()
-  return performance.now() - started
-}
-
-async function stop(network: NetworkFile, hash: string): Promise<void> {
-  const account = EthereumAccount.fromPrivateKey(network.accounts[0]!.privateKey)
-  await new ComputeNodeClient(network.computeNodes[0]!.url, { account }).operate(hash, 'stop')
-}
-
-async function throughput(network: NetworkFile, hash: string): Promise<number> {
-  const url = programUrl(network.computeNodes[0]!.url, hash)
-  let left = requests
+/** Requests per second. */
+async function manyRequests(lab: ProgramLab, hash: string, count: number): Promise<number> {
+  let left = count
   const worker = async () => {
-    while (left-- > 0) await (await fetch(url)).arrayBuffer()
+    while (left-- > 0) await (await fetch(lab.url(hash))).arrayBuffer()
   }
-  const started = performance.now()
+  const startedAt = performance.now()
   await Promise.all(Array.from({ length: concurrency }, worker))
-  return Math.round((requests / (performance.now() - started)) * 1000)
+  return Math.round((count / (performance.now() - startedAt)) * 1000)
+}
+
+export async function measureMemory(): Promise<object> {
+  await using lab = await ProgramLab.start({
+    ALEPH_VM_MAX_VMS_PER_PROGRAM: String(clones),
+    ALEPH_VM_CALLS_PER_VM: '1',
+    ALEPH_VM_SCALE_IN_TIMEOUT: '600',
+    ALEPH_VM_VCPUS: '1000',
+    ALEPH_VM_MEMORY_MB: '1000000',
+    ALEPH_VM_STANDBYS: '0',
+  })
+  const hash = await lab.deploy('node')
+  await lab.firstByte(hash)
+  const waiting = new AbortController()
+  const calls: Promise<unknown>[] = []
+  for (let have = 0; have < clones; have = (await lab.memory(hash)).length) {
+    // Every call that finds all machines busy makes the node start another one.
+    if (calls.length <= have) {
+      calls.push(fetch(lab.url(hash, '/?wait=250000'), { signal: waiting.signal }).catch(() => undefined))
+    }
+    await sleep(250)
+  }
+  waiting.abort()
+  await Promise.all(calls)
+  await sleep(2_000)
+  const sizes = await lab.memory(hash)
+  const total = sizes.reduce((sum, size) => sum + size, 0)
+  const each = total / sizes.length
+  const alone = await largestTemplate(lab.templatesDir)
+  return {
+    'each (PSS), MiB': round(each / MIB),
+    'all together, MiB': round(total / MIB),
+    'machines per GiB': Math.floor((1024 * MIB) / each),
+    'memory of ten machines that share nothing, MiB': round((10 * alone) / MIB),
+  }
+}
+
+/** Bytes of guest memory that a machine which shares nothing holds: what its snapshot takes on disk. */
+async function largestTemplate(folder: string): Promise<number> {
+  const files = (await readdir(folder)).map((name) => stat(join(folder, name, 'memory')))
+  return Math.max(...(await Promise.all(files)).map(({ blocks }) => blocks * 512))
+}
+
+export async function measureRotation(): Promise<object> {
+  await using lab = await ProgramLab.start({
+    ALEPH_VM_MEMORY_MB: String(roomFor * memoryMiB),
+    ALEPH_VM_VCPUS: '1000',
+    ALEPH_VM_TEMPLATES_MB: '40000',
+  })
+  const hashes: string[] = []
+  for (let i = 0; i < rotated; i++) hashes.push(await lab.deploy('node'))
+  const first: number[] = []
+  for (const hash of hashes) first.push(await lab.firstByte(hash))
+  const again: number[] = []
+  for (const hash of hashes) again.push(await lab.firstByte(hash))
+  return { 'first round': spread(first), 'second round': spread(again) }
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10
 }

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { accountCommand } from './commands/account.ts'
 import { aggregateCommand } from './commands/aggregate.ts'
+import { creditsCommand } from './commands/credits.ts'
 import { fileCommand } from './commands/file.ts'
 import { messageCommand } from './commands/message.ts'
 import { networkCommand } from './commands/network.ts'
@@ -76,6 +77,7 @@ function createRoot(terminal: Terminal): Command {
     fileCommand,
     aggregateCommand,
     priceCommand,
+    creditsCommand,
     networkCommand,
     nodeCommand,
     rewardsCommand,

@@ -174,3 +174,25 @@ describe('aleph', () => {
     expect(wrong.stderr).toContain("unknown command 'nonsense'")
   })
 })
+
+describe('aleph credits', () => {
+  it('gives credits away by a message that the network understands', async () => {
+    const to = `0x${'22'.repeat(20)}`
+    const sent = await user.run(['credits', 'send', to, '1500', '--json'], { env })
+    expect(sent.json()).toMatchObject({ status: 'processed', to, amount: 1500 })
+    const [message] = network.ofType('POST')
+    expect(message).toMatchObject({
+      channel: 'ALEPH_CREDIT',
+      content: {
+        type: 'aleph_credit_transfer',
+        content: { transfer: { credits: [{ address: to, amount: 1500 }] } },
+      },
+    })
+    expect((await user.run(['credits', 'send', to, '0.5'], { env })).code).toBe(2)
+  })
+
+  it('shows what an address has, also when it never had any', async () => {
+    const shown = await user.run(['credits', 'show', '--json'], { env })
+    expect(shown.json()).toMatchObject({ credits: '0', history: [] })
+  })
+})

@@ -5,6 +5,7 @@ import { buffer } from 'node:stream/consumers'
 import {
   type Envelope,
   FileDag,
+  mainnetProfile,
   parseEnvelope,
   parseInlineContent,
   TreeDag,
@@ -34,6 +35,10 @@ export class FakeNetwork implements AsyncDisposable {
   balance = 1_000
   price = '200.000000000000000000'
   computeNodeIsUp = true
+  /** Nodes of the production network do not. */
+  servesRegistry = true
+  /** The registry that the production network publishes. */
+  corechannel: Content | undefined
   readonly #server: Server
 
   private constructor(server: Server) {
@@ -87,13 +92,14 @@ export class FakeNetwork implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, url: URL): Promise<Reply> {
     const [, , , resource, name = ''] = url.pathname.split('/')
-    if (url.pathname.startsWith('/api/v1/nodes')) return this.#nodes(request, url)
+    if (this.servesRegistry && url.pathname.startsWith('/api/v1/nodes')) return this.#nodes(request, url)
     if (url.pathname === '/about/login') return { status: this.computeNodeIsUp ? 401 : 502, body: {} }
     if (url.pathname === '/about/usage/system') return { body: { cpu: { count: 2 } } }
     if (url.pathname === '/api/v0/version') return { body: { version: '9.9.9' } }
     if (url.pathname === '/api/v0/storage/add_file') return this.#addFile(request)
     if (url.pathname === '/api/v0/ipfs/add_directory') return this.#addFolder(request)
     if (url.pathname === '/api/v0/price/estimate') return this.#estimate()
+    if (url.pathname.endsWith('/credit_history')) return { status: 404, body: {} }
     if (resource === 'addresses') return { body: this.#balanceOf(name) }
     if (resource === 'messages' && request.method === 'POST') {
       return this.#accept((JSON.parse(await textOf(request)) as { message: unknown }).message)
@@ -170,6 +176,9 @@ export class FakeNetwork implements AsyncDisposable {
       if (content.address !== owner) continue
       const key = String(content.key)
       data[key] = { ...data[key], ...(content.content as Content) }
+    }
+    if (owner === mainnetProfile.addresses.corechannel && this.corechannel) {
+      data.corechannel = this.corechannel
     }
     return Object.keys(data).length === 0
       ? { status: 404, body: {} }

@@ -79,6 +79,19 @@ describe('aleph node', () => {
     expect(forced.code).toBe(0)
   })
 
+  it('lists the nodes of a network whose core nodes do not serve the registry', async () => {
+    network.servesRegistry = false
+    network.corechannel = {
+      nodes: [{ hash: 'aa', name: 'one', owner: '0x1', status: 'active' }],
+      resource_nodes: [
+        { hash: 'bb', name: 'two', owner: '0x2', status: 'linked', parent: 'aa' },
+        { hash: 'cc', name: 'three', owner: '0x2', status: 'waiting', parent: null },
+      ],
+    }
+    const list = await node(operator, 'list', '--owner', '0x2', '--status', 'linked')
+    expect(list.json()).toMatchObject({ source: 'published', nodes: [], resource_nodes: [{ hash: 'bb' }] })
+  })
+
   it('the doctor tells what is wrong with a node, by its URL or its hash', async () => {
     const healthy = await node(other, 'doctor', network.url)
     expect(healthy).toMatchObject({ code: 0 })

@@ -1,5 +1,6 @@
 import { createWalletClient, defineChain, getAddress, http, publicActions } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
+import { alephCreditsAbi, alephCreditsBytecode } from './generated/aleph-credits.ts'
 import { alephSyncAbi, alephSyncBytecode } from './generated/aleph-sync.ts'
 import { alephTokenAbi, alephTokenBytecode } from './generated/aleph-token.ts'
 
@@ -44,6 +45,20 @@ export async function deployContracts(signer: EvmSigner): Promise<DeployedContra
     hash: await client.deployContract({ abi: alephSyncAbi, bytecode: alephSyncBytecode }),
   })
   return { token: token.address, sync: sync.address, blockNumber: token.blockNumber }
+}
+
+/**
+ * Puts the contract on a chain through which users pay for credits (protocol 04 §19.2); the deployer owns it.
+ *
+ * @throws {TransactionFailedError} or viem's errors when the chain refuses
+ */
+export async function deployCredits(
+  signer: EvmSigner,
+): Promise<{ address: `0x${string}`; blockNumber: number }> {
+  const client = await connect(signer)
+  const args = [client.account.address] as const
+  const hash = await client.deployContract({ abi: alephCreditsAbi, bytecode: alephCreditsBytecode, args })
+  return await deployed(client, 'credit contract', { hash })
 }
 
 type Client = Awaited<ReturnType<typeof connect>>

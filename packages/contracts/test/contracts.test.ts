@@ -14,10 +14,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileContracts, generatedDir } from '../scripts/compile.ts'
 import { confirmed, connect } from '../src/deploy.ts'
 import {
+  alephCreditsAbi,
   alephSyncAbi,
   alephTokenAbi,
   type DeployedContracts,
   deployContracts,
+  deployCredits,
   readAlephBalance,
   transferAleph,
 } from '../src/index.ts'
@@ -153,3 +155,29 @@ describe('the ALEPH token', () => {
 async function balanceOf(address: string) {
   return readAlephBalance({ rpcUrl: chain.rpcUrl, token: contracts.token, address })
 }
+
+test('the credit contract takes tokens and ether, tells of both alike, and pays out to its owner alone', async () => {
+  const [owner, buyer] = chain.accounts
+  const { address } = await deployCredits({ rpcUrl: chain.rpcUrl, privateKey: owner!.privateKey })
+  const payments = [{ to: address, aleph: '12.5' }]
+  await transferAleph({
+    rpcUrl: chain.rpcUrl,
+    privateKey: owner!.privateKey,
+    token: contracts.token,
+    payments,
+  })
+  const held = () => readAlephBalance({ rpcUrl: chain.rpcUrl, token: contracts.token, address })
+  expect(await held()).toBe('12.5')
+  const wallet = await connect({ rpcUrl: chain.rpcUrl, privateKey: buyer!.privateKey })
+  const value = parseUnits('2', 18)
+  const receipt = await confirmed(wallet, 'ether', await wallet.sendTransaction({ to: address, value }))
+  const [event] = parseEventLogs({ abi: alephCreditsAbi, logs: receipt.logs, eventName: 'Transfer' })
+  expect(event!.args).toEqual({ from: buyer!.address, to: address, value })
+
+  const withdrawal = { address, abi: alephCreditsAbi, functionName: 'withdraw' } as const
+  const args = [contracts.token, owner!.address, parseUnits('12.5', 18)] as const
+  await expect(wallet.writeContract({ ...withdrawal, args })).rejects.toThrow(/OwnableUnauthorizedAccount/)
+  const treasury = await connect({ rpcUrl: chain.rpcUrl, privateKey: owner!.privateKey })
+  await confirmed(treasury, 'withdrawal', await treasury.writeContract({ ...withdrawal, args }))
+  expect(await held()).toBe('0')
+})

@@ -13,8 +13,18 @@ import {
 import { z } from 'zod'
 import { endpointUrls } from './chains/json-endpoint.ts'
 
+/**
+ * `all`: the whole node. A node may also be several processes on one `DATABASE_URL` and one data folder: one with
+ * `process` (or `all`), which alone writes the state and speaks to other nodes, and any number with `api`, which serve
+ * clients.
+ */
+export const roles = ['all', 'process', 'api'] as const
+export type Role = (typeof roles)[number]
+
 /** Settings of one core node; every field can be given by `ALEPH_CORE_…` environment variables. */
 export interface CoreNodeConfig {
+  /** What this process does of the node's work; all of it by default. */
+  role?: Role
   /** Folder of everything this node keeps: database, files, keys. */
   dataDir: string
   http: { host: string; port: number }
@@ -146,6 +156,8 @@ const environmentSchema = z.object({
   ALEPH_CORE_REWARDS_KEY_FILE: z.string().min(1).optional(),
   DATABASE_URL: z.string().min(1).optional(),
   DATABASE_READ_URL: z.string().min(1).optional(),
+  ALEPH_CORE_DATABASE_READ_URL: z.string().min(1).optional(),
+  ALEPH_CORE_ROLE: z.enum(roles).default('all'),
   ALEPH_CORE_REQUESTS_PER_MINUTE: z.coerce.number().int().min(0).optional(),
   ALEPH_CORE_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -171,6 +183,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
   const dataDir = resolve(env.ALEPH_CORE_DATA_DIR)
   const profile = loadProfile(env.ALEPH_CORE_PROFILE)
   return {
+    role: env.ALEPH_CORE_ROLE,
     dataDir,
     http: { host: env.ALEPH_CORE_HTTP_HOST, port: env.ALEPH_CORE_HTTP_PORT },
     p2p: {
@@ -205,7 +218,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
         }
       : undefined,
     databaseUrl: env.DATABASE_URL,
-    databaseReadUrl: env.DATABASE_READ_URL,
+    databaseReadUrl: env.ALEPH_CORE_DATABASE_READ_URL ?? env.DATABASE_READ_URL,
     logLevel: env.ALEPH_CORE_LOG_LEVEL,
     limits: {
       ...defaultLimits,
@@ -214,6 +227,22 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     maxRetries: 10,
   }
+}
+
+/**
+ * The same settings for a process of another role.
+ *
+ * @throws {ConfigError} for what is no role, and for one that needs a shared database when there is none
+ */
+export function withRole(config: CoreNodeConfig, name: string): CoreNodeConfig {
+  const role = roles.find((known) => known === name)
+  if (!role) throw new ConfigError(`role: "${name}" is none; there are ${roles.join(', ')}`)
+  if (role !== 'all' && !config.databaseUrl) {
+    throw new ConfigError(
+      'DATABASE_URL: the processes of a node share one PostgreSQL; name it, or run with role "all"',
+    )
+  }
+  return { ...config, role }
 }
 
 const rpcVariable = 'ALEPH_CORE_EVM_RPC_'

@@ -1,12 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
-import type { Kysely } from 'kysely'
-import type pg from 'pg'
 import { type Logger, pino } from 'pino'
 import { createServer } from './api/server.ts'
 import { CatchUp } from './catch-up/catch-up.ts'
+import { ErasedMessages } from './catch-up/erased-messages.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
 import { createBalanceReader } from './chains/balance-reader.ts'
 import { ChainBridge } from './chains/chain-bridge.ts'
@@ -15,34 +13,26 @@ import type { CoreNodeConfig } from './config.ts'
 import { Kubo } from './content/kubo.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
 import type { ContentFetcher, CoreNodeContext } from './context.ts'
+import { createContext } from './create-context.ts'
 import { EmbeddedDatabase } from './database/embedded-postgres.ts'
 import { migrate } from './database/migrate.ts'
-import { createKysely, createPool } from './database/pool.ts'
-import type { Database } from './database/schema.ts'
+import { createPool } from './database/pool.ts'
+import { ReadPools } from './database/read-pools.ts'
 import { SingleOwner } from './database/single-owner.ts'
 import { Duties } from './duties.ts'
-import { CoreEvents } from './events.ts'
 import { Gossip } from './gossip/gossip.ts'
-import { createVerifier } from './identity/create-verifier.ts'
-import { Inbox } from './inbox/inbox.ts'
-import { CoreMetrics } from './metrics.ts'
-import { loadOperatorKey } from './operator-key.ts'
 import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './registry/registry.ts'
 import { observeRegistry } from './registry/registry-metrics.ts'
+import { ProcessingSide } from './relay/processing-side.ts'
 import { RemovalJobs } from './removal/removal-jobs.ts'
 import { Rewards } from './rewards/rewards.ts'
 import { ScoreBook } from './scoring/score-book.ts'
-import { addStageMetrics } from './stage-metrics.ts'
-import { FileStore } from './storage/file-store.ts'
 import { GarbageCollector } from './storage/garbage-collector.ts'
 import { version } from './version.ts'
-
-/** Connections of the API, beside those that write. */
-const readConnections = 12
 
 /**
  * One core node: database, inbox, pipeline, API, gossip, catch-up and placement, wired over one context.
@@ -82,7 +72,7 @@ export class CoreNode {
       : await EmbeddedDatabase.create({ dataDir: config.dataDir, logger })
     const connectionString = config.databaseUrl ?? database!.connectionString
     const pool = createPool({ connectionString, logger })
-    const context = await createContext(config, logger, pool, createKysely(pool))
+    const context = await createContext(config, logger, pool)
     return new CoreNode(
       context,
       await createServices(context, connectionString, options.contentFetcher),
@@ -111,28 +101,19 @@ export class CoreNode {
     if (this.#database) this.#started.adopt(this.#database, (database) => database.stop())
     await this.#database?.start()
     this.#started.adopt(pool, (connections) => connections.end())
-    for (const connections of [services.reads, services.replica]) {
-      if (connections) this.#started.defer(() => connections.end())
-    }
+    this.#started.use(services.reads)
     this.#started.adopt(services.owner, (owner) => owner.release())
     await services.owner.claim()
     this.#started.use(context.verifier)
     for (const name of await migrate(pool)) logger.info({ migration: name }, 'database brought up to date')
-    await inbox.start()
+    await inbox.countPending()
     this.#run(services.registry)
     await services.registry.start()
     await this.#followBalances()
     services.outcomes.start()
-    const { reads, replica } = services
-    const replicaReads = replica ?? reads
+    const { primary, replica } = services.reads
     this.#server = await createServer(
-      {
-        ...context,
-        db: createKysely(reads),
-        pool: reads,
-        replica: { db: createKysely(replicaReads), pool: replicaReads },
-        writes: pool,
-      },
+      { ...context, ...primary, replica, writes: pool },
       { ...services, nodeMultiaddrs: () => services.gossip.multiaddrs },
     )
     this.#started.adopt(this.#server, (server) => server.close())
@@ -145,6 +126,10 @@ export class CoreNode {
     await services.fetchWorker.start()
     this.#run(services.chainBridge)
     await services.chainBridge.start()
+    if (services.processingSide) {
+      this.#run(services.processingSide)
+      await services.processingSide.start()
+    }
     this.#run(services.garbageCollector)
     services.garbageCollector.start()
     this.#run(services.removalJobs)
@@ -248,41 +233,6 @@ export class CoreNode {
   }
 }
 
-async function createContext(
-  config: CoreNodeConfig,
-  logger: Logger,
-  pool: pg.Pool,
-  db: Kysely<Database>,
-): Promise<CoreNodeContext> {
-  const events = new CoreEvents()
-  const fileStore = await FileStore.create(join(config.dataDir, 'files'))
-  const verifier = createVerifier({ config, pool, logger })
-  const inbox = new Inbox({
-    pool,
-    events,
-    fileStore,
-    verifier,
-    pendingLimit: config.limits.pendingMessages,
-    futureSeconds: config.profile.limits.futureSeconds,
-  })
-  const operatorKey = await loadOperatorKey(config.privateKeyFile)
-  const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
-  addStageMetrics(metrics.registry, pool)
-  return {
-    config,
-    profile: config.profile,
-    db,
-    pool,
-    logger,
-    events,
-    fileStore,
-    inbox,
-    verifier,
-    metrics,
-    operatorKey,
-  }
-}
-
 type Services = Awaited<ReturnType<typeof createServices>>
 
 async function createServices(
@@ -337,20 +287,29 @@ async function createServices(
     processWorker.wake(arrivals)
     if (arrivals.some((arrival) => !arrival.fetched)) fetchWorker.wake()
   })
+  const placement = Placement.create(context, {
+    registry,
+    peerId: gossip.host.peerId.toString(),
+    ...config.placement,
+  })
   return {
     owner: new SingleOwner(connectionString),
-    reads: createPool({
+    reads: new ReadPools({
       connectionString,
-      logger,
-      maxConnections: readConnections,
+      replicaConnectionString: config.databaseReadUrl,
       statementMs: config.limits.queryMs,
+      logger,
     }),
-    replica: config.databaseReadUrl
-      ? createPool({
-          connectionString: config.databaseReadUrl,
-          logger,
-          maxConnections: readConnections,
-          statementMs: config.limits.queryMs,
+    // Nobody else can reach an embedded database.
+    processingSide: config.databaseUrl
+      ? new ProcessingSide(context, {
+          connectionString,
+          onArrivals: () => {
+            processWorker.wake()
+            fetchWorker.wake()
+          },
+          multiaddrs: () => gossip.multiaddrs,
+          placementEvents: placement.history.events,
         })
       : undefined,
     registry,
@@ -358,12 +317,11 @@ async function createServices(
     rewards,
     duties: await Duties.create(context, { registry, scores, rewards, ownUrl: () => gossip.httpUrl }),
     gossip,
-    catchUp: CatchUp.create(context, gossip.host, (config.p2p.reconcileSeconds ?? 30) * 1000),
-    placement: Placement.create(context, {
-      registry,
-      peerId: gossip.host.peerId.toString(),
-      ...config.placement,
+    catchUp: CatchUp.create(context, gossip.host, {
+      erased: new ErasedMessages(context, processWorker, (peerId) => gossip.isMember(peerId)),
+      periodMs: (config.p2p.reconcileSeconds ?? 30) * 1000,
     }),
+    placement,
     outcomes: new Outcomes(events),
     fetcher,
     chainBridge: await ChainBridge.create(context, {

@@ -2,6 +2,8 @@ import { addressKey } from '@aleph-ts/protocol'
 import { stakingToken } from './chains/staking-token.ts'
 import { ConfigError } from './config.ts'
 import type { CoreNodeContext } from './context.ts'
+import { CreditBiller } from './credits/credit-biller.ts'
+import { CreditSeller } from './credits/credit-seller.ts'
 import { loadOperatorKey, type OperatorKey } from './operator-key.ts'
 import type { Registry } from './registry/registry.ts'
 import { RegistryPublisher } from './registry/registry-publisher.ts'
@@ -28,7 +30,7 @@ export interface DutyServices {
 
 /**
  * What the network asks of this node because of its keys: to publish the registry, to measure nodes, to score them, to
- * pay rewards. The profile names the addresses; every other node checks what comes of it.
+ * sell credits and bill them, to pay rewards. The profile names the addresses; every other node checks what comes of it.
  */
 export class Duties {
   readonly #duties: Duty[]
@@ -44,12 +46,15 @@ export class Duties {
   static async create(context: CoreNodeContext, services: DutyServices): Promise<Duties> {
     const { config, profile, operatorKey, metrics } = context
     const { registry, scores, rewards, ownUrl } = services
-    const { corechannel, observers, scores: scorers } = profile.addresses
+    const { corechannel, credits, observers, scores: scorers } = profile.addresses
     const key = config.publisherKeyFile ? await loadOperatorKey(config.publisherKeyFile) : operatorKey
     const duties: Duty[] = []
     if (isOneOf([corechannel], key)) duties.push(new RegistryPublisher({ context, registry, key }))
     if (isOneOf(observers, operatorKey)) duties.push(new Observer({ context, registry, url: ownUrl }))
     if (isOneOf(scorers, key)) duties.push(new ScorePublisher({ context, scores, key }))
+    if (isOneOf(credits, key)) {
+      duties.push(new CreditSeller({ context, key }), new CreditBiller({ context, registry, key }))
+    }
     if (config.rewardsKeyFile) {
       duties.push(await createRewardPayer(context, rewards, await loadOperatorKey(config.rewardsKeyFile)))
     }

@@ -22,6 +22,8 @@ export class CoreMetrics {
     'Blocks not read yet',
   )
 
+  #chainProgress: ChainProgress | null = null
+
   constructor(options: { version: string; events: CoreEvents; pendingCount: () => number }) {
     const { version, events, pendingCount } = options
     collectDefaultMetrics({ register: this.registry, prefix: 'aleph_core_' })
@@ -45,8 +47,14 @@ export class CoreMetrics {
     this.#count(events)
   }
 
+  /** Where the balance reader is; null before it has said so. */
+  get chainProgress(): ChainProgress | null {
+    return this.#chainProgress
+  }
+
   /** Keeps where the balance reader is. */
   noteChain(progress: ChainProgress): void {
+    this.#chainProgress = progress
     const { block, head } = progress
     if (block !== null) this.#ethereumHeight.set(block)
     if (head === null) return

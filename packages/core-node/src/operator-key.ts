@@ -39,6 +39,13 @@ async function readKey(path: string): Promise<Uint8Array | undefined> {
 async function createKey(path: string): Promise<Uint8Array> {
   const key = randomBytes(32)
   await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, `0x${key.toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
-  return Uint8Array.from(key)
+  try {
+    await writeFile(path, `0x${key.toString('hex')}\n`, { mode: 0o600, flag: 'wx' })
+    return Uint8Array.from(key)
+  } catch (error) {
+    // Another process of this node was quicker.
+    const theirs = (error as NodeJS.ErrnoException).code === 'EEXIST' && (await readKey(path))
+    if (theirs) return theirs
+    throw error
+  }
 }

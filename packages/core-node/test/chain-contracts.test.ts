@@ -65,6 +65,16 @@ describe('contracts of other chains', () => {
       .toMatchObject([{ content: 'hello', confirmed: true, confirmations: [{ chain: 'SOL', height: 150 }] }])
   })
 
+  test('do not mix up the heights of chains: only those of Ethereum order the network', async () => {
+    const { rows } = await node.node.context.pool.query(
+      'select first_confirmed_height as height, first_confirmed_at is not null as confirmed from messages',
+    )
+    expect(rows).toEqual([
+      { height: null, confirmed: true },
+      { height: null, confirmed: true },
+    ])
+  })
+
   test('cannot write for somebody else', async () => {
     const msgcontent = note(solanaAuthor, 'not mine')
     indexer.events.push(indexedMessage(contract, 1, { addr: tezosAuthor, msgtype: 'POST', msgcontent }))

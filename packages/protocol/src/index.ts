@@ -135,6 +135,7 @@ export { TreeDag } from './content-addressing/tree-dag.ts'
 export { decodeUnixFsNode, type UnixFsLink, type UnixFsNode } from './content-addressing/unixfs-node.ts'
 export { type DagSummary, type VerifyDagOptions, verifyDag } from './content-addressing/verify-dag.ts'
 export { applyCreditPost, type CreditPost } from './credits/apply-credit-post.ts'
+export { type AllocationChange, type AssignmentLease, assignmentLeases } from './credits/assignment-lease.ts'
 export {
   type CreditEntry,
   type CreditFacts,
@@ -142,6 +143,13 @@ export {
   compareLots,
   isSpendable,
 } from './credits/credit-entry.ts'
+export {
+  type BillingWindow,
+  type CreditCharge,
+  type ExpenseEntry,
+  executionExpenses,
+  expensePost,
+} from './credits/credit-expense.ts'
 export { CreditLedger, type CreditPart, creditBalance, creditParts } from './credits/credit-ledger.ts'
 export {
   type CreditOperation,
@@ -149,6 +157,13 @@ export {
   creditPostTypes,
   readCreditPost,
 } from './credits/credit-post.ts'
+export {
+  type CreditPurchase,
+  type CreditSale,
+  creditPriceAleph,
+  creditsBought,
+  distributionPost,
+} from './credits/credit-sale.ts'
 export { accountsOf, type CreditReplay, compareCreditPosts, replayCredits } from './credits/replay-credits.ts'
 export { accountId, parseAccountId } from './did/account-id.ts'
 export type { Delegate, DelegateLimits } from './did/delegates.ts'

@@ -26,6 +26,8 @@ export {
 } from './compute/compute-node-client.ts'
 export { type OperatorHeaders, OperatorSession } from './compute/operator-session.ts'
 export type { StreamLogsOptions, VmLogFrame } from './compute/stream-logs.ts'
+export { type CreditHistoryEntry, listCreditHistory } from './credits/list-credit-history.ts'
+export { buildCreditTransfer, type CreditGift } from './credits/send-credits.ts'
 export { createDidResolver, resolveDid } from './did/resolve-did.ts'
 export { AlephApiError, AlephError, type AlephErrorCode, MessageRejectedError } from './errors.ts'
 export { downloadFile } from './file/download-file.ts'

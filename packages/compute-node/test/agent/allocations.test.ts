@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { personalSign, signAllocationRequest } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { testAccount } from './fake-core-node.ts'
+import { testAccount } from '../../src/testing/fake-core-node.ts'
 import { eventually, TestNode } from './test-node.ts'
 
 const path = '/control/allocations'
@@ -47,11 +47,14 @@ function plan(persistent: string[], more: Record<string, unknown> = {}): string 
   return JSON.stringify({ persistent_vms: persistent, instances: [], ...more })
 }
 
-async function executions(): Promise<
-  Record<string, { running: boolean; allocation: { state: string } | null }>
-> {
+interface Execution {
+  running: boolean
+  allocation: { state: string; attempts: number; next_retry_at: string | null } | null
+}
+
+async function executions(): Promise<Record<string, Execution>> {
   const response = await fetch(`${node.url}/v2/about/executions/list`)
-  return (await response.json()) as Record<string, { running: boolean; allocation: { state: string } | null }>
+  return (await response.json()) as Record<string, Execution>
 }
 
 describe('who may allocate', () => {
@@ -177,6 +180,20 @@ describe('what an allocation does', () => {
     node.hypervisor.crash(hash)
     await eventually(async () => (await executions())[hash]?.running === false)
     await eventually(async () => (await executions())[hash]?.running === true)
+  })
+
+  test('a planned program that keeps failing is tried with growing pauses, and its state says so', async () => {
+    const hash = await node.deploy({ fails: 'exits', code: 1 }, { persistent: true })
+    await push(plan([hash]))
+    const state = async () => (await executions())[hash]?.allocation
+    expect(await state()).toMatchObject({ state: 'failed', attempts: 1, error: { code: 'program_failed' } })
+    await eventually(async () => (await state())?.attempts === 2)
+    await eventually(async () => (await state())?.state === 'failed')
+    const pause = Date.parse((await state())?.next_retry_at ?? '') - Date.now()
+    expect(pause).toBeGreaterThan(2_000)
+    node.programs.set(hash, (_request, response) => response.end('mended'))
+    await expect.poll(async () => (await state())?.state, { timeout: 10_000 }).toBe('running')
+    expect(await (await node.call(hash)).text()).toBe('mended')
   })
 
   test('the plan outlives a restart of the node', async () => {

@@ -1,9 +1,9 @@
 import type { RequestListener } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { FakeMachine } from '../../src/hypervisor/index.ts'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { eventually, TestNode } from './test-node.ts'
-import { writeZip } from './zip-writer.ts'
 
 let node: TestNode
 

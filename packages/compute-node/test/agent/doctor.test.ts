@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { buildGuestImages } from '@aleph-ts/guest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { imagesDir, warmUp } from '../warm-seed.ts'
-import { FakeCoreNode } from './fake-core-node.ts'
+import { FakeCoreNode } from '../../src/testing/fake-core-node.ts'
+import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
 
 const run = promisify(execFile)
 let core: FakeCoreNode

@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
-import { writeZip } from './zip-writer.ts'
 
 /** Serves a page that says hello, and does harm when asked. */
 const source = `#!/bin/sh

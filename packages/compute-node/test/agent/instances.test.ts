@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { buildInstanceImage } from '@aleph-ts/guest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { imagesDir } from '../warm-seed.ts'
+import { imagesDir } from '../../src/testing/warm-seed.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type TestAccount, testAccount } from './fake-core-node.ts'
+import { type TestAccount, testAccount } from '../../src/testing/fake-core-node.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { TestNode } from './test-node.ts'
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign } from 'node:crypto'
 import { personalSign } from '@aleph-ts/protocol'
-import type { TestAccount } from './fake-core-node.ts'
+import type { TestAccount } from '../../src/testing/fake-core-node.ts'
 
 const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 

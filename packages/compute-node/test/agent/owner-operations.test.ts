@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { type TestAccount, testAccount } from './fake-core-node.ts'
+import { type TestAccount, testAccount } from '../../src/testing/fake-core-node.ts'
 import { ownerHeaders, ownerProof } from './owner-headers.ts'
 import { eventually, TestNode } from './test-node.ts'
 

@@ -1,6 +1,6 @@
 import { signAllocationRequest } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { testAccount } from './fake-core-node.ts'
+import { testAccount } from '../../src/testing/fake-core-node.ts'
 import { eventually, TestNode } from './test-node.ts'
 
 const scheduler = testAccount()

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { vmHostLabel } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FakeCoreNode, testAccount } from './fake-core-node.ts'
+import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 import { eventually, squashfs, TestNode } from './test-node.ts'
-import { writeZip } from './zip-writer.ts'
 
 let node: TestNode
 let evil: FakeCoreNode

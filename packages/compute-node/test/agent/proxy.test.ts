@@ -288,6 +288,16 @@ describe('programs that misbehave', () => {
     expect(node.starts.filter((id) => id === hash)).toHaveLength(1)
   })
 
+  test('a program that never starts is not tried at every call, and says when it is', async () => {
+    const hash = await node.deploy({ fails: 'exits', code: 1, prints: 'no database' })
+    const first = await node.call(hash)
+    const second = await node.call(hash)
+    expect([first.status, second.status]).toEqual([502, 502])
+    expect(node.starts.filter((id) => id === hash)).toHaveLength(1)
+    expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(((await second.json()) as { log: string }).log).toContain('no database')
+  })
+
   test('a VM that died is started again by the next call', async () => {
     const hash = await node.deploy((_request, response) => response.end('alive'))
     expect(await (await node.call(hash)).text()).toBe('alive')

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isAlive } from '../../src/hypervisor/qemu/host-process.ts'
 import { RunDirectory } from '../../src/hypervisor/qemu/run-directory.ts'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 import { RealNode } from './real-node.ts'
-import { writeZip } from './zip-writer.ts'
 
 const strikes = 6
 const site =

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { buildGuestImages, type GuestImages } from '@aleph-ts/guest'
 import { signAllocationRequest } from '@aleph-ts/protocol'
-import { imagesDir, warmUp } from '../warm-seed.ts'
-import { FakeCoreNode, testAccount } from './fake-core-node.ts'
+import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
+import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
 
 /** A compute node as it runs anywhere: a process of its own, real guests; messages from a fake core node. */
 export class RealNode implements AsyncDisposable {
@@ -17,7 +17,7 @@ export class RealNode implements AsyncDisposable {
   readonly dataDir: string
   readonly #environment: Record<string, string>
   #process!: ChildProcess
-  #signed = 0
+  #nextTime = Math.floor(Date.now() / 1000)
   url = ''
 
   private constructor(
@@ -92,8 +92,8 @@ export class RealNode implements AsyncDisposable {
   async asScheduler(method: 'GET' | 'POST', path: string, content: unknown = null): Promise<Response> {
     const body = content === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(content))
     const { privateKey } = this.scheduler
-    // The same request signed twice in one second would be refused as a replay.
-    const iat = Math.floor(Date.now() / 1000) - (this.#signed++ % 100)
+    // Counted down, as a request signed twice for one second would be refused as a replay.
+    const iat = this.#nextTime--
     const authorization = signAllocationRequest({ method, path, body, iat, privateKey })
     return fetch(`${this.url}${path}`, {
       method,

@@ -2,18 +2,24 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 import { RealNode } from './real-node.ts'
 import { eventually } from './test-node.ts'
-import { writeZip } from './zip-writer.ts'
 
 let node: RealNode
 let runtime: string
 
 const source = `
 const instance = crypto.randomUUID()
+let own: string | undefined
 export default async function handle(request: Request): Promise<Response> {
   const { pathname, search } = new URL(request.url)
   if (pathname === '/instance') return new Response(instance)
+  if (pathname === '/slow') {
+    own ??= crypto.randomUUID()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    return new Response(own)
+  }
   if (pathname === '/out') {
     const answer = await fetch(await request.text())
     return new Response(await answer.text(), { status: answer.status })
@@ -23,13 +29,19 @@ export default async function handle(request: Request): Promise<Response> {
 `
 
 beforeAll(async () => {
-  node = await RealNode.start({ ALEPH_VM_REUSE_TIMEOUT: '1' })
+  node = await RealNode.start({
+    ALEPH_VM_REUSE_TIMEOUT: '1',
+    ALEPH_VM_CALLS_PER_VM: '2',
+    ALEPH_VM_UPDATE_INTERVAL: '1',
+  })
   runtime = node.core.store(await readFile(node.images.runtimes.node.path))
 }, 600_000)
 
 afterAll(() => node?.[Symbol.asyncDispose]())
 
-function deploy(options: { persistent?: boolean; internet?: boolean } = {}): string {
+function deploy(
+  options: { persistent?: boolean; internet?: boolean; code?: string; useLatestCode?: boolean } = {},
+): string {
   return node.core.program({
     runtime,
     code: node.core.store(writeZip([{ name: 'main.ts', content: source }])),
@@ -54,6 +66,22 @@ test('a TypeScript program from a zip answers from its microVM, and again from a
   await eventually(async () => (await node.execution(hash))?.running === false)
   expect((await node.call(hash, '/')).status).toBe(200)
   expect(await node.execution(hash)).toMatchObject({ running: true, start: { kind: 'restored' } })
+})
+
+test('with many calls at once it has several machines, and moves to its new version without losing a call', async () => {
+  const code = node.core.store(writeZip([{ name: 'main.ts', content: source }]))
+  const hash = deploy({ code, useLatestCode: true })
+  const seen = new Set<string>()
+  const manyCalls = async () => {
+    const answers = await Promise.all(Array.from({ length: 6 }, () => node.call(hash, '/slow')))
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+    for (const answer of answers) seen.add(await answer.text())
+    return answers.map(({ headers }) => headers.get('aleph-program-code-ref'))
+  }
+  await expect.poll(async () => (await manyCalls()) && seen.size, { timeout: 30_000 }).toBeGreaterThan(1)
+  const changed = source.replace('Response(own)', 'Response(own + "!")')
+  const newer = node.core.store(writeZip([{ name: 'main.ts', content: changed }]), { ref: code })
+  await expect.poll(async () => new Set(await manyCalls()), { timeout: 30_000 }).toEqual(new Set([newer]))
 })
 
 test('a guest with internet reaches the network only through the guarded proxy', async () => {

@@ -6,8 +6,8 @@ import { pino } from 'pino'
 import { CustomDomains } from '../../src/agent/proxy/custom-domains.ts'
 import { FakeHypervisor, type FakeMachine, type FakeProgram } from '../../src/hypervisor/index.ts'
 import { ComputeNode, configFromEnvironment } from '../../src/index.ts'
-import { FakeCoreNode, type ProgramOptions } from './fake-core-node.ts'
-import { writeZip } from './zip-writer.ts'
+import { FakeCoreNode, type ProgramOptions } from '../../src/testing/fake-core-node.ts'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 
 export interface TestNodeOptions {
   environment?: Record<string, string>

@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { writeZip } from '../../src/testing/zip-writer.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
 import { squashfs } from './test-node.ts'
-import { writeZip } from './zip-writer.ts'
 
 const source = `
 import { appendFileSync, existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'

@@ -18,7 +18,7 @@ import {
   type SupervisorOptions,
 } from '../../src/supervisor/index.ts'
 
-import { imagesDir, warmUp } from '../warm-seed.ts'
+import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
 
 const run = promisify(execFile)
 

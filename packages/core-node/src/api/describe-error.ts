@@ -20,6 +20,8 @@ export function describeError(error: FastifyError): ErrorAnswer {
   }
   if (error instanceof InboxUnavailableError) return unavailable('unavailable', error.message)
   if (isDatabaseAway(error)) return unavailable('unavailable', 'The database is away; try again later')
+  if (isBrokenForm(error)) return badBody(`Not a form: ${error.message}`)
+  if (isTooDeep(error)) return badBody('The body is nested too deeply')
   const statusCode = error.statusCode ?? 500
   if (statusCode === 413) {
     return { statusCode, body: { error: 'Maximum request body size exceeded.', code: 'body_too_large' } }
@@ -28,11 +30,25 @@ export function describeError(error: FastifyError): ErrorAnswer {
     // A body that is not JSON is a message that breaks the format, not a broken request (protocol 03 §4.8).
     const isBody = statusCode === 400 && error.code?.startsWith('FST_ERR_CTP')
     if (isBody || error instanceof SyntaxError) {
-      return { statusCode: 422, body: { error: error.message, code: 'invalid_body', path: 'body' } }
+      return badBody(error.message)
     }
     return { statusCode, body: { error: error.message, code: 'bad_request' } }
   }
   return { statusCode: 500, body: { error: 'Internal error', code: 'internal_error' } }
+}
+
+function badBody(error: string): ErrorAnswer {
+  return { statusCode: 422, body: { error, code: 'invalid_body', path: 'body' } }
+}
+
+/** The parser of forms has no codes for what it cannot read. */
+function isBrokenForm({ message }: Error): boolean {
+  return /^(Multipart: |Unexpected end of (form|multipart data)|Malformed part header)/.test(message)
+}
+
+/** JSON is parsed at any depth, but not everything walks through it without recursion. */
+function isTooDeep(error: Error): boolean {
+  return error instanceof RangeError && /call stack/.test(error.message)
 }
 
 function unavailable(code: string, error: string): ErrorAnswer {

@@ -38,9 +38,9 @@ export function didRoutes({ pool }: CoreNodeContext) {
       if ('error' in metadata) reply.code(statusOf[metadata.error] ?? 500)
       const wantsAll = /did-resolution/.test(request.headers.accept ?? '')
       if (didDocument && !wantsAll) return reply.type(didContentType).send(JSON.stringify(didDocument))
-      const answer =
-        'error' in metadata ? { ...resolution, error: metadata.message, code: metadata.error } : resolution
-      return reply.type(wantsAll ? resolutionType : 'application/json').send(JSON.stringify(answer))
+      if (wantsAll) return reply.type(resolutionType).send(JSON.stringify(resolution))
+      const isFailure = 'error' in metadata
+      return isFailure ? { ...resolution, error: metadata.message, code: metadata.error } : resolution
     })
   }
 }

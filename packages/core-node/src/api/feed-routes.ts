@@ -1,6 +1,7 @@
 import { apiRoutes } from '@aleph-ts/protocol'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
+import { askForUpgrade } from './broken-requests.ts'
 import {
   formatOf,
   type MessageFilter,
@@ -17,9 +18,8 @@ const mostFeeds = 10_000
 /** A reader that lets more than this pile up, bytes, is cut off. */
 const mostBuffered = 4 * 1024 * 1024
 const pingMs = 30_000
-/** Close codes of RFC 6455. */
+/** Close code of RFC 6455. */
 const tryAgainLater = 1013
-const goingAway = 1001
 
 interface Feed {
   socket: WebSocket
@@ -104,19 +104,15 @@ export function feedRoutes(context: ApiContext) {
     const pings = setInterval(() => {
       for (const feed of feeds) feed.socket.ping()
     }, pingMs)
-    server.addHook('preClose', async () => {
-      clearInterval(pings)
-      for (const feed of feeds) close(feed, goingAway, 'The node is stopping')
-    })
+    server.addHook('preClose', async () => clearInterval(pings))
 
-    server.get(
-      path,
-      {
-        websocket: true,
-        // Before the upgrade, so that a wrong parameter is an ordinary 422.
-        preValidation: async (request) => void messageFilter(parseQuery(schema, request.query)),
-      },
-      async (socket: WebSocket, request) => {
+    server.route({
+      method: 'GET',
+      url: path,
+      // Before the upgrade, so that a wrong parameter is an ordinary 422.
+      preValidation: async (request) => void messageFilter(parseQuery(schema, request.query)),
+      handler: askForUpgrade,
+      wsHandler: async (socket: WebSocket, request) => {
         if (feeds.size >= mostFeeds) return socket.close(tryAgainLater, 'Too many connections')
         const query = parseQuery(schema, request.query)
         const feed = open(socket, messageFilter(query), formatOf(query))
@@ -127,6 +123,6 @@ export function feedRoutes(context: ApiContext) {
           close(feed, tryAgainLater, 'The history cannot be read now')
         }
       },
-    )
+    })
   }
 }

@@ -106,13 +106,13 @@ export const confirmedAt = sql`coalesce(m.first_confirmed_at, 'infinity'::timest
 
 /** The bounds of time follow from those of the height; they are there for the index. */
 function confirmedFrom(height: number): RawBuilder<SqlBool> {
-  const earliest = sql`(select coalesce(min(datetime), 'infinity') from chain_txs where height >= ${height})`
+  const earliest = sql`(select coalesce(min(datetime), 'infinity') from chain_txs where chain = 'ETH' and height >= ${height})`
   return sql`(m.first_confirmed_height is null or m.first_confirmed_height >= ${height})
     and ${confirmedAt} >= ${earliest}`
 }
 
 function confirmedBefore(height: number): RawBuilder<SqlBool> {
-  const latest = sql`(select coalesce(max(datetime), '-infinity') from chain_txs where height < ${height})`
+  const latest = sql`(select coalesce(max(datetime), '-infinity') from chain_txs where chain = 'ETH' and height < ${height})`
   return sql`m.first_confirmed_height < ${height} and ${confirmedAt} <= ${latest}`
 }
 

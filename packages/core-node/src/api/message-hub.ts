@@ -55,7 +55,6 @@ export class MessageHub {
 
   async #deliver(hashes: string[]): Promise<void> {
     const wanted = formats.filter((format) => [...this.#listeners].some((each) => each.format === format))
-    // What was just committed may not have reached a replica yet.
     const { db, pool } = this.#context
     const query = db
       .selectFrom('messages as m')

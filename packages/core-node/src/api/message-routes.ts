@@ -59,12 +59,9 @@ export function messageRoutes(context: ApiContext) {
   }
 
   return async (server: FastifyInstance): Promise<void> => {
-    serve(server, apiRoutes.listMessages, ({ query, reply }) => list(query, reply), { compress: {} })
-    serve(
-      server,
-      apiRoutes.listMessagesByPage,
-      ({ params, query, reply }) => list({ ...query, page: pageInPath(params.page) }, reply),
-      { compress: {} },
+    serve(server, apiRoutes.listMessages, ({ query, reply }) => list(query, reply))
+    serve(server, apiRoutes.listMessagesByPage, ({ params, query, reply }) =>
+      list({ ...query, page: pageInPath(params.page) }, reply),
     )
 
     serve(server, apiRoutes.listHashes, async ({ query, reply }) => {
@@ -89,7 +86,7 @@ export function messageRoutes(context: ApiContext) {
       return sendJsonList(reply, {
         name: 'hashes',
         items: items.map((item) => JSON.stringify(item)),
-        page: { ...page, after: undefined },
+        page,
         query,
         total: () => totals.of(sql`from messages where ${matching}`),
       })

@@ -24,9 +24,12 @@ export async function findStatus(pool: pg.Pool, hash: string): Promise<StatusRow
 const envelopeFields = `'sender', p.sender, 'chain', p.chain, 'signature', p.signature, 'type', p.type,
   'item_type', p.item_type, 'item_hash', p.item_hash, 'channel', p.channel`
 
+/** What is missing for a message that goes, or went, for want of payment. */
+const removalReason = `case p.payment_type when 'credit' then 'credit_insufficient' else 'balance_insufficient' end`
+
 /** For each status the JSON text of what is to say about a message, by its hash (protocol 03 §4.4). */
 const bodies: Record<string, string> = {
-  processed: `select json_build_object('message', json_build_object(${envelopeFields}, 'item_content', p.item_content,
+  processed: `select p.item_hash, p.status, p.reception_time, ${removalReason} as reason, json_build_object('message', json_build_object(${envelopeFields}, 'item_content', p.item_content,
       'time', p.time, 'content', coalesce(p.content, p.item_content)::json,
       'confirmations', coalesce(t.confirmations, '[]'::json), 'confirmed', t.confirmations is not null))::text as body
     from messages p, lateral (
@@ -46,7 +49,7 @@ const bodies: Record<string, string> = {
     from forgotten_messages p where p.item_hash = $1`,
   removed: `select json_build_object('message', json_build_object(${envelopeFields}, 'time', p.time, 'owner', p.owner,
       'payment_type', p.payment_type, 'size', p.size, 'removed_at', extract(epoch from p.removed_at)),
-      'reason', case p.payment_type when 'credit' then 'credit_insufficient' else 'balance_insufficient' end,
+      'reason', ${removalReason},
       'removed_at', extract(epoch from p.removed_at), 'size', p.size)::text as body
     from removed_messages p where p.item_hash = $1`,
   rejected: `select json_build_object('message', p.message, 'error_code', p.error_code, 'details', p.details)::text as body
@@ -59,14 +62,33 @@ const bodies: Record<string, string> = {
  * @throws {ApiError} 404
  */
 export async function describeMessage(pool: pg.Pool, hash: string): Promise<string> {
-  // A message may move on between the two look-ups; then the second round sees where to.
+  // A message may move on between two look-ups; then the next round sees where to.
   for (let round = 0; round < 3; round++) {
-    const { status, reception_time } = await findStatus(pool, hash)
-    const text = bodies[status === 'removing' ? 'processed' : status]!
-    const { rows } = await pool.query<{ body: string }>({ name: `describe-${status}`, text, values: [hash] })
-    if (!rows[0]) continue
-    const common = JSON.stringify({ status, item_hash: hash, reception_time: isoTime(reception_time, 'Z') })
-    return `${common.slice(0, -1)},${rows[0].body.slice(1)}`
+    // Most messages that are asked for are part of the state.
+    const current = await findBody<StatusRow & { reason: string }>(pool, 'processed', hash)
+    if (current) {
+      const { status, reason, body } = current
+      return joined(current, body, status === 'removing' ? { reason } : {})
+    }
+    const row = await findStatus(pool, hash)
+    const found = await findBody(pool, row.status, hash)
+    if (found) return joined(row, found.body)
   }
   throw new ApiError(503, 'unavailable', `Message ${hash} is changing its status; ask again`)
+}
+
+async function findBody<Row = unknown>(
+  pool: pg.Pool,
+  status: string,
+  hash: string,
+): Promise<(Row & { body: string }) | undefined> {
+  const text = bodies[status]
+  if (!text) return undefined
+  const { rows } = await pool.query({ name: `describe-${status}`, text, values: [hash] })
+  return rows[0]
+}
+
+function joined({ status, item_hash, reception_time }: StatusRow, body: string, extra = {}): string {
+  const common = JSON.stringify({ status, item_hash, reception_time: isoTime(reception_time, 'Z'), ...extra })
+  return `${common.slice(0, -1)},${body.slice(1)}`
 }

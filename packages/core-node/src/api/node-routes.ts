@@ -5,6 +5,7 @@ import { type SqlBool, sql } from 'kysely'
 import { stateDigests } from '../state/digest.ts'
 import { version } from '../version.ts'
 import { ApiError } from './api-error.ts'
+import { askForUpgrade } from './broken-requests.ts'
 import { distinctValues } from './distinct-values.ts'
 import { nodeMetrics } from './node-metrics.ts'
 import { serve } from './serve.ts'
@@ -14,9 +15,8 @@ import { Totals } from './totals.ts'
 const statusMs = 10_000
 const mostWatchers = 1000
 const mostPrograms = 10_000
-/** Close codes of RFC 6455. */
+/** Close code of RFC 6455. */
 const tryAgainLater = 1013
-const goingAway = 1001
 
 /** Who this node is and how it does (protocol 03 §12). */
 export function nodeRoutes(
@@ -72,17 +72,12 @@ export function nodeRoutes(
       return `${own}${further.join('\n')}\n`
     })
 
-    serve(
-      server,
-      apiRoutes.listChannels,
-      async () => ({
-        channels: await distinctValues(
-          replica.pool,
-          'select channel as value from messages where channel > $1 order by channel limit 1',
-        ),
-      }),
-      { compress: {} },
-    )
+    serve(server, apiRoutes.listChannels, async () => ({
+      channels: await distinctValues(
+        replica.pool,
+        'select channel as value from messages where channel > $1 order by channel limit 1',
+      ),
+    }))
 
     serve(server, apiRoutes.listMessagePrograms, async ({ query }) => {
       const programs = await replica.db
@@ -111,17 +106,14 @@ export function nodeRoutes(
       if (watchers.size > 0)
         void tell().catch((error) => logger.warn({ err: error }, 'no status for the feed'))
     }, statusMs)
-    server.addHook('preClose', async () => {
-      clearInterval(timer)
-      for (const socket of watchers) socket.close(goingAway, 'The node is stopping')
-    })
+    server.addHook('preClose', async () => clearInterval(timer))
     async function tell(): Promise<void> {
       const now = JSON.stringify(await statistics())
       if (now === told) return
       told = now
       for (const socket of watchers) socket.send(now)
     }
-    server.get(apiRoutes.watchStatus.path, { websocket: true }, async (socket: WebSocket) => {
+    const watch = async (socket: WebSocket) => {
       if (watchers.size >= mostWatchers) return socket.close(tryAgainLater, 'Too many connections')
       watchers.add(socket)
       socket.on('error', () => socket.terminate())
@@ -132,6 +124,12 @@ export function nodeRoutes(
         logger.warn({ err: error }, 'a status feed could not be started')
         socket.close(tryAgainLater, 'The status cannot be read now')
       }
+    }
+    server.route({
+      method: 'GET',
+      url: apiRoutes.watchStatus.path,
+      handler: askForUpgrade,
+      wsHandler: watch,
     })
   }
 }

@@ -22,10 +22,10 @@ interface PostRow {
   last_updated: number
 }
 
-/** `o` the original, `v` the message of its newest version, `m` the message of the original. */
-const tables = sql`posts o
-  join messages v on v.item_hash = coalesce(o.latest_amend, o.item_hash)
-  join messages m on m.item_hash = o.item_hash`
+/** The message of an original post `o`. */
+const original = sql`join messages m on m.item_hash = o.item_hash`
+/** The message of its newest version. */
+const newest = sql`join messages v on v.item_hash = coalesce(o.latest_amend, o.item_hash)`
 
 const content = sql`coalesce(v.content, v.item_content)::json -> 'content'`
 
@@ -60,38 +60,35 @@ export function postRoutes({ replica: { db }, logger }: ApiContext) {
     const rest = page.after
       ? sql`and ${beyond('o.last_updated', 'o.item_hash', query.sortOrder, cursorPlace(page.after))}`
       : sql``
+    const matching = conditions(query)
+    // The page is chosen before anything is joined to it.
     const { rows } = await sql<PostRow>`
+      with o as materialized (
+        select o.* from posts o ${query.sortBy === 'tx-time' ? original : sql``}
+        where ${matching} ${rest} order by ${order} limit ${page.limit} offset ${page.offset})
       select o.item_hash, ${version === 'v0' ? v0Body : v1Body} as body, o.created, o.last_updated
-      from ${tables} where ${conditions(query)} ${rest}
-      order by ${order} limit ${page.limit} offset ${page.offset}`.execute(db)
+      from o ${original} ${newest} order by ${order}`.execute(db)
     const last = rows.at(-1)
     return sendJsonList(reply, {
       name: 'posts',
       items: rows.map((row) => (version === 'v0' ? row.body : withTimes(row))),
       page,
       query,
-      total: () => totals.of(sql`from ${query.tags ? tables : sql`posts o`} where ${conditions(query)}`),
+      total: () => totals.of(sql`from posts o where ${matching}`),
       place: last && { t: last.last_updated, h: last.item_hash },
     })
   }
 
   return async (server: FastifyInstance): Promise<void> => {
     const { listPosts, listPostsV0, listPostsByPage, listPostsV0ByPage } = apiRoutes
-    const options = { compress: {} }
-    serve(server, listPosts, ({ query, reply }) => list('v1', query, reply), options)
-    serve(server, listPostsV0, ({ query, reply }) => list('v0', query, reply), options)
     const withPage = (query: PostQuery, page: string) => ({ ...query, page: pageInPath(page) })
-    serve(
-      server,
-      listPostsByPage,
-      ({ params, query, reply }) => list('v1', withPage(query, params.page), reply),
-      options,
+    serve(server, listPosts, ({ query, reply }) => list('v1', query, reply))
+    serve(server, listPostsV0, ({ query, reply }) => list('v0', query, reply))
+    serve(server, listPostsByPage, ({ params, query, reply }) =>
+      list('v1', withPage(query, params.page), reply),
     )
-    serve(
-      server,
-      listPostsV0ByPage,
-      ({ params, query, reply }) => list('v0', withPage(query, params.page), reply),
-      options,
+    serve(server, listPostsV0ByPage, ({ params, query, reply }) =>
+      list('v0', withPage(query, params.page), reply),
     )
   }
 }
@@ -99,7 +96,7 @@ export function postRoutes({ replica: { db }, logger }: ApiContext) {
 /** One post as the newer list has it, by the hash of its original; undefined when it is none. */
 export async function loadPost(db: Kysely<Database>, hash: string): Promise<string | undefined> {
   const { rows } = await sql<PostRow>`
-    select o.item_hash, ${v1Body} as body, o.created, o.last_updated from ${tables}
+    select o.item_hash, ${v1Body} as body, o.created, o.last_updated from posts o ${original} ${newest}
     where o.amends is null
       and o.item_hash = (select coalesce(p.amends, p.item_hash) from posts p where p.item_hash = ${hash})`.execute(
     db,
@@ -124,11 +121,16 @@ function conditions(query: PostQuery) {
   for (const [column, values] of Object.entries(columns)) {
     if (values) parts.push(isOneOf(`o.${column}`, values))
   }
-  if (query.tags) {
-    parts.push(sql<SqlBool>`v.tags && ${query.tags}::text[] and o.item_hash in (
-      select coalesce(p.amends, p.item_hash) from posts p where p.tags && ${query.tags}::text[])`)
-  }
+  if (query.tags) parts.push(hasTags(query.tags))
   if (query.startDate) parts.push(sql<SqlBool>`o.last_updated >= ${query.startDate}`)
   if (query.endDate) parts.push(sql<SqlBool>`o.last_updated < ${query.endDate}`)
   return sql.join(parts, sql` and `)
+}
+
+/** The newest version has one of the tags. The first condition finds every version that has, by an index. */
+function hasTags(tags: string[]) {
+  return sql<SqlBool>`
+    o.item_hash = any(array(select coalesce(p.amends, p.item_hash) from posts p where p.tags && ${tags}::text[]))
+    and case when o.latest_amend is null then o.tags && ${tags}::text[]
+      else (select p.tags && ${tags}::text[] from posts p where p.item_hash = o.latest_amend) end`
 }

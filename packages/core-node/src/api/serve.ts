@@ -23,8 +23,11 @@ export function serve<R extends ApiRoute>(
   handler: (exchange: Exchange<R>) => Handled<R> | Promise<Handled<R>>,
   options: RouteShorthandOptions = {},
 ): void {
+  // Small answers stay as they are.
+  const compress = 'raw' in route.answer ? undefined : {}
   for (const path of [route.path, ...(route.aliases ?? [])]) {
     server.route({
+      ...(compress && { compress }),
       ...options,
       method: route.method,
       url: route.lastIsRest ? pathPattern(path).replace(/:\w+$/, '*') : pathPattern(path),

@@ -4,10 +4,9 @@ import cors from '@fastify/cors'
 import rateLimit from '@fastify/rate-limit'
 import websocket from '@fastify/websocket'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
-import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
-import type { Database } from '../database/schema.ts'
+import type { Readable } from '../database/read-pools.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
@@ -21,6 +20,7 @@ import { allowedMethods } from './allowed-methods.ts'
 import { ApiError, completeFailure } from './api-error.ts'
 import { authorizationRoutes } from './authorization-routes.ts'
 import { balanceRoutes } from './balance-routes.ts'
+import { answerBadBytes, answerBadPath } from './broken-requests.ts'
 import { costRoutes } from './cost-routes.ts'
 import { creditRoutes } from './credit-routes.ts'
 import { describeError } from './describe-error.ts'
@@ -41,6 +41,7 @@ import { publishRoutes } from './publish-routes.ts'
 import { registryRoutes } from './registry-routes.ts'
 import { rewardRoutes } from './reward-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
+import { closeSockets, cutSlowRequests } from './stopping.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
 /** What the API needs beside the context. */
@@ -52,12 +53,6 @@ export interface ApiServices {
   scores: ScoreBook
   fetcher: ContentFetcher
   nodeMultiaddrs: () => string[]
-}
-
-/** Connections for reading, with a limit on time. */
-export interface Readable {
-  db: Kysely<Database>
-  pool: pg.Pool
 }
 
 /**
@@ -72,6 +67,30 @@ export interface ApiContext extends CoreNodeContext {
   /** Messages as they are processed, for whoever follows them. */
   hub: MessageHub
 }
+
+/** What other nodes and scoring need of a process that leaves clients to others, and what only it can compute. */
+const routesOfProcessing = [fileRoutes, ipfsGatewayRoutes, nodeRoutes, registryRoutes, rewardRoutes]
+const allRoutes = [
+  ...routesOfProcessing,
+  publishRoutes,
+  messageRoutes,
+  feedRoutes,
+  eventRoutes,
+  postRoutes,
+  aggregateRoutes,
+  authorizationRoutes,
+  uploadRoutes,
+  ipfsUploadRoutes,
+  accountRoutes,
+  balanceRoutes,
+  statsRoutes,
+  creditRoutes,
+  priceRoutes,
+  proofRoutes,
+  costRoutes,
+  didRoutes,
+  documentRoutes,
+]
 
 /** Requests that are slower than this to arrive are dropped, ms: the largest archive at 10 Mbit/s. */
 const requestTimeoutMs = 3_600_000
@@ -90,10 +109,13 @@ export async function createServer(
     genReqId: requestId,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
+    frameworkErrors: answerBadPath,
+    clientErrorHandler: answerBadBytes,
   })
   const hub = new MessageHub(context)
   hub.start()
   server.addHook('preClose', async () => hub.stop())
+  cutSlowRequests(server)
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
@@ -109,7 +131,7 @@ export async function createServer(
   })
   await limitRates(server, context.config.limits.requestsPerMinute)
   await server.register(compress, { global: false, encodings: ['br', 'gzip', 'deflate'] })
-  await server.register(websocket, { options: { maxPayload: 64 * 1024 } })
+  await server.register(websocket, { options: { maxPayload: 64 * 1024 }, preClose: closeSockets })
   server.setErrorHandler((error: FastifyError, _request, reply) => {
     const { statusCode, body, headers = {} } = describeError(error)
     if (statusCode >= 500 && statusCode !== 503 && statusCode !== 501) {
@@ -126,31 +148,7 @@ export async function createServer(
     const error = `405: Method Not Allowed: this path takes ${methods.join(', ')}`
     return reply.code(405).header('allow', methods.join(', ')).send({ error, code: 'method_not_allowed' })
   })
-  for (const routes of [
-    publishRoutes,
-    messageRoutes,
-    feedRoutes,
-    eventRoutes,
-    postRoutes,
-    aggregateRoutes,
-    authorizationRoutes,
-    fileRoutes,
-    ipfsGatewayRoutes,
-    uploadRoutes,
-    ipfsUploadRoutes,
-    accountRoutes,
-    balanceRoutes,
-    statsRoutes,
-    creditRoutes,
-    priceRoutes,
-    proofRoutes,
-    costRoutes,
-    didRoutes,
-    nodeRoutes,
-    registryRoutes,
-    rewardRoutes,
-    documentRoutes,
-  ]) {
+  for (const routes of context.config.role === 'process' ? routesOfProcessing : allRoutes) {
     await server.register(routes({ ...context, hub }, services))
   }
   await server.register(placementRoutes(services.placement))

@@ -8,13 +8,15 @@ const mostEntries = 1000
 interface Entry<T> {
   value: T
   tookMs: number
-  /** When it should be computed again, as `performance.now()` tells the time. */
+  /** When it was computed, as `performance.now()` tells the time. */
+  at: number
+  /** When it should be computed again. */
   until: number
 }
 
 /**
- * Remembers what takes long to compute: quick values stay exact, and slow ones cost a small share of the node's time and
- * make nobody wait twice.
+ * Remembers what takes long to compute: it costs a small share of the node's time and makes nobody wait twice, and what
+ * is told is five minutes old at most.
  */
 export class SlowCache<T> {
   readonly #entries = new Map<string, Entry<T>>()
@@ -36,15 +38,12 @@ export class SlowCache<T> {
     preliminary: () => Promise<T | undefined> = async () => undefined,
   ): Promise<T> {
     const known = this.#entries.get(key)
-    if (known && known.until > performance.now()) return known.value
-    if (known && known.tookMs > slowMs) {
-      this.#compute(key, compute).catch(this.#onError)
-      return known.value
-    }
-    const first = await preliminary()
-    if (first === undefined) return this.#compute(key, compute)
+    const now = performance.now()
+    if (known && known.until > now) return known.value
+    const meanwhile = known ? oldValue(known, now) : await preliminary()
+    if (meanwhile === undefined) return this.#compute(key, compute)
     this.#compute(key, compute).catch(this.#onError)
-    return first
+    return meanwhile
   }
 
   /** One computation of a key at a time. */
@@ -62,10 +61,20 @@ export class SlowCache<T> {
       const tookMs = now - started
       this.#entries.delete(key)
       if (this.#entries.size >= mostEntries) this.#entries.delete(this.#entries.keys().next().value!)
-      this.#entries.set(key, { value, tookMs, until: now + Math.min(longestMs, tookMs * keepFactor) })
+      this.#entries.set(key, {
+        value,
+        tookMs,
+        at: now,
+        until: now + Math.min(longestMs, tookMs * keepFactor),
+      })
       return value
     } finally {
       this.#running.delete(key)
     }
   }
+}
+
+/** What may be told while it is being renewed: a value that took long and is not too old. */
+function oldValue<T>({ value, tookMs, at }: Entry<T>, now: number): T | undefined {
+  return tookMs > slowMs && now - at < longestMs ? value : undefined
 }

@@ -13,7 +13,7 @@ export interface Total {
 /** More rows than this are not counted while a request waits. */
 const mostWaitedFor = 20_000
 
-/** How many rows lists have in all, known without making a request wait for a long count. */
+/** How many rows lists have in all: exactly for short lists, and without making a request wait for a long count. */
 export class Totals {
   readonly #db: Kysely<Database>
   readonly #cache: SlowCache<Total>
@@ -24,7 +24,7 @@ export class Totals {
   }
 
   /** @param source `from …` and what follows, without an order */
-  of(source: RawBuilder<unknown>): Promise<Total> {
+  async of(source: RawBuilder<unknown>): Promise<Total> {
     const { sql, parameters } = source.compile(this.#db)
     const ask = async <Row>(what: string): Promise<Row> => {
       const { rows } = await this.#db.executeQuery<Row>(CompiledQuery.raw(`${what} ${sql}`, [...parameters]))
@@ -34,13 +34,14 @@ export class Totals {
       const row = await ask<{ count: bigint }>('select count(*) as count')
       return { count: Number(row.count), isEstimate: false }
     }
-    const estimate = async () => {
-      const row = await ask<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
-        'explain (format json) select 1',
-      )
-      const rows = row['QUERY PLAN'][0].Plan['Plan Rows']
-      return rows > mostWaitedFor ? { count: rows, isEstimate: true } : undefined
-    }
-    return this.#cache.get(`${sql} ${JSON.stringify(parameters)}`, count, estimate)
+    const plan = await ask<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
+      'explain (format json) select 1',
+    )
+    const estimate = plan['QUERY PLAN'][0].Plan['Plan Rows']
+    if (estimate <= mostWaitedFor) return count()
+    return this.#cache.get(`${sql} ${JSON.stringify(parameters)}`, count, async () => ({
+      count: estimate,
+      isEstimate: true,
+    }))
   }
 }

@@ -3,11 +3,19 @@ import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import type { CoreNodeContext } from '../context.ts'
 import { PeerBuckets } from '../rate-limit/peer-buckets.ts'
 import { CatchUpMetrics } from './catch-up-metrics.ts'
+import type { ErasedMessages } from './erased-messages.ts'
 import { type HeldMessages, PostgresHeldMessages } from './held-messages.ts'
 import { pullMessages } from './pull.ts'
 import { RecentlyAsked } from './recently-asked.ts'
 import { serveMessages } from './serve.ts'
-import { catchUpProtocol, FrameStream, maxFrameBytes, maxRequestBytes } from './wire.ts'
+import {
+  CatchUpProtocolError,
+  catchUpProtocol,
+  FrameStream,
+  maxFrameBytes,
+  maxRequestBytes,
+  tombstoneSchema,
+} from './wire.ts'
 
 export type CatchUpContext = Pick<CoreNodeContext, 'logger' | 'inbox' | 'metrics'>
 
@@ -15,6 +23,8 @@ export interface CatchUpOptions {
   context: CatchUpContext
   host: Libp2p
   held: HeldMessages
+  /** Without it forgotten messages that nobody holds any more stay unknown here. */
+  erased?: ErasedMessages
   /** Time between two rounds, ms. */
   periodMs?: number
 }
@@ -58,13 +68,12 @@ export class CatchUp {
     this.#metrics = new CatchUpMetrics(options.context.metrics.registry)
   }
 
-  /** @param periodMs time between two rounds */
   static create(
     context: CatchUpContext & Pick<CoreNodeContext, 'pool'>,
     host: Libp2p,
-    periodMs?: number,
+    options: Pick<CatchUpOptions, 'erased' | 'periodMs'> = {},
   ): CatchUp {
-    return new CatchUp({ context, host, held: new PostgresHeldMessages(context.pool), periodMs })
+    return new CatchUp({ context, host, held: new PostgresHeldMessages(context.pool), ...options })
   }
 
   /** Answers others and asks them. The host must be started. */
@@ -162,7 +171,9 @@ export class CatchUp {
         await context.inbox.accept(message, { door: 'catch-up', peer: peerId })
       }
       const room = () => this.#room()
-      const result = await pullMessages({ peerId, frames, held, asked: this.#asked, accept, room })
+      const acceptErased = (tombstones: unknown[]) => this.#acceptErased(peerId, tombstones)
+      const asked = this.#asked
+      const result = await pullMessages({ peerId, frames, held, asked, accept, acceptErased, room })
       this.#metrics.completed(result)
       if (result.taken > 0) context.logger.info({ peer: peerId, ...result }, 'caught up')
       await frames.close()
@@ -176,6 +187,17 @@ export class CatchUp {
       }
       return false
     }
+  }
+
+  async #acceptErased(peerId: string, given: unknown[]): Promise<void> {
+    const { erased, context } = this.#options
+    const tombstones = given.map((value) => {
+      const parsed = tombstoneSchema.safeParse(value)
+      if (parsed.success) return parsed.data
+      throw new CatchUpProtocolError(`unexpected tombstone: ${parsed.error.message}`)
+    })
+    if (erased?.isTrusted(peerId)) await erased.take(tombstones)
+    else context.logger.debug({ peer: peerId }, 'what a stranger says of erased messages is not taken')
   }
 
   async #room(): Promise<void> {

@@ -1,5 +1,6 @@
 import { type Envelope, MessageSet } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import { loadTombstones, type Tombstone } from '../state/tombstones.ts'
 
 /** What catch-up needs to know of a node's own messages. */
 export interface HeldMessages {
@@ -7,6 +8,8 @@ export interface HeldMessages {
   set(): Promise<MessageSet>
   /** The messages as they were signed, of those hashes whose content is still here; in any order. */
   envelopes(hashes: string[]): Promise<Envelope[]>
+  /** What is left of forgotten ones, of those hashes whose content was erased. */
+  tombstones(hashes: string[]): Promise<Tombstone[]>
   /**
    * Those of the hashes that this node neither has nor works on. Refused ones are among them: what was refused may have
    * been a forged copy, and a peer that processed the message has a good one.
@@ -23,9 +26,8 @@ const columns = 'sender, chain, signature, type, item_type, item_hash, item_cont
 const isWhole = '(item_content is not null or content is not null)'
 
 /**
- * The set of messages that a node can give to others: processed ones, and forgotten ones as long as their content is
- * kept, without which nobody else can accept a FORGET. It is read once from the database, and then kept up by what the
- * database's triggers note.
+ * The set of messages that a node can tell others about: processed ones, and forgotten ones, without which nobody else
+ * can accept a FORGET. It is read once from the database, and then kept up by what the database's triggers note.
  */
 export class PostgresHeldMessages implements HeldMessages {
   readonly #pool: pg.Pool
@@ -55,6 +57,10 @@ export class PostgresHeldMessages implements HeldMessages {
     return rows
   }
 
+  tombstones(hashes: string[]): Promise<Tombstone[]> {
+    return loadTombstones(this.#pool, hashes)
+  }
+
   async unknown(hashes: string[]): Promise<string[]> {
     const { rows } = await this.#pool.query<{ item_hash: string }>({
       name: 'catch-up-unknown',
@@ -79,7 +85,7 @@ export class PostgresHeldMessages implements HeldMessages {
       text: `with taken as (delete from set_changes returning item_hash, sender_time)
              select c.item_hash, c.sender_time,
                exists (select from messages m where m.item_hash = c.item_hash)
-               or exists (select from forgotten_messages f where f.item_hash = c.item_hash and ${isWhole}) as held
+               or exists (select from forgotten_messages f where f.item_hash = c.item_hash) as held
              from (select distinct item_hash, sender_time from taken) c`,
     })
     for (const row of rows) {
@@ -99,7 +105,7 @@ export class PostgresHeldMessages implements HeldMessages {
       await client.query(
         `declare held no scroll cursor for
          select item_hash, sender_time from messages
-         union all select item_hash, sender_time from forgotten_messages where ${isWhole}`,
+         union all select item_hash, sender_time from forgotten_messages`,
       )
       for (;;) {
         const { rows } = await client.query<{ item_hash: string; sender_time: bigint }>(

@@ -20,6 +20,8 @@ export interface PullOptions {
   asked: RecentlyAsked
   /** Takes one message in; resolves when it is durable or known to be unacceptable. */
   accept: (message: unknown) => Promise<void>
+  /** Takes in what is left of erased messages. */
+  acceptErased: (tombstones: unknown[]) => Promise<void>
   /** Resolves when there is room for more messages. */
   room: () => Promise<void>
 }
@@ -36,6 +38,8 @@ export interface PullResult {
   rounds: number
 }
 
+/** Tombstones kept in memory until the end of a session. */
+const mostErased = 5_000
 /** A batch is claimed from other peers for so long at most, ms. */
 const batchMs = 60_000
 
@@ -49,19 +53,29 @@ export async function pullMessages(options: PullOptions): Promise<PullResult> {
   const { frames, held } = options
   const reconciler = new Reconciler(await held.set(), randomBytes(16))
   const result: PullResult = { taken: 0, busy: 0, peerLacks: 0, bytes: 0, rounds: 0 }
+  const erased: unknown[] = []
   for (let request = reconciler.request(); request; request = reconciler.request()) {
     const answer = await frames.ask(compareOperation, request)
     const { missing, surplus } = reconciler.take(answer)
     result.bytes += request.length + answer.length
     result.rounds += 1
     result.peerLacks += surplus.length
-    await takeMissing(options, missing, result)
+    await takeMissing(options, missing, { result, erased })
   }
+  // A tombstone is of use to those who know the FORGET, which may have come after it.
+  if (erased.length > 0) await options.acceptErased(erased)
   return result
 }
 
-async function takeMissing(options: PullOptions, hashes: string[], result: PullResult): Promise<void> {
+/** What a session has brought in; tombstones wait for its end. */
+interface Session {
+  result: PullResult
+  erased: unknown[]
+}
+
+async function takeMissing(options: PullOptions, hashes: string[], session: Session): Promise<void> {
   const { peerId, held, asked, room } = options
+  const { result, erased } = session
   for (let start = 0; start < hashes.length; start += maxRequestedMessages) {
     const unknown = await held.unknown(hashes.slice(start, start + maxRequestedMessages))
     const { claimed, busy } = asked.claim(peerId, unknown)
@@ -69,7 +83,8 @@ async function takeMissing(options: PullOptions, hashes: string[], result: PullR
     try {
       if (claimed.length === 0) continue
       await room()
-      result.taken += await fetchMessages(options, claimed)
+      result.taken += await fetchMessages(options, claimed, erased)
+      if (erased.length >= mostErased) await options.acceptErased(erased.splice(0))
       asked.settle(peerId, claimed)
     } finally {
       asked.release(claimed)
@@ -77,7 +92,11 @@ async function takeMissing(options: PullOptions, hashes: string[], result: PullR
   }
 }
 
-async function fetchMessages({ frames, accept }: PullOptions, hashes: string[]): Promise<number> {
+async function fetchMessages(
+  { frames, accept }: PullOptions,
+  hashes: string[],
+  erased: unknown[],
+): Promise<number> {
   const missing = new Set(hashes)
   const deadline = performance.now() + batchMs
   let taken = 0
@@ -86,11 +105,12 @@ async function fetchMessages({ frames, accept }: PullOptions, hashes: string[]):
     const asked = [...missing]
     const body = await frames.ask(getOperation, toJsonBytes({ hashes: asked }))
     const { messages } = fromJsonBytes(body, messagesSchema)
-    // Erased at the peer: nothing to take.
+    // Gone at the peer meanwhile: nothing to take.
     if (messages.length === 0) break
     const wanted = messages.filter((message) => missing.delete(hashOf(message)))
     if (wanted.length === 0) throw new CatchUpProtocolError('messages nobody asked for')
-    await Promise.all(wanted.map(accept))
+    erased.push(...wanted.filter(isErased))
+    await Promise.all(wanted.filter((message) => !isErased(message)).map(accept))
     taken += wanted.length
   }
   return taken
@@ -99,4 +119,8 @@ async function fetchMessages({ frames, accept }: PullOptions, hashes: string[]):
 function hashOf(message: unknown): string {
   const hash = (message as { item_hash?: unknown } | null)?.item_hash
   return typeof hash === 'string' ? hash : ''
+}
+
+function isErased(message: unknown): boolean {
+  return Object.hasOwn(message as object, 'erased')
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { answerReconciliation, type Envelope } from '@aleph-ts/protocol'
 import type { TokenBucket } from '../rate-limit/token-bucket.ts'
+import type { Tombstone } from '../state/tombstones.ts'
 import type { HeldMessages } from './held-messages.ts'
 import {
   CatchUpProtocolError,
@@ -42,15 +43,22 @@ async function answerOf(operation: number, body: Uint8Array, held: HeldMessages)
   if (operation === compareOperation) return answerReconciliation(await held.set(), body)
   if (operation !== getOperation) throw new CatchUpProtocolError('unknown operation')
   const { hashes } = fromJsonBytes(body, getSchema)
-  return toJsonBytes({ messages: fitting(await held.envelopes(hashes)) })
+  const envelopes = await held.envelopes(hashes)
+  const rest = envelopes.length < hashes.length ? await held.tombstones(hashes) : []
+  return toJsonBytes({ messages: fitting([...envelopes, ...rest]) })
 }
 
 /** The first messages that go into one frame, at least one. */
-function fitting(envelopes: Envelope[]): Envelope[] {
+function fitting(messages: (Envelope | Tombstone)[]): (Envelope | Tombstone)[] {
   let characters = 0
-  const end = envelopes.findIndex((envelope, index) => {
-    characters += (envelope.item_content?.length ?? 0) + 1024
+  const end = messages.findIndex((message, index) => {
+    characters += lengthOf(message) + 1024
     return index > 0 && characters > maxAnswerCharacters
   })
-  return end === -1 ? envelopes : envelopes.slice(0, end)
+  return end === -1 ? messages : messages.slice(0, end)
+}
+
+function lengthOf(message: Envelope | Tombstone): number {
+  if ('erased' in message) return message.erased.row.length + message.erased.facts.length
+  return message.item_content?.length ?? 0
 }

@@ -1,7 +1,8 @@
-import { maxReconciliationFrameBytes } from '@aleph-ts/protocol'
+import { type Chain, isChain, maxReconciliationFrameBytes, messageTypes } from '@aleph-ts/protocol'
 import type { Stream } from '@libp2p/interface'
 import { type LengthPrefixedStream, lpStream } from '@libp2p/utils'
 import { z } from 'zod'
+import type { Tombstone } from '../state/tombstones.ts'
 
 /**
  * Our own libp2p protocol by which nodes find and close the difference between their messages. Who opens a stream asks;
@@ -9,7 +10,7 @@ import { z } from 'zod'
  *
  * - 0: a request of a `Reconciler`, answered by `answerReconciliation`;
  * - 1: JSON `{"hashes":[…]}`, answered with JSON `{"messages":[…]}`: the messages, of those hashes the node has, that fit
- *   one frame.
+ *   one frame. Of a forgotten message whose content was erased it is a tombstone: what was signed, and `erased`.
  */
 export const catchUpProtocol = '/aleph-ts/reconcile/1.0.0'
 
@@ -28,6 +29,46 @@ const hash = z.string().min(1).max(128)
 
 export const getSchema = z.object({ hashes: z.array(hash).min(1).max(maxRequestedMessages) })
 export const messagesSchema = z.object({ messages: z.array(z.unknown()).max(maxRequestedMessages) })
+
+/** What is left of one erased message, characters. */
+const longestTombstone = 256 * 1024
+
+export const tombstoneSchema: z.ZodType<Tombstone> = z.object({
+  item_hash: hash,
+  type: z.enum(messageTypes),
+  chain: z.custom<Chain>((value) => typeof value === 'string' && isChain(value), 'an unknown chain'),
+  sender: z.string().min(1).max(256),
+  signature: z.string().min(1).max(32_768).nullable(),
+  time: z.number(),
+  erased: z.object({
+    row: z.string().max(longestTombstone).refine(isRow, 'not a row of a forgotten message'),
+    facts: z.string().max(longestTombstone).refine(isJson, 'not JSON'),
+  }),
+})
+
+/** Places are compared as text: nothing else may get among them. */
+const placePattern = /^([0-9]{17}[0-9A-Za-z:/]{0,4000}|~)$/
+
+const rowSchema = z.object({
+  owner: z.string().min(1).max(256),
+  place: z.string().regex(placePattern),
+  until: z.string().regex(placePattern),
+  forgotten_by: z.array(hash).min(1),
+  sender_time: z.number().int(),
+})
+
+function isRow(text: string): boolean {
+  return isJson(text) && rowSchema.safeParse(JSON.parse(text)).success
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** The other side does not keep to the protocol. */
 export class CatchUpProtocolError extends Error {

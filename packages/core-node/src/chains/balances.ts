@@ -4,7 +4,7 @@ import type { Queryable } from './queryable.ts'
 export const knownBalances = [
   'select address, chain, dapp, balance from balances',
   `select address, chain, dapp, balance from reported_balances r
-   where not exists (select from chain_cursors c where c.chain = r.chain)`,
+   where not exists (select from chain_cursors c where c.chain = r.chain and c.stream = 'token')`,
 ]
 const allBalances = knownBalances.join(' union all ')
 

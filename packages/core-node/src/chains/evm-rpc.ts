@@ -70,10 +70,21 @@ export class EvmRpc {
     return block ? markOf(block) : undefined
   }
 
-  /** Logs of one event of one contract, decoded; logs of another shape under the same name are left out. */
+  /** Time of a block, epoch seconds. */
+  async blockTime(number: number): Promise<number> {
+    const block = await this.#ask('eth_getBlockByNumber', () =>
+      this.#client.request({ method: 'eth_getBlockByNumber', params: [`0x${number.toString(16)}`, false] }),
+    )
+    if (!block)
+      throw new ChainSourceError('unreachable', `eth_getBlockByNumber: the node lacks block ${number}`)
+    return Number(block.timestamp)
+  }
+
+  /** Logs of one event of one contract, decoded, maybe only those with certain `args`; logs of another shape under the same name are left out. */
   async logs<const Event extends AbiEvent>(query: {
     address: `0x${string}`
     event: Event
+    args?: Record<string, unknown>
     from: number
     to: number
   }) {
@@ -81,6 +92,7 @@ export class EvmRpc {
       this.#client.getLogs({
         address: query.address,
         event: query.event,
+        args: query.args as never,
         fromBlock: BigInt(query.from),
         toBlock: BigInt(query.to),
         strict: true,

@@ -15,19 +15,20 @@ export interface TokenTransfer {
 
 const transferEvent = getAbiItem({ abi: alephTokenAbi, name: 'Transfer' })
 
-/** The transfers of one token of an EVM chain (protocol 04 §20). */
+/** The transfers of one token of an EVM chain (protocol 04 §20), or only those to one recipient. */
 export function tokenTransferSource(
-  config: EvmRpcConfig & { token: string; startBlock: number },
+  config: EvmRpcConfig & { token: string; startBlock: number; recipient?: string },
 ): ChainSource<TokenTransfer> {
   const rpc = new EvmRpc(config)
   const address = getAddress(config.token)
+  const args = config.recipient ? { to: getAddress(config.recipient) } : undefined
   return {
     identity: `eip155:${config.evmChainId}/${address}/${config.startBlock}`,
     head: () => rpc.head(),
     block: (number) => rpc.block(number),
     close: () => rpc.close(),
     async events(from, to) {
-      const logs = await rpc.logs({ address, event: transferEvent, from, to })
+      const logs = await rpc.logs({ address, event: transferEvent, args, from, to })
       return logs
         .filter((log) => !log.removed)
         .map((log) => ({

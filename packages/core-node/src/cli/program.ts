@@ -20,7 +20,8 @@ export function coreNodeProgram(): Command {
   program
     .command('start', { isDefault: true })
     .description('run the node until it is told to stop')
-    .action(() => start(config()))
+    .option('--role <role>', 'all, process or api (default: ALEPH_CORE_ROLE)')
+    .action((options) => start(config(), options))
   program
     .command('keys')
     .description('show who this node is; creates its keys when there are none')

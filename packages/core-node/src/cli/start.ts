@@ -1,9 +1,11 @@
-import type { CoreNodeConfig } from '../config.ts'
+import { ApiNode } from '../api-node.ts'
+import { type CoreNodeConfig, withRole } from '../config.ts'
 import { CoreNode } from '../core-node.ts'
 
-/** Runs a node until it is told to stop; prints one JSON line when it is ready. */
-export async function start(config: CoreNodeConfig): Promise<void> {
-  const node = await CoreNode.create(config)
+/** Runs a node, or the part of it that is its role, until it is told to stop; prints one JSON line when it is ready. */
+export async function start(given: CoreNodeConfig, options: { role?: string } = {}): Promise<void> {
+  const config = withRole(given, options.role ?? given.role ?? 'all')
+  const node = config.role === 'api' ? await ApiNode.create(config) : await CoreNode.create(config)
   const stop = async (signal: NodeJS.Signals) => {
     node.context.logger.info({ signal }, 'stopping')
     await node.stop()
@@ -12,6 +14,10 @@ export async function start(config: CoreNodeConfig): Promise<void> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
   await node.start()
-  const { url, peerId, multiaddrs, address, version } = node
-  process.stdout.write(`${JSON.stringify({ ready: true, url, peerId, multiaddrs, address, version })}\n`)
+  const { url, version } = node
+  const network =
+    node instanceof CoreNode
+      ? { peerId: node.peerId, multiaddrs: node.multiaddrs, address: node.address }
+      : {}
+  process.stdout.write(`${JSON.stringify({ ready: true, role: config.role, url, ...network, version })}\n`)
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 
 /** The database's schema cannot be brought up to date. */
@@ -74,6 +75,37 @@ export async function migrate(pool: pg.Pool): Promise<string[]> {
     await client.query('select pg_advisory_unlock($1)', [lockKey]).catch(() => {})
     client.release()
   }
+}
+
+/** An API process starts at about the same time as the one that migrates. */
+const migrationPatienceMs = 60_000
+
+/**
+ * Resolves when another process has applied all migrations.
+ *
+ * @throws {MigrationError} when none does
+ */
+export async function schemaIsCurrent(pool: pg.Pool): Promise<void> {
+  const wanted = await migrationNames()
+  for (const deadline = Date.now() + migrationPatienceMs; ; await sleep(200)) {
+    const applied = await appliedMigrations(pool)
+    const missing = wanted.filter((name) => !applied.has(name))
+    if (missing.length === 0) return
+    if (Date.now() > deadline) {
+      throw new MigrationError(
+        `The database lacks ${missing.join(', ')}: start this node's process with role "process" or "all"`,
+      )
+    }
+  }
+}
+
+async function appliedMigrations(pool: pg.Pool): Promise<Set<string>> {
+  const { rows: tables } = await pool.query<{ known: boolean }>(
+    `select to_regclass('schema_migrations') is not null as known`,
+  )
+  if (!tables[0]!.known) return new Set()
+  const { rows } = await pool.query<{ name: string }>('select name from schema_migrations')
+  return new Set(rows.map((row) => row.name))
 }
 
 /** The files of `migrations/`, in the order in which they are applied. */

@@ -30,6 +30,9 @@ export interface HostOptions {
 /** Bytes queued towards one slow peer before its gossip stream is dropped. */
 const maxQueuedBytes = 32 * 1024 * 1024
 
+/** Telling others not to send a copy costs more than the copy of a smaller message. */
+const largeMessageBytes = 16 * 1024
+
 const noData = new Uint8Array()
 
 /**
@@ -70,7 +73,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
         batchPublish: true,
         allowPublishToZeroTopicPeers: true,
         ignoreDuplicatePublishError: true,
-        idontwantMinDataSize: 16 * 1024,
+        idontwantMinDataSize: largeMessageBytes,
         maxInboundDataLength: maxFrameBytes,
         maxOutboundBufferSize: maxQueuedBytes,
         allowedTopics: options.topics,

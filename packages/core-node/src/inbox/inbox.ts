@@ -103,8 +103,8 @@ export class Inbox {
     this.#onConfirmed = listener
   }
 
-  /** Counts what an earlier run left waiting. */
-  async start(): Promise<void> {
+  /** Counts what waits: what an earlier run left, and what other processes took in. */
+  async countPending(): Promise<void> {
     const { rows } = await this.#pool.query<{ count: number }>(
       'select count(*)::int as count from pending_messages',
     )
@@ -162,16 +162,23 @@ export class Inbox {
     this.#onConfirmed()
   }
 
-  /** Messages of our API door that gossip has not confirmed as spread, oldest first. */
-  async unannounced(limit: number): Promise<Envelope[]> {
+  /**
+   * Messages of our API door that gossip has not confirmed as spread, oldest first.
+   *
+   * @param hashes only these of them
+   */
+  async unannounced(limit: number, hashes?: string[]): Promise<Envelope[]> {
     const columns = 'item_hash, type, chain, sender, signature, item_type, item_content, time, channel'
     const { rows } = await this.#pool.query<Envelope>(
-      `select ${columns} from (
-         select ${columns}, reception_time from pending_messages where item_hash in (select item_hash from unannounced_messages)
+      `with wanted as (
+         select item_hash from unannounced_messages where $2::text[] is null or item_hash = any($2)
+       )
+       select ${columns} from (
+         select ${columns}, reception_time from pending_messages where item_hash in (select item_hash from wanted)
          union all
-         select ${columns}, reception_time from messages where item_hash in (select item_hash from unannounced_messages)
+         select ${columns}, reception_time from messages where item_hash in (select item_hash from wanted)
        ) waiting order by reception_time limit $1`,
-      [limit],
+      [limit, hashes ?? null],
     )
     return rows
   }

@@ -218,7 +218,7 @@ export class ProcessWorker {
 
   async #reload(): Promise<void> {
     await this.#readLogEnd()
-    await this.#inbox.start()
+    await this.#inbox.countPending()
   }
 
   /** Positions are never used twice, whatever became of the message that had them. */

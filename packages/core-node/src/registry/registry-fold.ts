@@ -92,12 +92,14 @@ export class RegistryFold {
   }
 
   async #settle(db: Queryable, upTo: number): Promise<Checkpoint> {
-    const last = this.#checkpoints.at(-1) ?? empty()
-    if (upTo <= last.height) return last
-    const next = copyOf(last)
-    await this.#apply(db, next, { after: last.height, upTo })
-    this.#remember(next)
-    return next
+    let settled = this.#checkpoints.at(-1) ?? empty()
+    for (const height of stopsBefore(upTo).filter((stop) => stop > settled.height)) {
+      const next = copyOf(settled)
+      await this.#apply(db, next, { after: settled.height, upTo: height })
+      this.#remember(next)
+      settled = next
+    }
+    return settled
   }
 
   /** The newest place moves along; the ones before it stay a good way apart. */
@@ -141,6 +143,12 @@ export class RegistryFold {
     }
     registry.ignored.splice(0, registry.ignored.length - mostIgnored)
   }
+}
+
+/** On a long way some places are remembered, more of them towards its end: what comes late is mostly young. */
+function stopsBefore(upTo: number): number[] {
+  const steps = Array.from({ length: mostCheckpoints - 1 }, (_, step) => checkpointBlocks * 2 ** step)
+  return [...steps.reverse().map((blocks) => upTo - blocks), upTo]
 }
 
 function empty(): Checkpoint {

@@ -26,9 +26,10 @@ export interface Confirmation {
 
 /** When a message was first confirmed; the minimum of each over all its confirmations (protocol 04 §15). */
 export interface FirstConfirmation {
-  /** Epoch seconds. */
+  /** Epoch seconds, on whatever chain. */
   time: number
-  height: number
+  /** On Ethereum, which blocks are counted by; null when only other chains confirmed it. */
+  height: number | null
 }
 
 declare module '../database/schema.ts' {
@@ -114,14 +115,19 @@ export async function firstConfirmations(
   itemHashes: string[],
 ): Promise<Map<string, FirstConfirmation>> {
   if (itemHashes.length === 0) return new Map()
-  const { rows } = await db.query<{ item_hash: string; time: number; height: bigint }>({
+  const { rows } = await db.query<{ item_hash: string; time: number; height: bigint | null }>({
     name: 'first-confirmations',
-    text: `select c.item_hash, extract(epoch from min(t.datetime))::float8 as time, min(t.height) as height
+    text: `select c.item_hash, extract(epoch from min(t.datetime))::float8 as time, min(t.height) filter (where t.chain = 'ETH') as height
            from message_confirmations c join chain_txs t on t.hash = c.tx_hash
            where c.item_hash = any($1) group by c.item_hash`,
     values: [itemHashes],
   })
-  return new Map(rows.map((row) => [row.item_hash, { time: row.time, height: Number(row.height) }]))
+  return new Map(
+    rows.map(({ item_hash, time, height }) => [
+      item_hash,
+      { time, height: height === null ? null : Number(height) },
+    ]),
+  )
 }
 
 /** Changed confirmations taken up in one transaction. */

@@ -111,11 +111,16 @@ export async function removeForgotten(tx: pg.PoolClient, hashes: string[]): Prom
   await tx.query('delete from forgotten_messages where item_hash = any($1)', [hashes])
 }
 
-/** Really erases the contents of messages that were forgotten long enough ago. */
+/**
+ * Really erases the contents of messages that were forgotten long enough ago. Posts that make credits and balances
+ * stay: a FORGET does not undo what they made (protocol 02, trap T11), and a new node has it from nowhere else.
+ */
 export async function eraseForgotten(tx: pg.PoolClient, now: Date): Promise<void> {
   await tx.query(
-    `update forgotten_messages set item_content = null, content = null, bill = null, erase_after = null
-     where erase_after < $1`,
+    `update forgotten_messages f set item_content = null, content = null, bill = null, erase_after = null
+     where erase_after < $1
+       and not exists (select from credit_history c where c.credit_ref = f.item_hash)
+       and not exists (select from reported_balances b where b.item_hash = f.item_hash)`,
     [now],
   )
 }

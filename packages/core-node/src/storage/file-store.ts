@@ -33,6 +33,8 @@ export type { FolderFile, ImportedDag } from './ipfs-drafts.ts'
 
 const chunkBytes = 256 * 1024
 const archiveSuffix = '.dag'
+/** A draft that nobody has written to for so long is left over. */
+const abandonedMs = 24 * 3600 * 1000
 
 export interface StoredFile {
   /** sha256, lower-case hex. */
@@ -59,11 +61,20 @@ export class FileStore {
     this.#folder = folder
   }
 
-  /** Opens the store in `folder`, creating it, and drops what an interrupted run had half written. */
-  static async create(folder: string): Promise<FileStore> {
+  /**
+   * Opens the store in `folder`, creating it, and drops what an interrupted run had half written.
+   *
+   * @param options.isShared other processes write into the same store: only what is a day old is of an interrupted run
+   */
+  static async create(folder: string, { isShared = false } = {}): Promise<FileStore> {
     const store = new FileStore(folder)
-    await rm(store.#incoming, { recursive: true, force: true })
     await mkdir(store.#incoming, { recursive: true, mode: 0o700 })
+    const before = Date.now() - (isShared ? abandonedMs : 0)
+    for (const name of await readdir(store.#incoming)) {
+      const path = join(store.#incoming, name)
+      const draft = await stat(path).catch(ignoreAbsence)
+      if (draft && draft.mtimeMs <= before) await rm(path, { recursive: true, force: true })
+    }
     return store
   }
 

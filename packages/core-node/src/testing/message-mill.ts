@@ -1,4 +1,5 @@
 import { type Envelope, itemHash, type MessageType, sha256Hex, toChecksumAddress } from '@aleph-ts/protocol'
+import { seededRandom } from './seeded-random.ts'
 
 /** How many of each kind, in a hundred messages; what names others stands after them. */
 export const ordinaryMix = {
@@ -44,7 +45,7 @@ export class MessageMill {
 
   constructor({ seed = 1, senders = 1000, since = 1_600_000_000, mix = {} }: MillOptions = {}) {
     this.#seed = seed
-    this.#random = mulberry32(seed)
+    this.#random = seededRandom(seed)
     this.#time = since
     this.addresses = Array.from({ length: senders }, (_, index) =>
       toChecksumAddress(`0x${sha256Hex(`account ${seed} ${index}`).slice(0, 40)}`),
@@ -194,14 +195,3 @@ interface Made {
 }
 
 const mostKept = 20_000
-
-/** A small generator of numbers from 0 to 1 with a seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}

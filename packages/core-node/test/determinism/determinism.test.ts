@@ -110,3 +110,34 @@ test('nodes that get the same messages in any order, by any door and in any batc
     },
   )
 })
+
+test('a node that comes after the contents of forgotten messages were erased has the same state', {
+  timeout: 240_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(telling, async ({ messages, shuffled, confirmed, confirmedAfter, ...manner }) => {
+      await begin()
+      const confirmations = [...confirmed].map(([message, delay]) => ({
+        message,
+        time: Math.round(message.time) + delay,
+      }))
+      await tell(nodes[0]!, messages)
+      await nodes[0]!.confirm(confirmations)
+      await nodes[0]!.erase()
+      const tombstones = await nodes[0]!.tombstones(messages)
+      const erased = new Set(tombstones.map((tombstone) => tombstone.item_hash))
+      const rest = shuffled.filter((message) => !erased.has(message.item_hash))
+      await nodes[1]!.confirm(confirmations)
+      await tell(nodes[1]!, rest.slice(0, confirmedAfter), manner)
+      await nodes[1]!.takeTombstones(tombstones)
+      await tell(nodes[1]!, rest.slice(confirmedAfter), manner)
+      await nodes[1]!.takeTombstones(tombstones)
+      expect(await nodes[1]!.fates(messages)).toEqual(await nodes[0]!.fates(messages))
+      expect(await nodes[1]!.digests()).toEqual(await nodes[0]!.digests())
+    }),
+    {
+      numRuns: Number(process.env.RUNS ?? 20),
+      seed: process.env.SEED ? Number(process.env.SEED) : undefined,
+    },
+  )
+})

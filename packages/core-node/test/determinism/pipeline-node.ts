@@ -1,13 +1,17 @@
 import { devnetProfile, type Envelope, type NetworkProfile } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { pino } from 'pino'
+import { inTransaction } from '../../src/database/pool.ts'
 import { CoreEvents } from '../../src/events.ts'
 import { Inbox, type Origin } from '../../src/inbox/inbox.ts'
 import type { Candidate } from '../../src/pipeline/candidate.ts'
 import { type BatchResult, type ProcessingTools, processBatch } from '../../src/pipeline/process-batch.ts'
+import { takeTombstones } from '../../src/pipeline/take-tombstones.ts'
 import { recordTransactions } from '../../src/state/confirmations.ts'
 import { stateDigests } from '../../src/state/digest.ts'
+import { eraseForgotten } from '../../src/state/forgets.ts'
 import { claimDue, loadEnvelopes } from '../../src/state/pending.ts'
+import { loadTombstones, type Tombstone } from '../../src/state/tombstones.ts'
 import type { FileStore } from '../../src/storage/file-store.ts'
 
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
@@ -53,6 +57,24 @@ export class PipelineNode {
     const { door = 'gossip', batch = 200 } = options
     await Promise.all(messages.map((message) => this.#inbox.accept(message, { door, verified: true })))
     await this.#judge(batch)
+  }
+
+  /** The time of grace of everything forgotten is over. */
+  async erase(): Promise<void> {
+    await inTransaction(this.pool, (tx) => eraseForgotten(tx, new Date('2100-01-01')))
+  }
+
+  /** What is left of erased messages, of those hashes. */
+  async tombstones(messages: Envelope[]): Promise<Tombstone[]> {
+    return loadTombstones(
+      this.pool,
+      messages.map((message) => message.item_hash),
+    )
+  }
+
+  async takeTombstones(tombstones: Tombstone[]): Promise<void> {
+    await inTransaction(this.pool, (tx) => takeTombstones(tx, tombstones))
+    await this.#judge(200)
   }
 
   /** A chain confirms messages, each at a time. */

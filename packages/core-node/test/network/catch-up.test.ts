@@ -38,6 +38,9 @@ class MemoryMessages implements HeldMessages {
     this.served.push(...hashes)
     return this.messages.filter((message) => hashes.includes(message.item_hash))
   }
+  async tombstones() {
+    return []
+  }
   async unknown(hashes: string[]) {
     const known = new Set(this.messages.map((message) => message.item_hash))
     return hashes.filter((hash) => !known.has(hash))

@@ -175,6 +175,7 @@ test('nonsense, endless lists and oversized frames on the reconciliation protoco
   const held = {
     set: async () => new MessageSet(),
     envelopes: async () => [],
+    tombstones: async () => [],
     unknown: async () => [],
   }
   const inbox = { accept: async () => {}, pendingCount: 0 }

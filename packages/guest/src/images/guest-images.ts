@@ -9,6 +9,7 @@ import { buildAgent, measureTscKhz } from './compiled-tools.ts'
 import { openDebianArchive } from './debian.ts'
 import { assertHostTools } from './host-tools.ts'
 import { buildKernelAndInitrd, kernelArguments } from './kernel.ts'
+import { pruneCache } from './prune-cache.ts'
 import { buildRuntimeImage } from './runtime-image.ts'
 import { guestNodeBinary, type RuntimeName, runtimeNames, runtimeRecipes } from './runtime-recipes.ts'
 
@@ -103,21 +104,6 @@ export async function buildGuestImages(options: {
   })
 }
 
-/** Image sets kept besides the present one, for nodes that still run on them. */
-const keptOlderSets = 2
-
-/** Deletes image sets of earlier sources beyond the newest few. */
-async function prune(cacheDir: string, key: string): Promise<void> {
-  const names = (await readdir(cacheDir)).filter((name) => /^[0-9a-f]{16}(\.partial)?$/.test(name))
-  const sets = await Promise.all(
-    names
-      .filter((name) => name !== key)
-      .map(async (name) => ({ name, mtimeMs: (await stat(join(cacheDir, name))).mtimeMs })),
-  )
-  const surplus = sets.sort((a, b) => b.mtimeMs - a.mtimeMs).slice(keptOlderSets)
-  for (const { name } of surplus) await rm(join(cacheDir, name), { recursive: true, force: true })
-}
-
 async function build(
   cacheDir: string,
   key: string,
@@ -158,7 +144,7 @@ async function build(
   await writeFile(join(partial, indexFile), `${JSON.stringify(images, null, 2)}\n`)
   await rm(folder, { recursive: true, force: true })
   await rename(partial, folder)
-  await prune(cacheDir, key)
+  await pruneCache(cacheDir, key, (name) => /^[0-9a-f]{16}(\.partial)?$/.test(name))
   onProgress('guest images are ready')
   return images
 }

@@ -12,7 +12,7 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeBootDisk } from './boot-disk.ts'
 import { withLock } from './build-lock.ts'
@@ -20,6 +20,7 @@ import { type CpioEntry, encodeCpio } from './cpio.ts'
 import { openDebianArchive, unpackPackages } from './debian.ts'
 import { assertHostTools, instanceHostTools } from './host-tools.ts'
 import { kernelPackage, readModules } from './kernel.ts'
+import { pruneCache } from './prune-cache.ts'
 import { runCommand } from './run-command.ts'
 import { pruned } from './runtime-image.ts'
 
@@ -86,6 +87,7 @@ export async function buildInstanceImage(options: {
     await mkdir(workFolder)
     try {
       await build(cacheDir, workFolder, path, options.onProgress ?? (() => {}))
+      await pruneCache(cacheDir, basename(path), (name) => /^instance-[0-9a-f]{16}\.qcow2$/.test(name))
     } finally {
       await rm(workFolder, { recursive: true, force: true })
     }

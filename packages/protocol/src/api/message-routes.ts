@@ -15,6 +15,7 @@ import {
 import { defineRoute } from './route.ts'
 
 const tag = 'Messages'
+const { page, pagination } = pageFields(20)
 const paymentTypes = z.enum(['hold', 'superfluid', 'credit'])
 
 /** A message as core nodes serve it (protocol 03 §4.1); unknown keys of other versions are kept. */
@@ -128,7 +129,8 @@ export const messageApiRoutes = {
     tag,
     summary: 'Hashes of messages in the order they came to this node',
     query: z.object({
-      ...pageFields(20),
+      page,
+      pagination,
       status: z.enum(messageStatuses).optional(),
       startDate: secondsField,
       endDate: secondsField,
@@ -220,6 +222,6 @@ export const messageApiRoutes = {
       'One JSON object per frame, in the form of the list. `/api/v1/events` can resume; this cannot.',
     query: z.object({ ...messageFilterFields, history: integerField(0, 199).default(10) }),
     answer: { raw: 'application/json', description: 'Frames of a WebSocket' },
-    statuses: { 101: 'The feed begins.' },
+    statuses: { 101: 'The feed begins.', 426: 'It was not asked for as a WebSocket.' },
   }),
 }

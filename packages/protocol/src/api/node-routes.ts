@@ -78,7 +78,7 @@ export const nodeApiRoutes = {
     tag,
     summary: 'WebSocket: the metrics, whenever they change',
     answer: { raw: 'application/json', description: 'Frames of a WebSocket' },
-    statuses: { 101: 'The feed begins.' },
+    statuses: { 101: 'The feed begins.', 426: 'It was not asked for as a WebSocket.' },
   }),
   getCoreNodeMetrics: defineRoute({
     method: 'GET',

@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest'
+import { readFixture } from '../../test/fixtures.ts'
 import { readBatchArchive } from './batch-archive.ts'
 import { contractEnvelope } from './contract-message.ts'
-import { messageProof, messageTree, verifyMessageProof } from './message-tree.ts'
+import {
+  type CommittedMessage,
+  messageLeaf,
+  messageProof,
+  messageTree,
+  verifyMessageProof,
+} from './message-tree.ts'
 import { parseSyncPayload } from './sync-payload.ts'
+
+type Vector = CommittedMessage & { leaf: string; proof: string[] }
 
 const message = (index: number) => ({
   item_hash: index.toString(16).padStart(64, '0'),
@@ -22,6 +31,18 @@ describe('a batch', () => {
         expect(verifyMessageProof(tree[0]!, { ...one, sender: '0x' }, messageProof(tree, one)!)).toBe(false)
       }
       expect(messageProof(tree, message(count))).toBeUndefined()
+    }
+  })
+
+  test('has the tree of the published vectors, which OpenZeppelin builds alike', () => {
+    const { batches } = readFixture<{ batches: { root: string; messages: Vector[] }[] }>('message-tree')
+    for (const { root, messages } of batches) {
+      const tree = messageTree(messages)
+      expect(tree[0]).toBe(root)
+      for (const { leaf, proof, ...message } of messages) {
+        expect(messageLeaf(message)).toBe(leaf)
+        expect(messageProof(tree, message)).toEqual(proof)
+      }
     }
   })
 

@@ -29,6 +29,7 @@ export const devnetProfile: NetworkProfile = {
     registry: 'FOUNDATION',
   },
   tokens: [{ chain: 'ETH', evmChainId: 31_337, decimals: 18, startBlock: 0 }],
+  creditSales: [],
   streams: [],
   messageContracts: [],
   cutoffs: {

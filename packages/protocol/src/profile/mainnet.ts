@@ -33,6 +33,7 @@ export const mainnetProfile: NetworkProfile = {
       startBlock: 10_939_070,
     },
   ],
+  creditSales: [],
   streams: [
     {
       chain: 'AVAX',

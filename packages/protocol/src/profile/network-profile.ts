@@ -38,6 +38,24 @@ const streamSchema = z.strictObject({
   forwarder: address,
 })
 
+/** What credits can be bought with: tokens sent to a contract (protocol 04 §19.2). */
+const creditSaleSchema = z.strictObject({
+  chain: z.enum(chainCodes),
+  evmChainId: z.int().positive(),
+  /** Whom the tokens are sent to. */
+  contract: address,
+  tokenContract: address,
+  /** Name of the token, such as `USDC`. */
+  token: z.string().min(1).max(32),
+  decimals: z.int().min(0).max(36),
+  /** Decimal text; a dollar is a million credits. */
+  creditsPerToken: z.string().regex(/^\d{1,20}(\.\d{1,20})?$/),
+  bonusPercent: z.int().min(0).max(100).default(0),
+  startBlock: count,
+  /** Blocks on top of a payment before credits are given for it: they are never taken back. */
+  finalAfterBlocks: count,
+})
+
 const syncContractSchema = z.strictObject({
   chain: z.enum(chainCodes),
   evmChainId: z.int().positive(),
@@ -96,6 +114,7 @@ export const networkProfileSchema = z.strictObject({
   channels: z.strictObject({ default: name, credits: z.array(name).max(16), scoring: name, registry: name }),
   tokens: z.array(tokenSchema).max(64),
   streams: z.array(streamSchema).max(64).default([]),
+  creditSales: z.array(creditSaleSchema).max(64).default([]),
   syncContract: syncContractSchema.optional(),
   /** Beside the sync contract, which carries messages too. */
   messageContracts: z.array(messageContractSchema).max(64).default([]),

@@ -1,5 +1,7 @@
 import { type MessageStatus, type MessageType, mainnetProfile } from '@aleph-ts/protocol'
 import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
+import { type CreditHistoryEntry, listCreditHistory } from '../credits/list-credit-history.ts'
+import { buildCreditTransfer, type CreditGift } from '../credits/send-credits.ts'
 import { downloadFile } from '../file/download-file.ts'
 import { findFile, type StoredFile } from '../file/find-file.ts'
 import { type UploadedFile, type UploadFileParams, uploadFile } from '../file/upload-file.ts'
@@ -190,6 +192,18 @@ export class AlephClient {
 
   getBalance(address: string, options?: Abortable & { chain?: string }): Promise<Balance> {
     return getBalance(this.context, address, options)
+  }
+
+  listCreditHistory(
+    address: string,
+    options?: Abortable & { page?: number; pageSize?: number },
+  ): Promise<CreditHistoryEntry[]> {
+    return listCreditHistory(this.context, address, options)
+  }
+
+  /** Gives credits of the account to others. */
+  async sendCredits(gifts: CreditGift[], options: PublishOptions = {}): Promise<SentMessage> {
+    return this.send(buildCreditTransfer(gifts, this.#messageOptions(options)), options)
   }
 
   getPrice(itemHash: string, options?: Abortable): Promise<Price> {

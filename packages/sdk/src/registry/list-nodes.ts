@@ -1,6 +1,14 @@
-import type { ComputeNode, CoreNode } from '@aleph-ts/protocol'
-import { computeNodeSchema, coreNodeSchema } from '@aleph-ts/protocol'
+import {
+  addressKey,
+  type ComputeNode,
+  type CoreNode,
+  computeNodeSchema,
+  corechannelSchema,
+  coreNodeSchema,
+  mainnetProfile,
+} from '@aleph-ts/protocol'
 import { z } from 'zod'
+import { getAggregate } from '../aggregate/get-aggregate.ts'
 import type { ClientContext } from '../client/client-context.ts'
 import { parseAnswer } from '../http/parse-answer.ts'
 import { requestJson } from '../http/request.ts'
@@ -17,8 +25,8 @@ export interface NodeFilter {
 export interface NodeList {
   /** Whether that node computed it itself, or goes by what the network publishes. */
   source: 'computed' | 'published'
-  /** sha256 over all of it: nodes that agree have the same. */
-  digest: string
+  /** sha256 over all of it: nodes that agree have the same; null where a node does not tell. */
+  digest: string | null
   coreNodes: CoreNode[]
   computeNodes: ComputeNode[]
 }
@@ -30,16 +38,53 @@ const answerSchema = z.looseObject({
   resource_nodes: z.array(computeNodeSchema),
 })
 
-/** Core and compute nodes of the network (protocol 06 §2.7). */
+/**
+ * Core and compute nodes of the network (protocol 06 §2.7). From nodes that do not serve the registry, the aggregate
+ * that the production network publishes.
+ */
 export async function listNodes(
   context: ClientContext,
   filter: NodeFilter & { signal?: AbortSignal } = {},
 ): Promise<NodeList> {
   const { signal, type, status, owner, q } = filter
+  const abortable = signal ? { signal } : {}
   const answer = await requestJson(context.core, '/api/v1/nodes', {
     query: { type, status, owner, q },
-    ...(signal ? { signal } : {}),
+    accept: [404],
+    ...abortable,
   })
+  if (answer.status === 404) return listPublishedNodes(context, filter, abortable)
   const { source, digest, nodes, resource_nodes } = parseAnswer(answerSchema, answer)
   return { source, digest, coreNodes: nodes, computeNodes: resource_nodes }
+}
+
+async function listPublishedNodes(
+  context: ClientContext,
+  filter: NodeFilter,
+  options: { signal?: AbortSignal },
+): Promise<NodeList> {
+  const { corechannel } = mainnetProfile.addresses
+  const content = (await getAggregate(context, corechannel, 'corechannel', options)) ?? {}
+  const { nodes, resource_nodes } = parseAnswer(corechannelSchema, {
+    status: 200,
+    url: `aggregate corechannel of ${corechannel}`,
+    body: content,
+  })
+  const isWanted = wanted(filter)
+  return {
+    source: 'published',
+    digest: null,
+    coreNodes: filter.type === 'compute' ? [] : nodes.filter(isWanted),
+    computeNodes: filter.type === 'core' ? [] : resource_nodes.filter(isWanted),
+  }
+}
+
+function wanted({ status, owner, q }: NodeFilter): (node: CoreNode | ComputeNode) => boolean {
+  const key = owner && addressKey('ETH', owner)
+  const part = q?.toLowerCase()
+  return (node) =>
+    (!status || node.status === status) &&
+    (!key || addressKey('ETH', node.owner) === key) &&
+    (!part ||
+      [node.name, node.address, node.hash, node.owner].some((text) => text.toLowerCase().includes(part)))
 }

@@ -83,7 +83,7 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
     security: {
       USE_JAILER: true,
       PRINT_SYSTEM_LOGS: true,
-      WATCH_FOR_UPDATES: false,
+      WATCH_FOR_UPDATES: true,
       ALLOW_VM_NETWORKING: true,
       USE_DEVELOPER_SSH_KEYS: false,
     },

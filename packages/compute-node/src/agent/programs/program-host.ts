@@ -20,7 +20,9 @@ import { ProgramUpdates } from './program-updates.ts'
 
 const MAX_CALLS = 1_024
 const UPKEEP_MS = 5_000
-const FAILURE_MEMORY_MS = 3_000
+/** First wait after a failed start; doubles with every failure. */
+const BACKOFF_MS = 3_000
+const MAX_BACKOFF_MS = 60_000
 const MAX_REMEMBERED_FACTS = 2_000
 
 /** The right to use one VM of a running program until `release`; it does not stop for idleness meanwhile. */
@@ -52,7 +54,7 @@ export class ProgramHost {
   readonly #options: ProgramHostOptions
   readonly #pools = new Map<string, ProgramPool>()
   readonly #starting = new Map<string, Promise<ProgramPool>>()
-  readonly #failures = new Map<string, { error: AgentError; until: number }>()
+  readonly #failures = new Map<string, { error: AgentError; until: number; count: number }>()
   readonly #facts = new Map<string, ProgramFacts>()
   readonly #idle: IdleStopper
   readonly #scaling: ProgramScaling
@@ -203,7 +205,7 @@ export class ProgramHost {
 
   #startOnce(hash: string): Promise<ProgramPool> {
     const failure = this.#failures.get(hash)
-    if (failure && failure.until > Date.now()) return Promise.reject(failure.error)
+    if (failure && failure.until > Date.now()) return Promise.reject(again(failure.error, failure.until))
     let starting = this.#starting.get(hash)
     if (!starting) {
       starting = this.#start(hash).finally(() => this.#starting.delete(hash))
@@ -217,10 +219,17 @@ export class ProgramHost {
     const { id } = former.spec
     this.#pools.delete(id)
     const starting = start()
-      .then((pool) => {
-        this.#pools.set(id, pool)
-        return pool
-      })
+      .then(
+        (pool) => {
+          this.#pools.set(id, pool)
+          return pool
+        },
+        (error: unknown) => {
+          const refusal = startRefusal(error)
+          this.#rememberFailure(id, refusal)
+          throw refusal
+        },
+      )
       .finally(() => this.#starting.delete(id))
     this.#starting.set(id, starting)
     await starting
@@ -243,11 +252,17 @@ export class ProgramHost {
       return pool
     } catch (error) {
       const refusal = startRefusal(error)
-      // A program that dies at start would otherwise cost a full boot per request.
-      if (this.#failures.size > MAX_REMEMBERED_FACTS) this.#failures.clear()
-      this.#failures.set(hash, { error: refusal, until: Date.now() + FAILURE_MEMORY_MS })
+      this.#rememberFailure(hash, refusal)
       throw refusal
     }
+  }
+
+  /** A program that dies at start would otherwise cost a start per request. */
+  #rememberFailure(hash: string, error: AgentError): void {
+    const count = (this.#failures.get(hash)?.count ?? 0) + 1
+    const wait = Math.min(BACKOFF_MS * 2 ** (count - 1), MAX_BACKOFF_MS)
+    if (this.#failures.size > MAX_REMEMBERED_FACTS) this.#failures.clear()
+    this.#failures.set(hash, { error, until: Date.now() + wait, count })
   }
 
   /** Runs the VM; VMs nobody calls give way when the node is full. */
@@ -329,4 +344,10 @@ export class ProgramHost {
       this.#facts.delete(this.#facts.keys().next().value as string)
     this.#facts.set(facts.hash, facts)
   }
+}
+
+/** The refusal of a start that failed shortly before, with the time at which another one is tried. */
+function again(error: AgentError, until: number): AgentError {
+  const retryAfterSeconds = Math.ceil((until - Date.now()) / 1000)
+  return new AgentError(error.code, error.message, { cause: error, log: error.log, retryAfterSeconds })
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { GuestImages, RuntimeName } from '@aleph-ts/guest'
 import { pino } from 'pino'
-import { QemuHypervisor } from '../src/hypervisor/index.ts'
-import { RuntimeTemplates } from '../src/supervisor/runtime-templates.ts'
-import { TemplateStore } from '../src/supervisor/template-store.ts'
+import { QemuHypervisor } from '../hypervisor/index.ts'
+import { RuntimeTemplates } from '../supervisor/runtime-templates.ts'
+import { TemplateStore } from '../supervisor/template-store.ts'
 
 const run = promisify(execFile)
 const log = pino({ level: 'silent' })
@@ -20,7 +20,7 @@ const shapes: { runtime: RuntimeName; disks: number }[] = [
 
 /** Where guest images are built once for all tests. */
 export function imagesDir(): string {
-  return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../.cache/guest')
+  return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../../.cache/guest')
 }
 
 /**

@@ -7,8 +7,8 @@ import { devnetProfile, type NetworkProfile } from '@aleph-ts/protocol'
 import { createTestClient, http, parseUnits, publicActions } from 'viem'
 import { foundry } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { TestNode } from './testing/test-node.ts'
-import { newWallet, sign, type Wallet } from './testing/wallet.ts'
+import { TestNode } from '../testing/test-node.ts'
+import { newWallet, sign, type Wallet } from '../testing/wallet.ts'
 
 const patience = { timeout: 30_000, interval: 100 }
 const [first, second, worker] = [newWallet(), newWallet(), newWallet()]
