@@ -104,7 +104,8 @@ test('a file uploaded at one API process can be downloaded at another', async ()
 
 test('every process says where the node is reached, and only API processes serve clients', async () => {
   const info = async (node: NodeProcess) => (await fetch(`${node.url}/api/v0/info/public.json`)).json()
-  expect(await info(first)).toEqual(await info(processing))
+  // The processing node says it every few seconds.
+  await expect.poll(() => info(first), { timeout: 20_000 }).toEqual(await info(processing))
   expect((await fetch(`${processing.url}/api/v0/messages.json`)).status).toBe(404)
   expect((await fetch(`${processing.url}/metrics.json`)).status).toBe(200)
 })
