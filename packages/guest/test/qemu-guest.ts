@@ -116,6 +116,8 @@ export class QemuGuest {
       // A connection may outlive its answer, and breaks when the guest is done with.
       createConnection: () => this.channel.openStream('tcp:8080').on('error', () => {}),
     })
+    // Heard after the answer as well, when nobody waits for it any more.
+    outgoing.on('error', () => {})
     outgoing.end(options.body)
     const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
     const body = Buffer.concat(await incoming.toArray())
