@@ -1,39 +1,46 @@
-import { expect, test, vi } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, it } from 'vitest'
 import { SlowCache } from './slow-cache.ts'
 
-test('a preliminary value is told until the true one is known', async () => {
-  const cache = new SlowCache<number>(() => {})
-  const { promise, resolve } = Promise.withResolvers<number>()
-  const compute = vi.fn(() => promise)
-  expect(await cache.get('key', compute, async () => 1)).toBe(1)
-  expect(await cache.get('key', compute, async () => 1)).toBe(1)
-  expect(compute).toHaveBeenCalledOnce()
-  resolve(2)
-  await vi.waitFor(async () => expect(await cache.get('key', compute, async () => 1)).toBe(2))
-})
-
-test('who asks at the same time shares one computation, and keys do not mix', async () => {
+it('tells a preliminary value at once, and the right one when it is there', async () => {
   const cache = new SlowCache<string>(() => {})
-  const compute = vi.fn(async () => 'a')
-  expect(await Promise.all([cache.get('a', compute), cache.get('a', compute)])).toEqual(['a', 'a'])
-  expect(compute).toHaveBeenCalledOnce()
-  expect(await cache.get('b', async () => 'b')).toBe('b')
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const get = () =>
+    cache.get(
+      'key',
+      () => promise,
+      async () => 'about',
+    )
+  expect(await get()).toBe('about')
+  expect(await get()).toBe('about')
+  resolve('exactly')
+  await expect.poll(get).toBe('exactly')
 })
 
-test('a failure is told to who waits and not remembered', async () => {
+it('waits for a value that nobody can guess, computing it once for all who ask', async () => {
   const cache = new SlowCache<number>(() => {})
-  await expect(cache.get('key', () => Promise.reject(new Error('away')))).rejects.toThrow('away')
-  expect(await cache.get('key', async () => 1)).toBe(1)
+  let computed = 0
+  const get = () => cache.get('key', async () => ++computed)
+  expect(await Promise.all([get(), get()])).toEqual([1, 1])
 })
 
-test('a failure that nobody waits for is reported', async () => {
+it('computes what nobody waits for one after the other, and goes on when one fails', async () => {
   const failures: unknown[] = []
   const cache = new SlowCache<number>((error) => failures.push(error))
-  const value = await cache.get(
-    'key',
-    () => Promise.reject(new Error('away')),
-    async () => 1,
-  )
-  expect(value).toBe(1)
-  await vi.waitFor(() => expect(failures).toEqual([new Error('away')]))
+  let running = 0
+  let most = 0
+  const get = (key: number) => {
+    const compute = async () => {
+      most = Math.max(most, ++running)
+      await sleep(2)
+      running -= 1
+      if (key === 2) throw new Error('no')
+      return key
+    }
+    return cache.get(String(key), compute, async () => -1)
+  }
+  for (const key of [1, 2, 3, 4]) expect(await get(key)).toBe(-1)
+  await expect.poll(() => get(4)).toBe(4)
+  expect(most).toBe(1)
+  expect(failures).toHaveLength(1)
 })

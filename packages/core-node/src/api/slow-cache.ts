@@ -1,5 +1,5 @@
 /** A value is kept this many times as long as it took, but never longer than the maximum. */
-const keepFactor = 20
+const keepFactor = 100
 const longestMs = 300_000
 /** A value that took longer is told again while it is being renewed. */
 const slowMs = 20
@@ -22,6 +22,8 @@ export class SlowCache<T> {
   readonly #entries = new Map<string, Entry<T>>()
   readonly #running = new Map<string, Promise<T>>()
   readonly #onError: (error: unknown) => void
+  /** What nobody waits for is computed one after the other, so that the requests of the moment come first. */
+  #queue: Promise<unknown> = Promise.resolve()
 
   /** @param onError hears of what failed while nobody waited for it */
   constructor(onError: (error: unknown) => void) {
@@ -42,8 +44,15 @@ export class SlowCache<T> {
     if (known && known.until > now) return known.value
     const meanwhile = known ? oldValue(known, now) : await preliminary()
     if (meanwhile === undefined) return this.#compute(key, compute)
-    this.#compute(key, compute).catch(this.#onError)
+    this.#computeLater(key, compute)
     return meanwhile
+  }
+
+  #computeLater(key: string, compute: () => Promise<T>): void {
+    if (this.#running.has(key)) return
+    const turn = this.#queue.then(() => this.#timed(key, compute))
+    this.#running.set(key, turn)
+    this.#queue = turn.catch(this.#onError)
   }
 
   /** One computation of a key at a time. */
