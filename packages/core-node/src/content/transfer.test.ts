@@ -46,7 +46,7 @@ test('wrong bytes are a lie, except bytes of a file that may only have been cut 
   const [car, plainForCid] = transfersOf(cid, 'ipfs') as [Transfer, Transfer]
   const [plain] = transfersOf(sha256, 'storage') as [Transfer]
   expect(await blameOf(plain, sha256, randomBytes(10))).toBe('lied')
-  expect(await blameOf(car, cid, randomBytes(100))).toBe('lied')
+  expect(await blameOf(car, cid, new Uint8Array(100).fill(1))).toBe('lied')
   expect(await blameOf(plainForCid, cid, randomBytes(10))).toBe('failed')
   expect(await blameOf(plainForCid, cid, new Uint8Array())).toBe('kept')
 })
