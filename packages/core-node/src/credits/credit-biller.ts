@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type BillingWindow, creditPriceAleph, executionExpenses, expensePost } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { OperatorKey } from '../operator-key.ts'
 import { publishOwnMessage } from '../own-message.ts'
 import type { Registry } from '../registry/registry.ts'
+import { RepeatedWork } from '../repeated-work.ts'
 import { loadCreditCharges, loadLeases } from './credit-usage.ts'
 
 export interface CreditBillerOptions {
@@ -26,32 +26,24 @@ const pollMs = 5_000
  */
 export class CreditBiller {
   readonly #options: CreditBillerOptions
-  readonly #stopping = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #rounds: RepeatedWork
 
   constructor(options: CreditBillerOptions) {
     this.#options = options
+    this.#rounds = new RepeatedWork({
+      work: () => this.billDue(Date.now() / 1000),
+      pauseMs: () => pollMs,
+      onError: (error) =>
+        options.context.logger.warn({ err: error }, 'credits could not be billed; trying again'),
+    })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#loop
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      try {
-        await this.billDue(Date.now() / 1000)
-      } catch (error) {
-        this.#options.context.logger.warn({ err: error }, 'credits could not be billed; trying again')
-      }
-      await sleep(pollMs, undefined, { signal }).catch(() => undefined)
-    }
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** Bills every hour that is over at a time (epoch seconds) and not billed yet. */

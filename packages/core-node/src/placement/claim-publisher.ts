@@ -1,5 +1,6 @@
-import { type Allocation, allocationsKey } from '@aleph-ts/protocol'
-import type { OperatorMessages } from './operator-messages.ts'
+import { type Allocation, allocationsKey, schedulerChannel } from '@aleph-ts/protocol'
+import type { CoreNodeContext } from '../context.ts'
+import { publishOwnMessage } from '../own-message.ts'
 
 /** Entries of one message: well below the limit of inline content. */
 const maxEntries = 400
@@ -11,12 +12,16 @@ const maxEntries = 400
  * @throws {InboxUnavailableError} when they could not be stored
  */
 export async function publishClaims(
-  messages: OperatorMessages,
+  context: Pick<CoreNodeContext, 'inbox' | 'fileStore' | 'operatorKey'>,
   changes: Iterable<[string, Allocation | null]>,
 ): Promise<void> {
   const entries = [...changes]
   for (let start = 0; start < entries.length; start += maxEntries) {
     const content = Object.fromEntries(entries.slice(start, start + maxEntries))
-    await messages.publish('AGGREGATE', { key: allocationsKey, content })
+    await publishOwnMessage(context, context.operatorKey, {
+      type: 'AGGREGATE',
+      channel: schedulerChannel,
+      content: { key: allocationsKey, content },
+    })
   }
 }

@@ -16,7 +16,6 @@ import { loadCapacityReports } from './capacity-reports.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
-import { OperatorMessages } from './operator-messages.ts'
 import { PlacementHistory } from './placement-history.ts'
 import { type Assignment, type Plan, plan } from './plan.ts'
 import { type NodePlan, PlanPusher, type PlanPusherOptions, planListOf } from './plan-pusher.ts'
@@ -25,7 +24,7 @@ import { type Workload, WorkloadCatalog, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
   CoreNodeContext,
-  'pool' | 'profile' | 'events' | 'inbox' | 'operatorKey' | 'logger'
+  'pool' | 'profile' | 'events' | 'inbox' | 'fileStore' | 'operatorKey' | 'logger'
 >
 
 export interface PlacementOptions {
@@ -55,7 +54,6 @@ const changePatienceSeconds = 60
 export class Placement {
   readonly #context: PlacementContext
   readonly #options: PlacementOptions
-  readonly #messages: OperatorMessages
   readonly #reportPublisher: ReportPublisher
   readonly #workloads: WorkloadCatalog
   readonly #watch: ComputeNodeWatch
@@ -85,8 +83,7 @@ export class Placement {
     this.#context = context
     this.#options = options
     const { operatorKey, logger, pool } = context
-    this.#messages = new OperatorMessages(context)
-    this.#reportPublisher = new ReportPublisher(this.#messages)
+    this.#reportPublisher = new ReportPublisher(context)
     this.#workloads = new WorkloadCatalog(pool)
     this.history = new PlacementHistory(pool)
     this.#watch = new ComputeNodeWatch({
@@ -301,7 +298,7 @@ export class Placement {
   }
 
   async #publish({ changes, assignments }: Plan): Promise<void> {
-    await publishClaims(this.#messages, changes)
+    await publishClaims(this.#context, changes)
     const at = Date.now() / 1000
     for (const [vmHash, change] of changes) {
       this.#sent.set(vmHash, { change, at })

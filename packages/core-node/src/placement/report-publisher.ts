@@ -1,16 +1,17 @@
-import { type CapacityReport, capacityReportPostType } from '@aleph-ts/protocol'
-import type { OperatorMessages } from './operator-messages.ts'
+import { type CapacityReport, capacityReportPostType, schedulerChannel } from '@aleph-ts/protocol'
+import type { CoreNodeContext } from '../context.ts'
+import { publishOwnMessage } from '../own-message.ts'
 
 /** Reports of one node are not published more often than this, whatever it says, ms. */
 const leastPauseMs = 60_000
 
 /** Publishes for our compute nodes what they can carry, whenever that is other than what the network believes. */
 export class ReportPublisher {
-  readonly #messages: OperatorMessages
+  readonly #context: Pick<CoreNodeContext, 'inbox' | 'fileStore' | 'operatorKey'>
   readonly #sent = new Map<string, { json: string; at: number }>()
 
-  constructor(messages: OperatorMessages) {
-    this.#messages = messages
+  constructor(context: Pick<CoreNodeContext, 'inbox' | 'fileStore' | 'operatorKey'>) {
+    this.#context = context
   }
 
   /**
@@ -29,7 +30,11 @@ export class ReportPublisher {
       if (json === JSON.stringify(believed.get(hash)) || sent?.json === json) continue
       if (sent && Date.now() - sent.at < leastPauseMs) continue
       this.#sent.set(hash, { json, at: Date.now() })
-      await this.#messages.publish('POST', { type: capacityReportPostType, ref: hash, content: report })
+      await publishOwnMessage(this.#context, this.#context.operatorKey, {
+        type: 'POST',
+        channel: schedulerChannel,
+        content: { type: capacityReportPostType, ref: hash, content: report },
+      })
     }
   }
 }

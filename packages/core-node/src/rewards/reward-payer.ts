@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { distributionContent, distributionPostType, type RewardTarget } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { OperatorKey } from '../operator-key.ts'
 import { publishOwnMessage } from '../own-message.ts'
+import { RepeatedWork } from '../repeated-work.ts'
 import { readClock } from './confirmed-clock.ts'
 import {
   finishDay,
@@ -35,34 +35,27 @@ const unitsOfAleph = 18
  */
 export class RewardPayer {
   readonly #options: RewardPayerOptions
-  readonly #stopping = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #rounds: RepeatedWork
 
   constructor(options: RewardPayerOptions) {
     this.#options = options
+    const { context, periodMs = defaultPeriodMs } = options
+    this.#rounds = new RepeatedWork({
+      work: () => this.#round(),
+      pauseMs: () => periodMs,
+      onError: (error) => {
+        const isEarly = error instanceof RewardsUnavailableError
+        if (!isEarly) context.logger.warn({ err: error }, 'rewards cannot be paid now; trying again')
+      },
+    })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#loop
-  }
-
-  async #run(): Promise<void> {
-    const { context, periodMs = defaultPeriodMs } = this.#options
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      try {
-        if (await this.#round()) continue
-      } catch (error) {
-        const isEarly = error instanceof RewardsUnavailableError
-        if (!isEarly) context.logger.warn({ err: error }, 'rewards cannot be paid now; trying again')
-      }
-      await sleep(periodMs, undefined, { signal }).catch(() => undefined)
-    }
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** @returns whether a day was finished, so that the next one may be looked at */

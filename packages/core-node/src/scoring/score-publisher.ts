@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { scorePostType, scoresContent, scoringPeriodAt } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { OperatorKey } from '../operator-key.ts'
 import { publishOwnMessage } from '../own-message.ts'
+import { RepeatedWork } from '../repeated-work.ts'
 import type { ScoreBook } from './score-book.ts'
 
 export interface ScorePublisherOptions {
@@ -18,32 +18,24 @@ const periodMs = 5_000
 /** Publishes the scores of every period, once the measurements of its observers are in (protocol 06 §4.3). */
 export class ScorePublisher {
   readonly #options: ScorePublisherOptions
-  readonly #stopping = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #rounds: RepeatedWork
 
   constructor(options: ScorePublisherOptions) {
     this.#options = options
+    this.#rounds = new RepeatedWork({
+      work: () => this.publishDue(Date.now() / 1000),
+      pauseMs: () => periodMs,
+      onError: (error) =>
+        options.context.logger.warn({ err: error }, 'scores could not be published; trying again'),
+    })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#loop
-  }
-
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      try {
-        await this.publishDue(Date.now() / 1000)
-      } catch (error) {
-        this.#options.context.logger.warn({ err: error }, 'scores could not be published; trying again')
-      }
-      await sleep(periodMs, undefined, { signal }).catch(() => undefined)
-    }
+  stop(): Promise<void> {
+    return this.#rounds.stop()
   }
 
   /** Publishes the scores of the last period that is over at a time (epoch seconds), unless that is done. */
