@@ -1,9 +1,9 @@
-import type { MessageStatus } from '@aleph-ts/protocol'
+import { apiMessageSchema, type MessageStatus } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { ClientContext } from '../client/client-context.ts'
 import { parseAnswer } from '../http/parse-answer.ts'
 import { requestJson } from '../http/request.ts'
-import { messageSchema, type NetworkMessage, statusSchema } from './message-shape.ts'
+import { type NetworkMessage, statusSchema } from './message-shape.ts'
 
 /** What a core node knows about one message. Which fields are filled depends on `status` (protocol 03 §4.4). */
 export interface MessageLookup {
@@ -48,7 +48,7 @@ export async function getMessage(
     itemHash: body.item_hash,
     status: body.status,
     receptionTime: body.reception_time ?? null,
-    message: served ? parseAnswer(messageSchema, { ...answer, body: body.message }) : null,
+    message: served ? parseAnswer(apiMessageSchema, { ...answer, body: body.message }) : null,
     errorCode: body.error_code ?? null,
     details: body.details ?? null,
     forgottenBy: body.forgotten_by ?? [],

@@ -1,9 +1,9 @@
-import type { MessageType } from '@aleph-ts/protocol'
+import { apiMessageSchema, type MessageType } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { ClientContext } from '../client/client-context.ts'
 import { parseAnswer } from '../http/parse-answer.ts'
 import { type QueryValue, requestJson } from '../http/request.ts'
-import { messageSchema, type NetworkMessage } from './message-shape.ts'
+import type { NetworkMessage } from './message-shape.ts'
 
 /** Filters are joined by "and", the values of one filter by "or" (protocol 03 §4.1). */
 export interface MessageFilter {
@@ -42,7 +42,7 @@ export interface MessagePage {
 }
 
 const pageSchema = z.looseObject({
-  messages: z.array(messageSchema),
+  messages: z.array(apiMessageSchema),
   pagination_page: z.number().nullish(),
   pagination_per_page: z.number().nullish(),
   pagination_total: z.number().nullish(),

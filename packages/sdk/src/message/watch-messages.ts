@@ -1,7 +1,8 @@
+import { apiMessageSchema } from '@aleph-ts/protocol'
 import type { ClientContext } from '../client/client-context.ts'
 import { pause } from '../http/request.ts'
 import { filterQuery, type MessageFilter } from './list-messages.ts'
-import { messageSchema, type NetworkMessage } from './message-shape.ts'
+import type { NetworkMessage } from './message-shape.ts'
 
 export interface WatchOptions extends MessageFilter {
   /** How many past messages to begin with, 0 to 199; none by default. */
@@ -67,7 +68,7 @@ function socketUrl(base: string, options: WatchOptions, history: number): string
 
 function parseFrame(frame: string): NetworkMessage | undefined {
   try {
-    const result = messageSchema.safeParse(JSON.parse(frame))
+    const result = apiMessageSchema.safeParse(JSON.parse(frame))
     return result.success ? result.data : undefined
   } catch {
     // A frame of another kind (a newer node's notice) is no reason to end the watch.
