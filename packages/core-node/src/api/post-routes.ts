@@ -35,7 +35,7 @@ const v0Body = sql<string>`json_build_object(
   'type', case when o.latest_amend is null then o.type else 'amend' end,
   'original_item_hash', o.item_hash, 'hash', o.item_hash, 'original_signature', m.signature,
   'original_type', o.type, 'chain', m.chain, 'channel', o.channel, 'ref', o.ref, 'address', o.owner,
-  'sender', o.owner, ${confirmationFields('v.item_hash')})::text`
+  'sender', o.owner, ${confirmationFields('v')})::text`
 
 const v1Body = sql<string>`json_build_object(
   'item_hash', v.item_hash, 'content', ${content}, 'original_item_hash', o.item_hash, 'original_type', o.type,
