@@ -125,7 +125,7 @@ export class CoreNode {
     this.#run(services.fetchWorker)
     await services.fetchWorker.start()
     this.#run(services.chainBridge)
-    await services.chainBridge.start()
+    services.chainBridge.start()
     if (services.processingSide) {
       this.#run(services.processingSide)
       await services.processingSide.start()
@@ -196,7 +196,7 @@ export class CoreNode {
       await processWorker.start()
       return
     }
-    const reader = await createBalanceReader({
+    const reader = createBalanceReader({
       pool,
       logger,
       rpcUrl: token.rpcUrl,
@@ -206,7 +206,7 @@ export class CoreNode {
     })
     this.#run(reader)
     processWorker.useBalances(() => reader.sync())
-    await reader.start()
+    reader.start()
     void this.#processOnceReady(reader)
   }
 
