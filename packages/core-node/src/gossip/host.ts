@@ -62,6 +62,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
       ping: ping(),
       pubsub: gossipsub({
         globalSignaturePolicy: StrictSign,
+        asyncValidation: true,
         msgIdFn: (message) => gossipMessageId(message.data),
         // Known copies are recognised before their signature is checked, which costs far more than the id.
         fastMsgIdFn: (message) => idText(gossipMessageId(message.data ?? noData)),
