@@ -128,7 +128,9 @@ export {
   chunkBytes,
   FileDag,
   type FileDagOptions,
+  type FileLeaf,
   fileLeaf,
+  leafBytes,
 } from './content-addressing/file-dag.ts'
 export type { GetBlock } from './content-addressing/get-block.ts'
 export {

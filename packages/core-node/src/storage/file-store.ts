@@ -29,7 +29,7 @@ import {
   writeFolder,
 } from './ipfs-drafts.ts'
 import { fileAsCar } from './plain-file-car.ts'
-import { blocksOfPlainFile, readLeaf, readPiece, type StoredBlock } from './stored-blocks.ts'
+import { blocksOfPlainFile, chunksOfFile, readLeaf, readPiece, type StoredBlock } from './stored-blocks.ts'
 
 export type { FileStat } from './dag-archive.ts'
 export { FileStoreError } from './file-store-error.ts'
@@ -275,7 +275,7 @@ export class FileStore {
   /** Where the blocks are of what is stored under a CID. */
   async *blocks(cid: string): AsyncGenerator<StoredBlock, void> {
     if (await this.#isPlain(cid)) {
-      yield* blocksOfPlainFile(parseCid(cid), this.#readPlain(cid, {}))
+      yield* blocksOfPlainFile(parseCid(cid), chunksOfFile(this.#path(cid)))
       return
     }
     await using archive = await DagArchive.open(this.#archivePath(cid))
@@ -291,8 +291,8 @@ export class FileStore {
   /** What is stored under a CID as a CARv1, its blocks in no certain order; undefined when nothing is. */
   async exportCar(cid: string): Promise<Readable | undefined> {
     if (await this.#isPlain(cid)) {
-      const bytes = this.#readPlain(cid, {})
-      return Readable.from(fileAsCar(parseCid(cid), bytes), { objectMode: false, highWaterMark: chunkBytes })
+      const blocks = fileAsCar(parseCid(cid), chunksOfFile(this.#path(cid)))
+      return Readable.from(blocks, { objectMode: false, highWaterMark: chunkBytes })
     }
     const path = this.#archivePath(cid)
     if (!(await stat(path).catch(ignoreAbsence))) return undefined

@@ -1,5 +1,13 @@
 import { open } from 'node:fs/promises'
-import { type Block, type Cid, chunkBytes, FileDag, fileLeaf } from '@aleph-ts/protocol'
+import {
+  type Block,
+  type Cid,
+  chunkBytes,
+  FileDag,
+  type FileLeaf,
+  fileLeaf,
+  leafBytes,
+} from '@aleph-ts/protocol'
 import type { BlockPlace } from './block-index.ts'
 import { readExactly } from './draft.ts'
 
@@ -16,28 +24,33 @@ export interface StoredBlock {
 /** The blocks of the DAG of a file that lies there as it is, in the order in which they are made. */
 export async function* blocksOfPlainFile(
   cid: Cid,
-  bytes: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<StoredBlock, void> {
   const made: StoredBlock[] = []
-  let size = 0
-  let leaves = 0
-  const onBlock = (block: Block, isLeaf: boolean): void => {
-    const { digest } = block.cid.multihash
-    if (!isLeaf) {
-      made.push({ digest, place: { offset: 0, length: block.bytes.length }, bytes: block.bytes })
-      return
-    }
-    const offset = chunkBytes * leaves++
-    made.push({ digest, place: { offset, length: Math.min(chunkBytes, size - offset) } })
+  let offset = 0
+  const onLeaf = ({ cid: leaf, chunk: { length } }: FileLeaf): void => {
+    made.push({ digest: leaf.multihash.digest, place: { offset, length } })
+    offset += length
   }
-  const dag = new FileDag({ cidVersion: cid.version, onBlock })
-  for await (const chunk of bytes) {
-    size += chunk.length
+  const onBlock = ({ cid: node, bytes }: Block): void => {
+    made.push({ digest: node.multihash.digest, place: { offset: 0, length: bytes.length }, bytes })
+  }
+  const dag = new FileDag({ cidVersion: cid.version, onLeaf, onBlock })
+  for await (const chunk of chunks) {
     dag.update(chunk)
     yield* made.splice(0)
   }
   dag.finish()
   yield* made.splice(0)
+}
+
+/** A file, cut as its DAG cuts it. */
+export async function* chunksOfFile(path: string): AsyncGenerator<Uint8Array, void> {
+  await using file = await open(path, 'r')
+  const { size } = await file.stat()
+  for (let at = 0; at < size; at += chunkBytes) {
+    yield await readExactly(file, at, Math.min(chunkBytes, size - at))
+  }
 }
 
 /** A leaf of a file that lies there as it is. */
@@ -46,7 +59,7 @@ export async function readLeaf(
   version: Cid['version'],
   place: BlockPlace,
 ): Promise<Uint8Array> {
-  return fileLeaf(await readPiece(path, place), version).bytes
+  return leafBytes(fileLeaf(await readPiece(path, place), version))
 }
 
 /** @throws with `ENOENT` when there is no such file */
