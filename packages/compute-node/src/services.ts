@@ -14,6 +14,7 @@ import { LogStreams } from './agent/control/log-streams.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
+import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
@@ -27,8 +28,10 @@ import { PortStore } from './agent/instances/port-store.ts'
 import { AgentMetrics } from './agent/metrics.ts'
 import { Exports } from './agent/migration/exports.ts'
 import { Imports } from './agent/migration/imports.ts'
+import { paymentAccounts } from './agent/payment/payment-account.ts'
 import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
+import { Streams } from './agent/payment/streams.ts'
 import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
@@ -79,6 +82,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
     onGone: (hash) => programs.onGone(hash),
   })
+  const settings = new NetworkSettings(messages, config.profile)
   const files = new FileStore({
     coreNodes,
     dir: join(cache, 'files'),
@@ -144,7 +148,25 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     isAway: (hash) => exports.isAway(hash),
     logger,
   })
-  const workloads = new Workloads({ messages, programs, instances })
+  const payments: Payments = new Payments({
+    coreNodes,
+    streams: new Streams({
+      networks: config.profile.streams,
+      receiver: config.paymentReceiver,
+      rpcUrls: config.evmRpcUrls,
+      settings,
+    }),
+    accounts: () => paymentAccounts(reconciler, messages),
+    startedAt: (hash) => supervisor.get(hash)?.definedAt,
+  })
+  const workloads: Workloads = new Workloads({
+    messages,
+    programs,
+    instances,
+    async assertPaid(hash) {
+      if (config.paymentIntervalMs > 0) await payments.assertCovered(hash)
+    },
+  })
   const reconciler: Reconciler = new Reconciler({
     workloads,
     prefetch: (hash) => programs.prefetch(hash),
@@ -167,7 +189,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     coreNodes,
     logger,
   })
-  const payments = new Payments(coreNodes)
   const expiries = new Expiries({
     path: join(state, 'expiries.json'),
     async end(hash) {
@@ -194,6 +215,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const scheduler = {
     signers: new AllocationSigners({
       messages,
+      settings,
       profile: config.profile,
       override: config.allocationSigners,
       nodeHash,
@@ -287,5 +309,10 @@ function nodeFacts(config: ComputeNodeConfig) {
     forwardHost: config.forwardHost,
     ipv6Pool: config.ipv6Pool,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
+    paymentReceiver: config.paymentReceiver,
+    streams: config.profile.streams.map((stream) => ({
+      ...stream,
+      active: config.paymentReceiver !== null && config.evmRpcUrls[stream.chain] !== undefined,
+    })),
   }
 }
