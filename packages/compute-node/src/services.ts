@@ -25,6 +25,8 @@ import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
 import { PortStore } from './agent/instances/port-store.ts'
+import { RescueDisks } from './agent/instances/rescue-disks.ts'
+import { Rescues } from './agent/instances/rescues.ts'
 import { AgentMetrics } from './agent/metrics.ts'
 import { Exports } from './agent/migration/exports.ts'
 import { Imports } from './agent/migration/imports.ts'
@@ -127,11 +129,19 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
   const ports = new PortStore(join(state, 'ports.json'), config.forwardHost)
+  const rescueDisks = new RescueDisks({
+    messages,
+    files,
+    parents,
+    volumes,
+    maxImageBytes: limits.instanceImageBytes,
+  })
   const instanceLoader = new InstanceLoader({
     messages,
     files,
     parents,
     volumes,
+    rescues: rescueDisks,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
     forwardHost: config.forwardHost,
@@ -181,6 +191,14 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     workloads,
     release: (hash) => reconciler.release(hash),
     resume: (hash) => reconciler.resume(hash),
+    logger,
+  })
+  const rescues = new Rescues({
+    disks: rescueDisks,
+    workloads,
+    release: (hash) => reconciler.release(hash),
+    resume: (hash) => reconciler.resume(hash),
+    defaultImage: config.rescueImage,
     logger,
   })
   const guestApi = new GuestApi({
@@ -271,6 +289,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       reconciler,
       expiries,
       backups,
+      rescues,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
     migration: {
