@@ -268,6 +268,7 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { type CommunityShare, communityShare } from './payment-stream/community-share.ts'
 export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
 export {
   requiredStreams,

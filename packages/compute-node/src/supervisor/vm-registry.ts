@@ -43,6 +43,7 @@ const formatSchema = z.enum(['raw', 'qcow2'])
 
 const instanceSchema = z.object({
   type: z.literal('instance'),
+  mode: z.literal('rescue').optional(),
   id: z.string(),
   kind: z.literal('persistent'),
   vcpus: z.number(),

@@ -42,7 +42,16 @@ interface Running {
 }
 
 /** What `VmInfo` takes from the specification. */
-type SpecField = 'id' | 'replicaOf' | 'type' | 'kind' | 'vcpus' | 'memoryMiB' | 'internet' | 'forwards'
+type SpecField =
+  | 'id'
+  | 'replicaOf'
+  | 'type'
+  | 'kind'
+  | 'vcpus'
+  | 'memoryMiB'
+  | 'internet'
+  | 'forwards'
+  | 'mode'
 
 /**
  * One VM through its states. Its transitions run one after the other and never wait for another VM;
@@ -69,6 +78,7 @@ export class Vm {
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
     const forwards = isInstance(this.#spec) ? this.#spec.forwards : undefined
+    const mode = isInstance(this.#spec) ? this.#spec.mode : undefined
     const replicaOf = isInstance(this.#spec) ? undefined : this.#spec.replicaOf
     const pid = this.#running?.machine.record.pid
     return {
@@ -79,6 +89,7 @@ export class Vm {
       vcpus,
       memoryMiB,
       internet,
+      ...(mode && { mode }),
       forwards,
       pid,
       ...this.#facts,
