@@ -147,8 +147,10 @@ export {
   type BillingWindow,
   type CreditCharge,
   type ExpenseEntry,
+  type ExpenseKind,
   executionExpenses,
   expensePost,
+  storageExpenses,
 } from './credits/credit-expense.ts'
 export { CreditLedger, type CreditPart, creditBalance, creditParts } from './credits/credit-ledger.ts'
 export {
@@ -164,6 +166,7 @@ export {
   creditsBought,
   distributionPost,
 } from './credits/credit-sale.ts'
+export { leaseRef, leaseWindow } from './credits/lease-ref.ts'
 export { accountsOf, type CreditReplay, compareCreditPosts, replayCredits } from './credits/replay-credits.ts'
 export { accountId, parseAccountId } from './did/account-id.ts'
 export type { Delegate, DelegateLimits } from './did/delegates.ts'
