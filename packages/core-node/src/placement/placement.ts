@@ -15,6 +15,7 @@ import type { Registry } from '../registry/registry.ts'
 import { loadCapacityReports } from './capacity-reports.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
+import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
 import { PlacementHistory } from './placement-history.ts'
 import { type Assignment, type Plan, plan } from './plan.ts'
@@ -24,7 +25,15 @@ import { type Workload, WorkloadCatalog, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
   CoreNodeContext,
-  'pool' | 'profile' | 'events' | 'inbox' | 'fileStore' | 'operatorKey' | 'logger'
+  | 'pool'
+  | 'profile'
+  | 'events'
+  | 'inbox'
+  | 'fileStore'
+  | 'operatorKey'
+  | 'logger'
+  | 'config'
+  | 'askRegistered'
 >
 
 export interface PlacementOptions {
@@ -37,7 +46,7 @@ export interface PlacementOptions {
   moveProgramsAfterSeconds?: number
   /** The same for its instances, whose disks are lost then. */
   moveInstancesAfterSeconds?: number
-  pusher?: Partial<Omit<PlanPusherOptions, 'operatorKey' | 'logger'>>
+  pusher?: Partial<Omit<PlanPusherOptions, 'calls' | 'logger'>>
 }
 
 /** Many messages in a row change the plan once, ms. */
@@ -82,16 +91,18 @@ export class Placement {
   private constructor(context: PlacementContext, options: PlacementOptions) {
     this.#context = context
     this.#options = options
-    const { operatorKey, logger, pool } = context
+    const { askRegistered, operatorKey, logger, pool } = context
+    const calls = new ComputeNodeCalls({ askRegistered, operatorKey })
     this.#reportPublisher = new ReportPublisher(context)
     this.#workloads = new WorkloadCatalog(pool)
     this.history = new PlacementHistory(pool)
     this.#watch = new ComputeNodeWatch({
       logger,
+      askRegistered,
       pollMs: (options.pollSeconds ?? 30) * 1000,
       onChange: () => this.#wake(settleMs),
     })
-    this.#pusher = new PlanPusher({ operatorKey, logger, ...options.pusher })
+    this.#pusher = new PlanPusher({ calls, logger, ...options.pusher })
   }
 
   static create(context: PlacementContext, options: PlacementOptions): Placement {
