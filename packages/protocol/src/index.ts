@@ -13,6 +13,7 @@ export {
   corechannelSchema,
   coreNodeSchema,
 } from './aggregates/corechannel.ts'
+export { drainingNodes, nodeDrainsKey, nodeDrainsSchema } from './aggregates/node-drains.ts'
 export {
   type PricingAggregate,
   type Product,
@@ -258,6 +259,8 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { type CommunityShare, communityShare } from './payment-stream/community-share.ts'
+export { coveredMachines } from './payment-stream/covered-machines.ts'
 export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
 export {
   requiredStreams,

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import type { CoreNodeContext } from '../context.ts'
 import type { ComputeNodeCalls } from './compute-node-calls.ts'
 import type { WorkloadKind } from './workloads.ts'
@@ -21,6 +22,8 @@ export const planListOf = {
 export interface PlanPusherOptions {
   calls: ComputeNodeCalls
   logger: CoreNodeContext['logger']
+  /** Hears what a compute node could not start: by VM, why. */
+  onFailing?: (url: string, errors: Record<string, string>) => void
   refreshMs?: number
   firstRetryMs?: number
   lastRetryMs?: number
@@ -39,6 +42,7 @@ interface Target {
 }
 
 const path = '/control/allocations'
+const failingSchema = z.looseObject({ errors: z.record(z.string(), z.string()) })
 const maxReasonCharacters = 500
 
 /**
@@ -111,6 +115,7 @@ export class PlanPusher {
       const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(answerMs)])
       const { status, text } = await calls.post(target.url, path, { body: target.body, signal })
       const answer = text.slice(0, maxReasonCharacters)
+      this.#tellFailing(target.url, text)
       if (status >= 200 && status < 300) {
         if (status === 207)
           logger.warn({ node: target.url, answer }, 'a compute node could not start all VMs')
@@ -125,6 +130,21 @@ export class PlanPusher {
       )
     }
     return false
+  }
+
+  #tellFailing(url: string, answer: string): void {
+    const { onFailing } = this.#options
+    if (!onFailing || !answer.startsWith('{')) return
+    const parsed = failingSchema.safeParse(parseJson(answer))
+    if (parsed.success) onFailing(url, parsed.data.errors)
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
   }
 }
 
