@@ -18,8 +18,8 @@ export class ComputeNodeStub {
   readonly exported = new Set<string>()
   readonly imported = new Set<string>()
   readonly cleanedUp: string[] = []
-  /** VMs that do not start, with the error. */
-  readonly failing = new Map<string, string>()
+  /** Why an instance does not start, if it does not. */
+  failing: () => string | undefined = () => undefined
   allocations = 1
   readonly #seen = new Set<string>()
   readonly #server: Server
@@ -55,8 +55,13 @@ export class ComputeNodeStub {
       }
       const failure = this.failures.shift()
       if (failure === undefined) this.plans.push(JSON.parse(body.toString()))
-      const errors = Object.fromEntries(this.failing)
-      const status = failure ?? (this.failing.size > 0 ? 207 : 200)
+      const errors = Object.fromEntries(
+        (this.plans.at(-1)?.instances ?? []).flatMap((vm) => {
+          const error = this.failing()
+          return error ? [[vm, error]] : []
+        }),
+      )
+      const status = failure ?? (Object.keys(errors).length > 0 ? 207 : 200)
       response.writeHead(status, { 'content-type': 'application/json' })
       response.end(JSON.stringify({ success: status === 200, errors }))
     })
