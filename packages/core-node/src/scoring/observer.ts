@@ -7,7 +7,10 @@ import { RepeatedWork } from '../repeated-work.ts'
 import { type ProbeRow, probeComputeNode, probeCoreNode } from './probes.ts'
 
 export interface ObserverOptions {
-  context: Pick<CoreNodeContext, 'profile' | 'inbox' | 'fileStore' | 'logger' | 'operatorKey'>
+  context: Pick<
+    CoreNodeContext,
+    'profile' | 'inbox' | 'fileStore' | 'logger' | 'operatorKey' | 'askRegistered'
+  >
   registry: Registry
   /** Where this node answers, as others see it. */
   url: () => string | undefined
@@ -53,8 +56,9 @@ export class Observer {
     const { profile } = context
     const { corechannel } = registry
     if (!corechannel) return
-    const ccn = await inTurns(corechannel.nodes, (node) => probeCoreNode(node, profile, signal))
-    const crn = await inTurns(corechannel.resource_nodes, (node) => probeComputeNode(node, profile, signal))
+    const asking = { askRegistered: context.askRegistered, signal }
+    const ccn = await inTurns(corechannel.nodes, (node) => probeCoreNode(node, profile, asking))
+    const crn = await inTurns(corechannel.resource_nodes, (node) => probeComputeNode(node, profile, asking))
     const metrics = { server: hostOf(url()), server_asn: null, server_as_name: null, ccn, crn }
     await publishOwnMessage(context, context.operatorKey, {
       type: 'POST',
