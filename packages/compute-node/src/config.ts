@@ -47,6 +47,8 @@ export interface ComputeNodeConfig {
   instanceOutbound: boolean
   /** Address of this host that forwarded ports of instances are on. */
   forwardHost: string
+  /** Whether GPUs bound to `vfio-pci` are given to VMs. */
+  gpuSupport: boolean
   /** STORE message of the system that instances are rescued with. */
   rescueImage: string | null
   /** Whether an instance may be fetched from a node at an address that is not public. */
@@ -208,6 +210,9 @@ export const environmentTable = {
     .refine((text) => isIP(text) === 4, 'is no IPv4 address')
     .default('127.0.0.1')
     .describe('Address of this host that forwarded ports of instances are on'),
+  ALEPH_VM_ENABLE_GPU_SUPPORT: flag
+    .default(false)
+    .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),
   ALEPH_VM_RESCUE_IMAGE: itemHash
     .optional()
     .describe('STORE message of the disk image that instances are rescued with when their owner names none'),
@@ -295,6 +300,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
     instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
     forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    gpuSupport: env.ALEPH_VM_ENABLE_GPU_SUPPORT,
     rescueImage: env.ALEPH_VM_RESCUE_IMAGE ?? null,
     migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,
     ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,

@@ -16,6 +16,7 @@ import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
 import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
+import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
@@ -51,7 +52,7 @@ export interface Services {
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
-  /** Everything with a folder of its own, to be opened before use. */
+  /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
@@ -62,6 +63,8 @@ export interface ServiceParts {
   config: ComputeNodeConfig
   supervisor: Supervisor
   customDomains?: CustomDomains
+  /** Root of the kernel's device tree; default `/sys`. */
+  sysfs?: string
   logger: Logger
 }
 
@@ -147,8 +150,15 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     forwardHost: config.forwardHost,
   })
   const backups = new Backups({ dir: join(dataDir, 'backups'), vms: supervisor, volumes, logger })
+  const gpus = new Gpus({
+    enabled: config.gpuSupport,
+    sysfs: parts.sysfs ?? '/sys',
+    settings,
+    vms: supervisor,
+  })
   const instances = new InstanceHost({
     backups,
+    gpus,
     loader: instanceLoader,
     vms: supervisor,
     ports,
@@ -249,7 +259,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     serverHeader,
     proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
     customDomains: parts.customDomains ?? new CustomDomains(),
-    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, dataDir },
+    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, gpus, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
       facts: nodeFacts(config),
@@ -267,13 +277,14 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     allocations: {
       ...scheduler,
       reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, nodeHash }),
+      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, nodeHash }),
       waitMs: config.allocationWaitMs,
     },
     notify: {
       messages,
       admission,
       payments,
+      gpus,
       reconciler,
       vms: supervisor,
       nodeHash,
@@ -310,7 +321,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports]
+  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports, gpus]
   return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 
@@ -328,6 +339,7 @@ function nodeFacts(config: ComputeNodeConfig) {
     forwardHost: config.forwardHost,
     ipv6Pool: config.ipv6Pool,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
+    gpuSupport: config.gpuSupport,
     paymentReceiver: config.paymentReceiver,
     streams: config.profile.streams.map((stream) => ({
       ...stream,

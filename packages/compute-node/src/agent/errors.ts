@@ -22,6 +22,7 @@ const agentErrors = {
   unknown_runtime: { status: 422, retryable: false },
   invalid_program: { status: 422, retryable: false },
   build_failed: { status: 500, retryable: true },
+  gpu_unavailable: { status: 503, retryable: true },
   insufficient_capacity: { status: 503, retryable: true },
   program_failed: { status: 502, retryable: true },
   program_not_listening: { status: 502, retryable: true },

@@ -62,6 +62,16 @@ export interface NetworkShape {
   forwards: Forward[]
 }
 
+/** A GPU of the host, bound to the driver `vfio-pci`. */
+export interface GpuShape {
+  /** `0000:01:00.0` */
+  pciAddress: string
+  /** `0300` has a display. */
+  deviceClass: '0300' | '0302'
+  /** Name of the device under `/dev/vfio`. */
+  vfioGroup: string
+}
+
 /** What must be equal between a snapshot and the machine it is restored into. */
 export interface MachineShape {
   /** From our kernel and the channel's agent, or from its first disk by itself. Default: the kernel. */
@@ -72,6 +82,8 @@ export interface MachineShape {
   disks: DiskShape[]
   /** Only of machines that boot from their disk. */
   network?: NetworkShape
+  /** Devices of the host that are this machine's alone; only of machines that boot from their disk. */
+  gpus?: GpuShape[]
 }
 
 /** The two files of a snapshot. It fits machines whose disks have other contents if the guest let go of them. Neither may change while a machine restored from it lives. */

@@ -12,6 +12,7 @@ export { Supervisor, type SupervisorOptions } from './supervisor.ts'
 export { VmNotRunningError, VmStartError, type VmStartErrorCode } from './vm-errors.ts'
 export type {
   DiskImage,
+  GpuDevice,
   InstanceDisk,
   InstanceSpec,
   LogLine,

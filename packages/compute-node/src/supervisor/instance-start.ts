@@ -28,6 +28,7 @@ function instanceShape({
   internet,
   forwardHost,
   forwards,
+  gpus,
 }: InstanceSpec): MachineShape {
   return {
     boots: 'disk',
@@ -35,5 +36,6 @@ function instanceShape({
     memoryMiB,
     disks,
     network: { outbound: internet, forwardHost, forwards },
+    ...(gpus && { gpus }),
   }
 }

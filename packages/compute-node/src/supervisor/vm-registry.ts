@@ -60,6 +60,9 @@ const instanceSchema = z.object({
   internet: z.boolean(),
   forwardHost: z.string(),
   forwards: z.array(z.object({ host: z.number(), guest: z.number(), tcp: z.boolean(), udp: z.boolean() })),
+  gpus: z
+    .array(z.object({ pciAddress: z.string(), deviceClass: z.enum(['0300', '0302']), vfioGroup: z.string() }))
+    .optional(),
 })
 
 const specSchema = z.union([instanceSchema, programSchema])

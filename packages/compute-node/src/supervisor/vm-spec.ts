@@ -75,6 +75,15 @@ export interface PortForward {
   udp: boolean
 }
 
+/** A GPU of the host, bound to the driver `vfio-pci`. */
+export interface GpuDevice {
+  /** `0000:01:00.0` */
+  pciAddress: string
+  deviceClass: '0300' | '0302'
+  /** Name of the device under `/dev/vfio`. */
+  vfioGroup: string
+}
+
 /** Everything needed to start one instance: a machine that boots from its own disk. */
 export interface InstanceSpec {
   type: 'instance'
@@ -91,6 +100,8 @@ export interface InstanceSpec {
   forwardHost: string
   /** May change while it runs. */
   forwards: PortForward[]
+  /** Devices of the host that are its alone. */
+  gpus?: GpuDevice[]
 }
 
 /** Everything needed to start one VM. */
@@ -121,6 +132,8 @@ export interface VmInfo {
   internet: boolean
   /** Of an instance: whether another system than its own boots. */
   mode?: 'rescue'
+  /** Of an instance: PCI addresses of GPUs it has. */
+  gpus?: string[]
   /** Of an instance: ports of the host that lead into it. */
   forwards?: PortForward[]
   definedAt: number

@@ -52,6 +52,7 @@ type SpecField =
   | 'internet'
   | 'forwards'
   | 'mode'
+  | 'gpus'
 
 /**
  * One VM through its states. Its transitions run one after the other and never wait for another VM;
@@ -79,6 +80,7 @@ export class Vm {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
     const forwards = isInstance(this.#spec) ? this.#spec.forwards : undefined
     const mode = isInstance(this.#spec) ? this.#spec.mode : undefined
+    const gpus = isInstance(this.#spec) ? this.#spec.gpus : undefined
     const replicaOf = isInstance(this.#spec) ? undefined : this.#spec.replicaOf
     const pid = this.#running?.machine.record.pid
     return {
@@ -90,6 +92,7 @@ export class Vm {
       memoryMiB,
       internet,
       ...(mode && { mode }),
+      ...(gpus && { gpus: gpus.map(({ pciAddress }) => pciAddress) }),
       forwards,
       pid,
       ...this.#facts,

@@ -13,6 +13,8 @@ export interface TestNodeOptions {
   environment?: Record<string, string>
   /** TXT records by name. */
   records?: Record<string, string>
+  /** Root of the device tree the node looks at. */
+  sysfs?: string
 }
 
 /** Text of a runtime manifest every test runtime carries unless told otherwise. */
@@ -104,6 +106,7 @@ export class TestNode implements AsyncDisposable {
       hypervisor: this.hypervisor,
       logger: pino({ level: 'silent' }),
       customDomains: new CustomDomains(resolveTxt),
+      ...(this.#options.sysfs && { sysfs: this.#options.sysfs }),
     })
     this.url = (await this.node.start()).url
   }

@@ -3,6 +3,7 @@ import type { StreamNetwork } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import { AgentError } from '../errors.ts'
+import type { Gpus } from '../gpu/gpus.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import type { VmHost } from '../vm-host.ts'
 import { allExecutions, executionRecords, runningExecutions } from './executions.ts'
@@ -22,6 +23,7 @@ export interface NodeFacts {
   forwardHost: string
   ipv6Pool: string
   paymentIntervalSeconds: number
+  gpuSupport: boolean
   paymentReceiver: string | null
   /** Where streams of tokens are; `active` where this node reads them. */
   streams: (StreamNetwork & { active: boolean })[]
@@ -32,14 +34,15 @@ export interface AboutRoutesOptions {
   vms: VmHost
   reconciler: Reconciler
   metrics: AgentMetrics
+  gpus: Gpus
   dataDir: string
 }
 
 /** Everything the node says of itself, open to all (protocol 05 §16). */
 export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOptions): Promise<void> {
-  const { facts, vms, reconciler, metrics, dataDir } = options
+  const { facts, vms, reconciler, metrics, dataDir, gpus } = options
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
-  app.get('/about/usage/system', () => systemUsage(dataDir))
+  app.get('/about/usage/system', () => systemUsage(dataDir, gpus))
   app.get('/about/capability', () => capability())
   app.get('/about/executions/list', async () => runningExecutions(vms, facts))
   app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))
@@ -108,7 +111,7 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
       ENABLE_QEMU_SUPPORT: hypervisor === 'qemu',
       INSTANCE_DEFAULT_HYPERVISOR: 'qemu',
       ENABLE_CONFIDENTIAL_COMPUTING: false,
-      ENABLE_GPU_SUPPORT: false,
+      ENABLE_GPU_SUPPORT: facts.gpuSupport,
       INSTANCES: true,
       REUSE_TIMEOUT: facts.reuseTimeoutSeconds,
       hypervisor: { name: hypervisor, version, accelerator, reason: acceleratorReason ?? null },

@@ -174,13 +174,11 @@ export class InstanceLoader {
   }
 }
 
-function assertSupported({ environment, requirements }: InstanceContent): void {
+function assertSupported({ environment }: InstanceContent): void {
   const problem = environment.trusted_execution
     ? 'confidential computing, which needs hardware this node does not have'
-    : requirements?.gpu?.length
-      ? 'a GPU, which this node does not have'
-      : environment.hypervisor === 'firecracker'
-        ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
-        : null
+    : environment.hypervisor === 'firecracker'
+      ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
+      : null
   if (problem) throw new AgentError('unsupported', `The instance asks for ${problem}`)
 }

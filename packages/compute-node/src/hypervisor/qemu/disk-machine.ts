@@ -15,6 +15,10 @@ export function diskMachineArguments(shape: MachineShape): string[] {
     args.push('-blockdev', JSON.stringify(blockNode(node, disk)))
     args.push('-device', `virtio-blk-pci,drive=${node},serial=${disk.serial}${boot}`)
   })
+  for (const { pciAddress, deviceClass } of shape.gpus ?? []) {
+    const display = deviceClass === '0300' ? ',x-vga=on' : ''
+    args.push('-device', `vfio-pci,host=${pciAddress},rombar=0${display}`)
+  }
   const { network } = shape
   if (!network) return args
   const options = ['user', `id=${networkId}`, `restrict=${network.outbound ? 'off' : 'on'}`]

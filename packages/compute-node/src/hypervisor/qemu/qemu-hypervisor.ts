@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { chown } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type {
   Accelerator,
@@ -7,6 +8,7 @@ import type {
   LaunchRequest,
   Machine,
   MachineRecord,
+  MachineShape,
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 import { MachineCgroups } from './cgroup.ts'
@@ -20,7 +22,7 @@ import { type QemuProcess, qemuVersion, spawnQemu } from './qemu-process.ts'
 import { QmpClient } from './qmp-client.ts'
 import { type LaunchPaths, RunDirectory } from './run-directory.ts'
 import { connectSocket, connectWhenReady } from './socket-connect.ts'
-import { planUsers, type UserPlan } from './unprivileged-user.ts'
+import { type ProcessUser, planUsers, type UserPlan } from './unprivileged-user.ts'
 
 /** What a guest boots from; `GuestImages` of the guest package fits. */
 export interface BootImages {
@@ -126,7 +128,8 @@ export class QemuHypervisor implements Hypervisor {
           incoming: request.start.kind === 'restore',
         })
         const runAs = user && { ...user, gid: files.memoryGroup ?? user.gid }
-        const qemu = await spawnQemu(args, runAs, files.descriptors)
+        await giveDevices(request.shape, runAs)
+        const qemu = await spawnQemu(args, runAs, files.descriptors, pinsMemory(request.shape))
         await this.#cgroups?.place(launchId, qemu.pid, request.shape)
         return await this.#bringUp(qemu, launchId, paths, request)
       } catch (error) {
@@ -234,4 +237,15 @@ export class QemuHypervisor implements Hypervisor {
     const args = await processArguments(pid)
     return args.includes(this.#run.paths(launchId).pidFile)
   }
+}
+
+/** GPUs write to the guest's memory by themselves. */
+function pinsMemory({ gpus = [] }: MachineShape): boolean {
+  return gpus.length > 0
+}
+
+/** Lets the machine's user open its GPUs, and nobody who had them before. */
+async function giveDevices({ gpus = [] }: MachineShape, user: ProcessUser | null): Promise<void> {
+  if (!user) return
+  for (const { vfioGroup } of gpus) await chown(`/dev/vfio/${vfioGroup}`, user.uid, user.gid)
 }
