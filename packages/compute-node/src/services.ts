@@ -9,6 +9,8 @@ import { PlanFile } from './agent/allocations/plan.ts'
 import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
 import { Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
+import { Confidential } from './agent/confidential/confidential.ts'
+import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
 import { LogStreams } from './agent/control/log-streams.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
@@ -139,12 +141,24 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     maxImageBytes: limits.instanceImageBytes,
   })
+  const sessions = new Sessions(join(state, 'sessions'))
+  const confidential = new Confidential({
+    enabled: config.confidentialComputing,
+    support: () => supervisor.confidential(parts.sysfs ?? '/sys'),
+    sessions,
+    messages,
+    files,
+    defaultFirmware: config.confidentialFirmware,
+    vms: supervisor,
+    logger,
+  })
   const instanceLoader = new InstanceLoader({
     messages,
     files,
     parents,
     volumes,
     rescues: rescueDisks,
+    confidential,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
     forwardHost: config.forwardHost,
@@ -159,6 +173,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const instances = new InstanceHost({
     backups,
     gpus,
+    sessions,
     loader: instanceLoader,
     vms: supervisor,
     ports,
@@ -259,7 +274,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     serverHeader,
     proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
     customDomains: parts.customDomains ?? new CustomDomains(),
-    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, gpus, dataDir },
+    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
       facts: nodeFacts(config),
@@ -277,7 +292,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     allocations: {
       ...scheduler,
       reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, nodeHash }),
+      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, nodeHash }),
       waitMs: config.allocationWaitMs,
     },
     notify: {
@@ -301,6 +316,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       expiries,
       backups,
       rescues,
+      sessions,
+      instances: instanceLoader,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
     migration: {
@@ -321,7 +338,19 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports, gpus]
+  const stores = [
+    files,
+    codeImages,
+    volumes,
+    parents,
+    ports,
+    backups,
+    exports,
+    imports,
+    gpus,
+    sessions,
+    confidential,
+  ]
   return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 

@@ -34,6 +34,7 @@ const agentErrors = {
   not_found: { status: 404, retryable: false },
   unauthenticated: { status: 401, retryable: false },
   payment_required: { status: 402, retryable: true },
+  awaiting_owner: { status: 409, retryable: true },
   conflict: { status: 409, retryable: false },
   body_too_large: { status: 413, retryable: false },
   not_enough_disk: { status: 507, retryable: true },

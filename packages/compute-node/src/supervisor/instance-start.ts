@@ -29,6 +29,7 @@ function instanceShape({
   forwardHost,
   forwards,
   gpus,
+  confidential,
 }: InstanceSpec): MachineShape {
   return {
     boots: 'disk',
@@ -37,5 +38,6 @@ function instanceShape({
     disks,
     network: { outbound: internet, forwardHost, forwards },
     ...(gpus && { gpus }),
+    ...(confidential && { confidential }),
   }
 }

@@ -63,6 +63,16 @@ const instanceSchema = z.object({
   gpus: z
     .array(z.object({ pciAddress: z.string(), deviceClass: z.enum(['0300', '0302']), vfioGroup: z.string() }))
     .optional(),
+  confidential: z
+    .object({
+      technology: z.enum(['sev', 'sev-snp']),
+      policy: z.number(),
+      cbitpos: z.number(),
+      reducedPhysBits: z.number(),
+      firmware: z.string(),
+      session: z.object({ session: z.string(), dhCertificate: z.string() }).optional(),
+    })
+    .optional(),
 })
 
 const specSchema = z.union([instanceSchema, programSchema])

@@ -13,6 +13,8 @@ export interface TestNodeOptions {
   environment?: Record<string, string>
   /** TXT records by name. */
   records?: Record<string, string>
+  /** Called before the node's first start. */
+  prepare?: (node: TestNode) => void
   /** Root of the device tree the node looks at. */
   sysfs?: string
 }
@@ -79,6 +81,7 @@ export class TestNode implements AsyncDisposable {
   static async start(options: TestNodeOptions = {}): Promise<TestNode> {
     const core = await FakeCoreNode.start()
     const self = new TestNode(core, await mkdtemp(join(tmpdir(), 'aleph-compute-')), options)
+    options.prepare?.(self)
     await self.restart()
     return self
   }

@@ -5,6 +5,7 @@ import {
   parseContent,
   sha256Hex,
 } from '@aleph-ts/protocol'
+import type { Confidential } from '../confidential/confidential.ts'
 import type { MessageSource, VerifiedMessage } from '../core-nodes/message-source.ts'
 import { AgentError, toAgentError } from '../errors.ts'
 import type { Gpus } from '../gpu/gpus.ts'
@@ -20,6 +21,7 @@ export interface PlanAssessmentOptions {
   admission: Admission
   reconciler: Reconciler
   gpus: Gpus
+  confidential: Confidential
   nodeHash: string | null
 }
 
@@ -90,6 +92,7 @@ export class PlanAssessment {
       if (embedded !== undefined && embedded !== null) await this.#options.messages.admit(hash, embedded)
       const content = await this.#content(hash)
       this.#assertMeant(content)
+      this.#options.confidential.assertAvailable(content)
       if (!reconciler.isPlanned(hash)) gpus.assertAvailable(content)
       return { accepted: true }
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { GpuDevice, VmInfo } from '../../supervisor/index.ts'
+import type { Sessions } from '../confidential/sessions.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
 import type { Gpus } from '../gpu/gpus.ts'
@@ -24,6 +25,7 @@ export interface InstanceHostOptions {
   parents: ParentImages
   backups: Backups
   gpus: Gpus
+  sessions: Sessions
   messages: MessageSource
   /** Whether the instance is leaving for another node, or has left. */
   isAway: (hash: string) => boolean
@@ -92,11 +94,12 @@ export class InstanceHost implements WorkloadHost {
 
   /** Leaves nothing, the root disk included (protocol 05 §23 I4). */
   async erase(hash: string): Promise<void> {
-    const { vms, volumes, ports, backups } = this.#options
+    const { vms, volumes, ports, backups, sessions } = this.#options
     if (vms.get(hash)?.type === 'program') return
     await vms.destroy(hash)
     await volumes.remove(hash)
     await backups.removeAll(hash)
+    await sessions.remove(hash)
     await ports.release(hash)
     await this.#pruneParents()
   }
