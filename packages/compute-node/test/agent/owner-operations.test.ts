@@ -86,7 +86,7 @@ describe('the owner of a VM', () => {
     const hash = await node.deploy(greeting)
     await node.call(hash)
     const [status, text] = await operate(hash, 'confidential/measurement', { method: 'GET' })
-    expect([status, text]).toEqual([403, expect.stringContaining('confidential computing')])
+    expect([status, text]).toEqual([403, expect.stringContaining('not launched confidentially')])
   })
 
   test('is the only one who may', async () => {
