@@ -47,6 +47,12 @@ export interface ComputeNodeConfig {
   instanceOutbound: boolean
   /** Address of this host that forwarded ports of instances are on. */
   forwardHost: string
+  /** Whether GPUs bound to `vfio-pci` are given to VMs. */
+  gpuSupport: boolean
+  /** Whether instances whose memory the host cannot read run here, where the processor can. */
+  confidentialComputing: boolean
+  /** STORE message of the firmware of confidential instances that name none. */
+  confidentialFirmware: string
   /** STORE message of the system that instances are rescued with. */
   rescueImage: string | null
   /** Whether an instance may be fetched from a node at an address that is not public. */
@@ -208,6 +214,15 @@ export const environmentTable = {
     .refine((text) => isIP(text) === 4, 'is no IPv4 address')
     .default('127.0.0.1')
     .describe('Address of this host that forwarded ports of instances are on'),
+  ALEPH_VM_ENABLE_GPU_SUPPORT: flag
+    .default(false)
+    .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),
+  ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING: flag
+    .default(false)
+    .describe('Run instances in memory that this host cannot read; needs AMD SEV'),
+  ALEPH_VM_CONFIDENTIAL_FIRMWARE: itemHash
+    .default('ba5bb13f3abca960b101a759be162b229e2b7e93ecad9d1307e54de887f177ff')
+    .describe('STORE message of the firmware of confidential instances that name none'),
   ALEPH_VM_RESCUE_IMAGE: itemHash
     .optional()
     .describe('STORE message of the disk image that instances are rescued with when their owner names none'),
@@ -295,6 +310,9 @@ export function configFromEnvironment(environment: Record<string, string | undef
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
     instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
     forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    confidentialComputing: env.ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING,
+    confidentialFirmware: env.ALEPH_VM_CONFIDENTIAL_FIRMWARE,
+    gpuSupport: env.ALEPH_VM_ENABLE_GPU_SUPPORT,
     rescueImage: env.ALEPH_VM_RESCUE_IMAGE ?? null,
     migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,
     ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,

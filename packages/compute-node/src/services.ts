@@ -9,6 +9,8 @@ import { PlanFile } from './agent/allocations/plan.ts'
 import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
 import { Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
+import { Confidential } from './agent/confidential/confidential.ts'
+import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
 import { LogStreams } from './agent/control/log-streams.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
@@ -16,6 +18,7 @@ import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
 import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
+import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
@@ -51,7 +54,7 @@ export interface Services {
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
-  /** Everything with a folder of its own, to be opened before use. */
+  /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
@@ -62,6 +65,8 @@ export interface ServiceParts {
   config: ComputeNodeConfig
   supervisor: Supervisor
   customDomains?: CustomDomains
+  /** Root of the kernel's device tree; default `/sys`. */
+  sysfs?: string
   logger: Logger
 }
 
@@ -136,19 +141,39 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     maxImageBytes: limits.instanceImageBytes,
   })
+  const sessions = new Sessions(join(state, 'sessions'))
+  const confidential = new Confidential({
+    enabled: config.confidentialComputing,
+    support: () => supervisor.confidential(parts.sysfs ?? '/sys'),
+    sessions,
+    messages,
+    files,
+    defaultFirmware: config.confidentialFirmware,
+    vms: supervisor,
+    logger,
+  })
   const instanceLoader = new InstanceLoader({
     messages,
     files,
     parents,
     volumes,
     rescues: rescueDisks,
+    confidential,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
     forwardHost: config.forwardHost,
   })
   const backups = new Backups({ dir: join(dataDir, 'backups'), vms: supervisor, volumes, logger })
+  const gpus = new Gpus({
+    enabled: config.gpuSupport,
+    sysfs: parts.sysfs ?? '/sys',
+    settings,
+    vms: supervisor,
+  })
   const instances = new InstanceHost({
     backups,
+    gpus,
+    sessions,
     loader: instanceLoader,
     vms: supervisor,
     ports,
@@ -249,7 +274,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     serverHeader,
     proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
     customDomains: parts.customDomains ?? new CustomDomains(),
-    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, dataDir },
+    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
       facts: nodeFacts(config),
@@ -267,13 +292,14 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     allocations: {
       ...scheduler,
       reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, nodeHash }),
+      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, nodeHash }),
       waitMs: config.allocationWaitMs,
     },
     notify: {
       messages,
       admission,
       payments,
+      gpus,
       reconciler,
       vms: supervisor,
       nodeHash,
@@ -290,6 +316,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       expiries,
       backups,
       rescues,
+      sessions,
+      instances: instanceLoader,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
     migration: {
@@ -310,7 +338,19 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports]
+  const stores = [
+    files,
+    codeImages,
+    volumes,
+    parents,
+    ports,
+    backups,
+    exports,
+    imports,
+    gpus,
+    sessions,
+    confidential,
+  ]
   return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 
@@ -328,6 +368,7 @@ function nodeFacts(config: ComputeNodeConfig) {
     forwardHost: config.forwardHost,
     ipv6Pool: config.ipv6Pool,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
+    gpuSupport: config.gpuSupport,
     paymentReceiver: config.paymentReceiver,
     streams: config.profile.streams.map((stream) => ({
       ...stream,
