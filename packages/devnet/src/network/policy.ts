@@ -1,4 +1,4 @@
-import { defaultPricing, defaultSettings } from '@aleph-ts/protocol'
+import { defaultPricing, defaultSettings, devnetProfile } from '@aleph-ts/protocol'
 import type { AlephClient } from '@aleph-ts/sdk'
 import { remembered } from './remembered.ts'
 
@@ -14,7 +14,7 @@ export async function publishPolicy(
   const images = Object.entries(runtimes).map(([name, hash]) => [name, { hash, display_name: name }])
   const policy = {
     pricing: defaultPricing,
-    settings: defaultSettings,
+    settings: { ...defaultSettings, community_wallet_address: devnetProfile.addresses.communityWallet },
     'vm-images': {
       rootfs: {},
       runtimes: Object.fromEntries(images),

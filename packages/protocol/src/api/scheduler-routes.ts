@@ -5,7 +5,14 @@ import { defineRoute } from './route.ts'
 const tag = 'Placement'
 
 /** Of a VM: what is wanted, and whether it was seen (protocol 06 §7.2). */
-export const vmStatuses = ['scheduled', 'dispatched', 'missing', 'unschedulable', 'unknown'] as const
+export const vmStatuses = [
+  'scheduled',
+  'dispatched',
+  'migrating',
+  'missing',
+  'unschedulable',
+  'unknown',
+] as const
 export const placementActions = ['scheduled', 'unscheduled', 'migrated_from', 'migrated_to'] as const
 
 const text = z.string()
@@ -127,6 +134,8 @@ export const schedulerApiRoutes = {
   listSchedulerVms: defineRoute({
     method: 'GET',
     path: '/scheduler/api/v1/vms',
+    // For clients that take a scheduler to be at the root of its host.
+    aliases: ['/api/v1/vms'],
     tag,
     summary: 'VMs with what is wanted for them and where they are',
     snakeCaseQuery: true,
@@ -149,6 +158,8 @@ export const schedulerApiRoutes = {
   getSchedulerVm: defineRoute({
     method: 'GET',
     path: '/scheduler/api/v1/vms/{hash}',
+    // For clients that take a scheduler to be at the root of its host.
+    aliases: ['/api/v1/vms/{hash}'],
     tag,
     summary: 'One VM: what is wanted for it and where it is',
     answer: schedulerVm,
