@@ -21,12 +21,9 @@ const fileExample = {
 }
 
 const gatewayQuery = z.object({
-  format: z
-    .enum(['car', 'raw', 'tar'])
-    .optional()
-    .meta({
-      description: 'car: all blocks, to be verified; raw: the one block; tar: a folder as an archive.',
-    }),
+  format: z.enum(['car', 'raw', 'tar']).optional().meta({
+    description: 'car: all blocks, to be verified; raw: the one block; tar: a folder as an archive.',
+  }),
 })
 const gatewayDescription =
   'Files have the type that their name says; a folder is its `index.html`. With `format=car` (or `Accept: ' +
