@@ -129,7 +129,7 @@ export class CoreNode {
     this.#run(services.fetchWorker)
     await services.fetchWorker.start()
     this.#run(services.chainBridge)
-    await services.chainBridge.start()
+    services.chainBridge.start()
     if (services.processingSide) {
       this.#run(services.processingSide)
       await services.processingSide.start()
@@ -200,7 +200,7 @@ export class CoreNode {
       await processWorker.start()
       return
     }
-    const reader = await createBalanceReader({
+    const reader = createBalanceReader({
       pool,
       logger,
       rpcUrl: token.rpcUrl,
@@ -211,7 +211,7 @@ export class CoreNode {
     this.#run(reader)
     processWorker.useBalances(() => reader.sync())
     fetchWorker.useBalances(() => reader.sync())
-    await reader.start()
+    reader.start()
     void this.#processOnceReady(reader)
   }
 

@@ -13,6 +13,7 @@ export {
   corechannelSchema,
   coreNodeSchema,
 } from './aggregates/corechannel.ts'
+export { drainingNodes, nodeDrainsKey, nodeDrainsSchema } from './aggregates/node-drains.ts'
 export {
   type PricingAggregate,
   type Product,
@@ -162,8 +163,10 @@ export {
   type BillingWindow,
   type CreditCharge,
   type ExpenseEntry,
+  type ExpenseKind,
   executionExpenses,
   expensePost,
+  storageExpenses,
 } from './credits/credit-expense.ts'
 export { CreditLedger, type CreditPart, creditBalance, creditParts } from './credits/credit-ledger.ts'
 export {
@@ -179,6 +182,7 @@ export {
   creditsBought,
   distributionPost,
 } from './credits/credit-sale.ts'
+export { leaseRef, leaseWindow } from './credits/lease-ref.ts'
 export { accountsOf, type CreditReplay, compareCreditPosts, replayCredits } from './credits/replay-credits.ts'
 export { accountId, parseAccountId } from './did/account-id.ts'
 export type { Delegate, DelegateLimits } from './did/delegates.ts'
@@ -246,6 +250,7 @@ export {
   type SignedMessage,
   verifySignature,
 } from './identity/verify-signature.ts'
+export { isPublicIp } from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
 export {
@@ -269,6 +274,8 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { type CommunityShare, communityShare } from './payment-stream/community-share.ts'
+export { coveredMachines } from './payment-stream/covered-machines.ts'
 export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
 export {
   requiredStreams,
