@@ -6,6 +6,7 @@ import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import type { CustomDomains } from './agent/proxy/custom-domains.ts'
 import type { ComputeNodeConfig } from './config.ts'
+import { openNetwork, type TapNetwork } from './network/index.ts'
 import { assembleServices, type Services } from './services.ts'
 import { createHypervisor, type GuestService, type Hypervisor, Supervisor } from './supervisor/index.ts'
 
@@ -41,6 +42,7 @@ export class ComputeNode implements AsyncDisposable {
   readonly #config: ComputeNodeConfig
   readonly #logger: Logger
   readonly #supervisor: Supervisor
+  readonly #network: TapNetwork | null
   readonly #guests: GuestServices
   readonly #parts: ComputeNodeParts
   #services: Services | null = null
@@ -49,17 +51,22 @@ export class ComputeNode implements AsyncDisposable {
     config: ComputeNodeConfig,
     logger: Logger,
     supervisor: Supervisor,
+    network: TapNetwork | null,
     guests: GuestServices,
     parts: ComputeNodeParts,
   ) {
     this.#config = config
     this.#logger = logger
     this.#supervisor = supervisor
+    this.#network = network
     this.#guests = guests
     this.#parts = parts
   }
 
-  /** Prepares a node without starting anything. Throws HypervisorError when its guest images are missing. */
+  /**
+   * Prepares a node without starting anything. Throws HypervisorError when its guest images are missing, and
+   * NetworkError when it wants taps and there are none.
+   */
   static async create(config: ComputeNodeConfig, parts: ComputeNodeParts = {}): Promise<ComputeNode> {
     const logger = parts.logger ?? pino({ level: config.logLevel }, pino.destination(2))
     const dataDir = join(config.dataDir, 'supervisor')
@@ -72,11 +79,17 @@ export class ComputeNode implements AsyncDisposable {
         cgroup: config.cgroup,
         log: logger,
       }))
+    const network = await openNetwork(
+      config.network.mode,
+      { ...config.network, ipv6Pool: config.ipv6Pool },
+      logger,
+    )
     const guests: GuestServices = {}
     const { memoryMiB, vcpus, templateBytes, standbys, programStartMs } = config.limits
     const supervisor = await Supervisor.create({
       dataDir,
       hypervisor,
+      network,
       log: logger,
       templateBudgetBytes: templateBytes,
       ...(standbys !== null && { standbys }),
@@ -88,7 +101,7 @@ export class ComputeNode implements AsyncDisposable {
         else stream.destroy()
       },
     })
-    return new ComputeNode(config, logger, supervisor, guests, parts)
+    return new ComputeNode(config, logger, supervisor, network, guests, parts)
   }
 
   /** Takes over VMs of an earlier run, goes on with the stored plan, and listens. */
@@ -99,6 +112,7 @@ export class ComputeNode implements AsyncDisposable {
     const services = await assembleServices({
       config: this.#config,
       supervisor: this.#supervisor,
+      network: this.#network,
       logger: this.#logger,
       ...(customDomains && { customDomains }),
     })

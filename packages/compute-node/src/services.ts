@@ -37,6 +37,7 @@ import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
+import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
 /** The parts of a node that have a life of their own. */
@@ -56,13 +57,15 @@ export interface Services {
 export interface ServiceParts {
   config: ComputeNodeConfig
   supervisor: Supervisor
+  /** Null: instances have networks of their hypervisor's making. */
+  network: TapNetwork | null
   customDomains?: CustomDomains
   logger: Logger
 }
 
 /** Puts the parts of one node together; nothing runs yet. */
 export async function assembleServices(parts: ServiceParts): Promise<Services> {
-  const { config, supervisor, logger } = parts
+  const { config, supervisor, network, logger } = parts
   const { domainName, nodeHash, dataDir, limits } = config
   const cache = join(dataDir, 'cache')
   const state = join(dataDir, 'state')
@@ -122,7 +125,10 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
-  const ports = new PortStore(join(state, 'ports.json'), config.forwardHost)
+  const forwardHost = config.forwardHost ?? network?.hostIpv4 ?? '127.0.0.1'
+  const ports = new PortStore(join(state, 'ports.json'), forwardHost)
+  const links =
+    network && new TapLinks(join(state, 'links.json'), { ...config.network, ipv6Pool: config.ipv6Pool })
   const instanceLoader = new InstanceLoader({
     messages,
     files,
@@ -130,7 +136,9 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
-    forwardHost: config.forwardHost,
+    links,
+    nameservers: config.network.nameservers,
+    forwardHost,
   })
   const backups = new Backups({ dir: join(dataDir, 'backups'), vms: supervisor, volumes, logger })
   const instances = new InstanceHost({
@@ -138,6 +146,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     loader: instanceLoader,
     vms: supervisor,
     ports,
+    links,
     volumes,
     parents,
     messages,
@@ -201,6 +210,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
+  const facts = nodeFacts(config, forwardHost)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
     host: config.host,
@@ -209,10 +219,10 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     serverHeader,
     proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
     customDomains: parts.customDomains ?? new CustomDomains(),
-    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, dataDir },
+    about: { facts, vms: supervisor, reconciler, metrics, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
-      facts: nodeFacts(config),
+      facts,
       vms: supervisor,
       reconciler,
       settings: publicSettings(config),
@@ -269,11 +279,21 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports]
+  const stores = [
+    files,
+    codeImages,
+    volumes,
+    parents,
+    ports,
+    ...(links ? [links] : []),
+    backups,
+    exports,
+    imports,
+  ]
   return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 
-function nodeFacts(config: ComputeNodeConfig) {
+function nodeFacts(config: ComputeNodeConfig, forwardHost: string) {
   const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
   return {
     version: packageJson.version,
@@ -284,7 +304,7 @@ function nodeFacts(config: ComputeNodeConfig) {
     network: profile.name,
     reuseTimeoutSeconds: reuseTimeoutMs / 1000,
     checkProgram: config.checkProgram,
-    forwardHost: config.forwardHost,
+    forwardHost,
     ipv6Pool: config.ipv6Pool,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
   }

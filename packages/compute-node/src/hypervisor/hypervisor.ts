@@ -62,6 +62,14 @@ export interface NetworkShape {
   forwards: Forward[]
 }
 
+/** A network device on a tap of the host's, which somebody else gives addresses and rules. */
+export interface TapShape {
+  /** The tap's name; made with the machine, and gone with it. */
+  name: string
+  /** The guest's hardware address. */
+  mac: string
+}
+
 /** What must be equal between a snapshot and the machine it is restored into. */
 export interface MachineShape {
   /** From our kernel and the channel's agent, or from its first disk by itself. Default: the kernel. */
@@ -72,6 +80,8 @@ export interface MachineShape {
   disks: DiskShape[]
   /** Only of machines that boot from their disk. */
   network?: NetworkShape
+  /** As above, instead of `network`. */
+  tap?: TapShape
 }
 
 /** The two files of a snapshot. It fits machines whose disks have other contents if the guest let go of them. Neither may change while a machine restored from it lives. */
@@ -112,6 +122,8 @@ export interface MachineRecord {
   pid?: number
   /** Kernel start time of `pid` in clock ticks: tells a recycled pid from ours. */
   pidStartTicks?: string
+  /** Name of the tap it has. */
+  tap?: string
 }
 
 /** How a machine ended. `expected` when `kill` was called. */
@@ -134,7 +146,7 @@ export interface Machine {
   resume(): Promise<void>
   /** Presses the power button, as it were; the guest decides what follows. */
   powerDown(): Promise<void>
-  /** Replaces the ports that lead into the guest. */
+  /** Replaces the ports that lead into the guest by its `network`. */
   setForwards(host: string, former: Forward[], next: Forward[]): Promise<void>
   /** Ends the machine at once; resolves when it is gone. */
   kill(): Promise<void>

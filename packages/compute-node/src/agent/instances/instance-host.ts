@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { TapLinks } from '../../network/index.ts'
 import type { VmInfo } from '../../supervisor/index.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
@@ -19,6 +20,8 @@ export interface InstanceHostOptions {
   loader: InstanceLoader
   vms: VmHost
   ports: PortStore
+  /** Null: instances have no links. */
+  links: TapLinks | null
   volumes: VolumeStore
   parents: ParentImages
   backups: Backups
@@ -81,12 +84,13 @@ export class InstanceHost implements WorkloadHost {
 
   /** Leaves nothing, the root disk included (protocol 05 §23 I4). */
   async erase(hash: string): Promise<void> {
-    const { vms, volumes, ports, backups } = this.#options
+    const { vms, volumes, ports, links, backups } = this.#options
     if (vms.get(hash)?.type === 'program') return
     await vms.destroy(hash)
     await volumes.remove(hash)
     await backups.removeAll(hash)
     await ports.release(hash)
+    await links?.release(hash)
     await this.#pruneParents()
   }
 
