@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import {
+  type Chain,
   devnetProfile,
+  isChain,
   isEvmAddress,
   mainnetProfile,
   type NetworkProfile,
@@ -61,12 +63,18 @@ export interface ComputeNodeConfig {
     mbitPerGuest: number | null
     ndpProxy: boolean
   }
+  /** STORE message of the system that instances are rescued with. */
+  rescueImage: string | null
   /** Whether an instance may be fetched from a node at an address that is not public. */
   migrateFromPrivate: boolean
   /** IPv6 prefix that VMs' addresses are computed in. */
   ipv6Pool: string
   /** 0: nobody's payment is looked at again after the start. */
   paymentIntervalMs: number
+  /** Where streams of tokens must go to; null: this node takes none. */
+  paymentReceiver: string | null
+  /** JSON-RPC URLs of chains that streams are read from; they may hold API keys. */
+  evmRpcUrls: Partial<Record<Chain, string>>
   limits: {
     archiveBytes: number
     codeImageBytes: number
@@ -112,7 +120,7 @@ const webAddress = z.url({ protocol: /^https?$/ })
 const itemHash = z.string().regex(/^[0-9a-f]{64}$/, 'is no item hash')
 const signer = z.string().refine(isEvmAddress, 'is no EVM address')
 
-/** Every environment variable of a compute node (names of protocol 05 §1 where the network has one). */
+/** Every environment variable of a compute node but `ALEPH_VM_EVM_RPC_<CHAIN>` (names of protocol 05 §1 where the network has one). */
 export const environmentTable = {
   ALEPH_VM_DATA_DIR: z.string().min(1).describe('Folder of everything the node keeps'),
   ALEPH_VM_SUPERVISOR_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
@@ -256,6 +264,9 @@ export const environmentTable = {
   ALEPH_VM_USE_NDP_PROXY: flag
     .default(true)
     .describe("Taps: answer on the uplink for instances' IPv6 addresses, as when nobody routes them here"),
+  ALEPH_VM_RESCUE_IMAGE: itemHash
+    .optional()
+    .describe('STORE message of the disk image that instances are rescued with when their owner names none'),
   ALEPH_VM_MIGRATE_FROM_PRIVATE: flag
     .default(false)
     .describe('Take instances from nodes at addresses that are not public, as in a network of your own'),
@@ -278,6 +289,9 @@ export const environmentTable = {
   ALEPH_VM_PAYMENT_MONITOR_INTERVAL: seconds
     .default(60)
     .describe('Seconds between two looks at who still pays; 0: never, the scheduler does'),
+  ALEPH_VM_PAYMENT_RECEIVER_ADDRESS: signer
+    .optional()
+    .describe("EVM address that streams of tokens go to; default the owner's"),
   ALEPH_VM_CHECK_FASTAPI_VM_ID: itemHash
     .default('d2b74aa29898457bde0560e47f7cdd4e77287e9f1f7a1456161d2fd7d5c855d7')
     .describe('Diagnostic program of the network'),
@@ -366,9 +380,12 @@ export function configFromEnvironment(environment: Record<string, string | undef
       mbitPerGuest: env.ALEPH_VM_NETWORK_MBIT ?? null,
       ndpProxy: env.ALEPH_VM_USE_NDP_PROXY,
     },
+    rescueImage: env.ALEPH_VM_RESCUE_IMAGE ?? null,
     migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,
     ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,
     paymentIntervalMs: env.ALEPH_VM_PAYMENT_MONITOR_INTERVAL * 1000,
+    paymentReceiver: env.ALEPH_VM_PAYMENT_RECEIVER_ADDRESS ?? evmAddressOrNull(env.ALEPH_VM_OWNER_ADDRESS),
+    evmRpcUrls: evmRpcUrls(given),
     limits: {
       archiveBytes: env.ALEPH_VM_MAX_PROGRAM_ARCHIVE_SIZE,
       codeImageBytes: env.ALEPH_VM_MAX_CODE_IMAGE_MB * MIB,
@@ -388,8 +405,28 @@ export function configFromEnvironment(environment: Record<string, string | undef
 
 /** The settings as the operator may see them on a page: nothing secret is among them. */
 export function publicSettings(config: ComputeNodeConfig): Record<string, unknown> {
-  const { profile, ...settings } = config
-  return { ...settings, profile: profile.name }
+  const { profile, evmRpcUrls, ...settings } = config
+  return { ...settings, profile: profile.name, evmChains: Object.keys(evmRpcUrls) }
+}
+
+const rpcVariable = 'ALEPH_VM_EVM_RPC_'
+
+/** `ALEPH_VM_EVM_RPC_<CHAIN>`. */
+function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<Chain, string>> {
+  const urls: Partial<Record<Chain, string>> = {}
+  for (const [name, url] of Object.entries(given)) {
+    if (!name.startsWith(rpcVariable)) continue
+    const chain = name.slice(rpcVariable.length)
+    if (!isChain(chain)) throw new ConfigError(`${name}: "${chain}" is no chain of the network`)
+    const parsed = webAddress.safeParse(url)
+    if (!parsed.success) throw new ConfigError(`${name}: give an http:// or https:// address`)
+    urls[chain] = parsed.data
+  }
+  return urls
+}
+
+function evmAddressOrNull(text: string): string | null {
+  return isEvmAddress(text) ? text : null
 }
 
 function loadProfile(nameOrPath: string): NetworkProfile {

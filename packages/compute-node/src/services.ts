@@ -14,6 +14,7 @@ import { LogStreams } from './agent/control/log-streams.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
+import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
@@ -24,11 +25,15 @@ import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
 import { PortStore } from './agent/instances/port-store.ts'
+import { RescueDisks } from './agent/instances/rescue-disks.ts'
+import { Rescues } from './agent/instances/rescues.ts'
 import { AgentMetrics } from './agent/metrics.ts'
 import { Exports } from './agent/migration/exports.ts'
 import { Imports } from './agent/migration/imports.ts'
+import { paymentAccounts } from './agent/payment/payment-account.ts'
 import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
+import { Streams } from './agent/payment/streams.ts'
 import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
@@ -82,6 +87,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
     onGone: (hash) => programs.onGone(hash),
   })
+  const settings = new NetworkSettings(messages, config.profile)
   const files = new FileStore({
     coreNodes,
     dir: join(cache, 'files'),
@@ -129,11 +135,19 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const ports = new PortStore(join(state, 'ports.json'), forwardHost)
   const links =
     network && new TapLinks(join(state, 'links.json'), { ...config.network, ipv6Pool: config.ipv6Pool })
+  const rescueDisks = new RescueDisks({
+    messages,
+    files,
+    parents,
+    volumes,
+    maxImageBytes: limits.instanceImageBytes,
+  })
   const instanceLoader = new InstanceLoader({
     messages,
     files,
     parents,
     volumes,
+    rescues: rescueDisks,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
     links,
@@ -153,7 +167,25 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     isAway: (hash) => exports.isAway(hash),
     logger,
   })
-  const workloads = new Workloads({ messages, programs, instances })
+  const payments: Payments = new Payments({
+    coreNodes,
+    streams: new Streams({
+      networks: config.profile.streams,
+      receiver: config.paymentReceiver,
+      rpcUrls: config.evmRpcUrls,
+      settings,
+    }),
+    accounts: () => paymentAccounts(reconciler, messages),
+    startedAt: (hash) => supervisor.get(hash)?.definedAt,
+  })
+  const workloads: Workloads = new Workloads({
+    messages,
+    programs,
+    instances,
+    async assertPaid(hash) {
+      if (config.paymentIntervalMs > 0) await payments.assertCovered(hash)
+    },
+  })
   const reconciler: Reconciler = new Reconciler({
     workloads,
     prefetch: (hash) => programs.prefetch(hash),
@@ -170,13 +202,20 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     resume: (hash) => reconciler.resume(hash),
     logger,
   })
+  const rescues = new Rescues({
+    disks: rescueDisks,
+    workloads,
+    release: (hash) => reconciler.release(hash),
+    resume: (hash) => reconciler.resume(hash),
+    defaultImage: config.rescueImage,
+    logger,
+  })
   const guestApi = new GuestApi({
     cache: new ProgramCache(),
     key: await loadNodeKey(join(state, 'node-key')),
     coreNodes,
     logger,
   })
-  const payments = new Payments(coreNodes)
   const expiries = new Expiries({
     path: join(state, 'expiries.json'),
     async end(hash) {
@@ -203,6 +242,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const scheduler = {
     signers: new AllocationSigners({
       messages,
+      settings,
       profile: config.profile,
       override: config.allocationSigners,
       nodeHash,
@@ -259,6 +299,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       reconciler,
       expiries,
       backups,
+      rescues,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
     migration: {
@@ -307,5 +348,10 @@ function nodeFacts(config: ComputeNodeConfig, forwardHost: string) {
     forwardHost,
     ipv6Pool: config.ipv6Pool,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
+    paymentReceiver: config.paymentReceiver,
+    streams: config.profile.streams.map((stream) => ({
+      ...stream,
+      active: config.paymentReceiver !== null && config.evmRpcUrls[stream.chain] !== undefined,
+    })),
   }
 }

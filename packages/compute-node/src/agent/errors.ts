@@ -17,6 +17,7 @@ const agentErrors = {
   file_too_large: { status: 413, retryable: false },
   content_mismatch: { status: 502, retryable: true },
   core_nodes_unreachable: { status: 503, retryable: true },
+  chain_unreachable: { status: 503, retryable: true },
   broken_archive: { status: 422, retryable: false },
   unknown_runtime: { status: 422, retryable: false },
   invalid_program: { status: 422, retryable: false },

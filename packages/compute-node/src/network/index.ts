@@ -1,4 +1,3 @@
-export { closedIpv4Ranges, closedIpv6Ranges, publicIpv6Range } from './closed-ranges.ts'
 export { NetworkError } from './network-error.ts'
 export { type NetworkMode, openNetwork } from './open-network.ts'
 export { missingForTaps } from './requirements.ts'

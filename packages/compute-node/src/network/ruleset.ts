@@ -1,5 +1,5 @@
+import { closedIpv4Ranges, closedIpv6Ranges, type IpRange, openIpv6Ranges } from '@aleph-ts/protocol'
 import type { Forward } from '../hypervisor/index.ts'
-import { type AddressRange, closedIpv4Ranges, closedIpv6Ranges, publicIpv6Range } from './closed-ranges.ts'
 import type { TapLink } from './tap-link.ts'
 
 /** What a guest's link lets through. */
@@ -131,7 +131,7 @@ ${rateRule('iifname', 'sent', mbitPerGuest)}    iifname . ether saddr . ip saddr
     ip6 daddr @allowed6 accept
     ip daddr @closed4 reject with icmpx type admin-prohibited
     ip6 daddr @closed6 reject with icmpx type admin-prohibited
-    ip6 daddr != ${rangeText(publicIpv6Range)} reject with icmpx type admin-prohibited
+    ip6 daddr != { ${openIpv6Ranges.map(rangeText).join(', ')} } reject with icmpx type admin-prohibited
     accept
   }
 
@@ -185,6 +185,6 @@ function rateRule(key: 'iifname' | 'oifname', name: string, mbit: number | null)
   return `    update @${name} { ${key} limit rate over ${kilobytes} kbytes/second burst ${burst} kbytes } drop\n`
 }
 
-function rangeText([address, bits]: AddressRange): string {
-  return `${address}/${bits}`
+function rangeText([first, bits]: IpRange): string {
+  return `${first}/${bits}`
 }

@@ -47,6 +47,7 @@ const linkSchema = z.object({ tap: z.string(), mac: z.string(), ipv4: subnetSche
 
 const instanceSchema = z.object({
   type: z.literal('instance'),
+  mode: z.literal('rescue').optional(),
   id: z.string(),
   kind: z.literal('persistent'),
   vcpus: z.number(),

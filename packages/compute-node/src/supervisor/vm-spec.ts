@@ -79,6 +79,8 @@ export interface PortForward {
 /** Everything needed to start one instance: a machine that boots from its own disk. */
 export interface InstanceSpec {
   type: 'instance'
+  /** `rescue`: another system boots, and the root disk is the second one. */
+  mode?: 'rescue'
   id: string
   kind: 'persistent'
   vcpus: number
@@ -120,6 +122,8 @@ export interface VmInfo {
   vcpus: number
   memoryMiB: number
   internet: boolean
+  /** Of an instance: whether another system than its own boots. */
+  mode?: 'rescue'
   /** Of an instance: ports of the host that lead into it. */
   forwards?: PortForward[]
   /** Of an instance: its link to the host, when it has one. */

@@ -54,6 +54,7 @@ type SpecField =
   | 'internet'
   | 'forwards'
   | 'link'
+  | 'mode'
 
 /**
  * One VM through its states. Its transitions run one after the other and never wait for another VM;
@@ -79,7 +80,11 @@ export class Vm {
 
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
-    const { forwards = undefined, link = undefined } = isInstance(this.#spec) ? this.#spec : {}
+    const {
+      forwards = undefined,
+      link = undefined,
+      mode = undefined,
+    } = isInstance(this.#spec) ? this.#spec : {}
     const replicaOf = isInstance(this.#spec) ? undefined : this.#spec.replicaOf
     const pid = this.#running?.machine.record.pid
     return {
@@ -90,6 +95,7 @@ export class Vm {
       vcpus,
       memoryMiB,
       internet,
+      ...(mode && { mode }),
       forwards,
       link,
       pid,

@@ -1,3 +1,5 @@
+import { parseCid } from '@aleph-ts/protocol'
+import type { Bitswap } from '../bitswap/bitswap.ts'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { PeerTable } from '../gossip/peer-table.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -5,6 +7,7 @@ import { type Offer, requestFromAny } from './hedged-request.ts'
 import type { Kubo } from './kubo.ts'
 import { PeerReputation } from './peer-reputation.ts'
 import { blameFor, type Transfer, transfersOf } from './transfer.ts'
+import { Turns } from './turns.ts'
 import { withoutStalls } from './without-stalls.ts'
 
 export interface PeerContentFetcherOptions {
@@ -12,7 +15,9 @@ export interface PeerContentFetcherOptions {
   logger: CoreNodeContext['logger']
   /** Base URLs of known nodes that may have the file; nothing else is ever asked. */
   sources: () => Promise<string[]>
-  /** Asked for CIDs that no peer has. */
+  /** Asked for CIDs that no core node has. */
+  bitswap?: Pick<Bitswap, 'fetch'> | undefined
+  /** Asked for CIDs that no connected IPFS node has either. */
   kubo?: Kubo | undefined
   hedgeMs?: number
   answerMs?: number
@@ -33,16 +38,18 @@ interface Wanted {
 /**
  * Fetches files by hash from other core nodes over HTTP (protocol 04 §7–8): several peers hedged against each other,
  * hashed while it streams into the file store. A peer that serves wrong bytes costs nothing but the try: the next
- * one is asked, and the liar is not asked again for a while (protocol 04, trap 5). What no peer has and a CID names is
- * asked of a Kubo node, when there is one.
+ * one is asked, and the liar is not asked again for a while (protocol 04, trap 5).
+ *
+ * What no core node has and a CID names is asked of connected IPFS nodes by bitswap, block by block: later, because an
+ * archive costs one request instead of one per block. And last of a Kubo node, when there is one, because it searches
+ * the whole public network, which takes long for what nobody has.
  */
 export class PeerContentFetcher implements ContentFetcher {
   readonly #options: PeerContentFetcherOptions
   readonly #reputation = new PeerReputation()
   readonly #running = new Map<string, Promise<'stored' | 'unavailable'>>()
   readonly #stopped = new AbortController()
-  readonly #queue: (() => void)[] = []
-  #downloads = 0
+  readonly #turns = new Turns(maxDownloads)
 
   constructor(options: PeerContentFetcherOptions) {
     this.#options = options
@@ -59,13 +66,15 @@ export class PeerContentFetcher implements ContentFetcher {
       peers: PeerTable
       isMember: (peerId: string) => boolean
       ownUrl: () => string | undefined
+      bitswap?: Bitswap | undefined
       kubo?: Kubo | undefined
     },
   ): PeerContentFetcher {
-    const { registry, peers, isMember, ownUrl, kubo } = network
+    const { registry, peers, isMember, ownUrl, bitswap, kubo } = network
     return new PeerContentFetcher({
       fileStore: context.fileStore,
       logger: context.logger,
+      bitswap,
       kubo,
       sources: async () => {
         const announced = (await peers.addresses('HTTP')).filter(({ peerId }) => isMember(peerId))
@@ -110,15 +119,13 @@ export class PeerContentFetcher implements ContentFetcher {
     itemType: 'storage' | 'ipfs',
   ): Promise<'stored' | 'unavailable'> {
     if (await this.#options.fileStore.has(wanted.hash)) return 'stored'
-    await this.#takeTurn()
-    try {
+    return this.#turns.run(async () => {
       for (const transfer of transfers) {
         if (await this.#fromPeers(wanted, transfer)) return 'stored'
       }
-      return itemType === 'ipfs' && (await this.#fromKubo(wanted)) ? 'stored' : 'unavailable'
-    } finally {
-      this.#endTurn()
-    }
+      if (itemType === 'storage') return 'unavailable'
+      return (await this.#byBitswap(wanted)) || (await this.#fromKubo(wanted)) ? 'stored' : 'unavailable'
+    })
   }
 
   async #fromPeers(wanted: Wanted, transfer: Transfer): Promise<boolean> {
@@ -158,27 +165,33 @@ export class PeerContentFetcher implements ContentFetcher {
     }
   }
 
+  async #byBitswap({ hash, maxBytes, signal }: Wanted): Promise<boolean> {
+    const { bitswap, fileStore } = this.#options
+    if (!bitswap || signal.aborted) return false
+    return this.#succeeds('connected IPFS nodes', hash, () =>
+      fileStore.importBlocks(bitswap.fetch(parseCid(hash), signal), { root: hash, maxBytes }),
+    )
+  }
+
   async #fromKubo({ hash, maxBytes, signal }: Wanted): Promise<boolean> {
-    const { kubo, fileStore, logger } = this.#options
+    const { kubo, fileStore } = this.#options
     if (!kubo || signal.aborted) return false
+    return this.#succeeds('Kubo', hash, () =>
+      fileStore.importCar(kubo.exportCar(hash, signal), { maxBytes, expectedRoot: hash }),
+    )
+  }
+
+  async #succeeds(source: string, hash: string, transfer: () => Promise<unknown>): Promise<boolean> {
     try {
-      await fileStore.importCar(kubo.exportCar(hash, signal), { maxBytes, expectedRoot: hash })
+      await transfer()
       return true
     } catch (error) {
-      logger.info({ hash, reason: (error as Error).message }, 'Kubo did not deliver a file')
+      this.#options.logger.info(
+        { source, hash, reason: (error as Error).message },
+        'a file was not delivered',
+      )
       return false
     }
-  }
-
-  async #takeTurn(): Promise<void> {
-    if (this.#downloads >= maxDownloads) await new Promise<void>((resolve) => this.#queue.push(resolve))
-    else this.#downloads += 1
-  }
-
-  #endTurn(): void {
-    const next = this.#queue.shift()
-    if (next) next()
-    else this.#downloads -= 1
   }
 }
 

@@ -31,6 +31,7 @@ const workloads: Workload[] = Array.from({ length: 40 }, (_, index) => ({
   owner: owners[0]!,
   sender: owners[0]!,
   paymentType: 'hold',
+  paymentChain: null,
   gpus: [],
   requirements: noRequirements,
   confirmedHeight: null,

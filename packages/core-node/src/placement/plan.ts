@@ -18,6 +18,8 @@ export interface Assignment {
   computeNode: string
   /** Epoch seconds. */
   since: number
+  /** The compute node that it is on its way to. */
+  target?: string
 }
 
 export interface PlanInputs {
@@ -33,8 +35,8 @@ export interface PlanInputs {
   published: Map<string, unknown>
   /** Epoch seconds since when this node knows that a workload has no place. */
   homelessSince: (vmHash: string) => number
-  /** Why a compute node gets nothing new, as far as this node knows; null when it may. */
-  refuse: (node: ComputeNode) => string | null
+  /** Why a compute node does not get a VM, as far as this node knows; null when it may. */
+  refuse: (node: ComputeNode, vmHash: string) => string | null
   /** Epoch seconds. */
   now: number
 }
@@ -84,8 +86,8 @@ export function plan(inputs: PlanInputs): Plan {
     const { hash } = workload
     const claim = winners.get(hash)
     if (claim) {
-      const { coreNode, computeNode, since } = claim
-      result.assignments.set(hash, { workload, coreNode, computeNode, since })
+      const { vmHash: _, ...place } = claim
+      result.assignments.set(hash, { workload, ...place })
       continue
     }
     const placed = network.placed.get(hash)

@@ -1,4 +1,5 @@
 import { statfs } from 'node:fs/promises'
+import type { StreamNetwork } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import { AgentError } from '../errors.ts'
@@ -21,6 +22,9 @@ export interface NodeFacts {
   forwardHost: string
   ipv6Pool: string
   paymentIntervalSeconds: number
+  paymentReceiver: string | null
+  /** Where streams of tokens are; `active` where this node reads them. */
+  streams: (StreamNetwork & { active: boolean })[]
 }
 
 export interface AboutRoutesOptions {
@@ -96,8 +100,8 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
     },
     debug: { SENTRY_DSN_CONFIGURED: false, DEBUG_ASYNCIO: false, EXECUTION_LOG_ENABLED: false },
     payment: {
-      PAYMENT_RECEIVER_ADDRESS: null,
-      AVAILABLE_PAYMENTS: {},
+      PAYMENT_RECEIVER_ADDRESS: facts.paymentReceiver,
+      AVAILABLE_PAYMENTS: Object.fromEntries(facts.streams.map((stream) => [stream.chain, payable(stream)])),
       PAYMENT_MONITOR_INTERVAL: facts.paymentIntervalSeconds,
     },
     computing: {
@@ -110,5 +114,17 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
       hypervisor: { name: hypervisor, version, accelerator, reason: acceleratorReason ?? null },
     },
     api: { allocations: 2 },
+  }
+}
+
+/** The address of the chain's node stays untold: it may hold an API key. */
+function payable({ evmChainId, superToken, active }: NodeFacts['streams'][number]) {
+  return {
+    chain_id: evmChainId,
+    rpc: null,
+    standard_token: null,
+    super_token: superToken,
+    testnet: false,
+    active,
   }
 }

@@ -80,6 +80,7 @@ function execution(
     },
     running: info?.state === 'running',
     awaiting_confidential_init: false,
+    mode: info?.mode ?? 'normal',
     vm_type: info ? vmType(info) : onDemand ? 'microvm' : 'persistent_program',
     state: info?.state ?? null,
     start: info?.startKind === undefined ? null : { kind: info.startKind, ms: info.startMs ?? null },

@@ -24,7 +24,7 @@ export interface ReconcilerOptions {
 
 /** How far this node is with one VM of the plan. Times in epoch milliseconds. */
 export interface Allocation {
-  state: 'planned' | 'starting' | 'running' | 'failed'
+  state: 'planned' | 'starting' | 'running' | 'failed' | 'ended'
   attempts: number
   error: { code: string; message: string } | null
   nextRetryAt: number | null
@@ -121,15 +121,22 @@ export class Reconciler {
     await this.release(hash)
   }
 
+  /** Wants the VM no more for a reason of this node's own, which `allocation` tells until it is wanted again. */
+  async end(hash: string, reason: { code: string; message: string }): Promise<void> {
+    await this.#wishes.end(hash, reason)
+    this.#forget(hash)
+  }
+
   /** How the VM's owner, who asked for it here, pays for it; undefined for a VM of the plan. */
   notifiedPayment(hash: string): NotifiedPayment | undefined {
     return this.#wishes.state.notified[hash]
   }
 
-  /** How far the node is with a planned VM. */
+  /** How far the node is with a planned VM, or why it ended it. */
   allocation(hash: string): Allocation | undefined {
     const desired = this.#desired.get(hash)
-    if (!desired) return undefined
+    const ended = this.#wishes.state.ended[hash]
+    if (!desired) return ended && { state: 'ended', attempts: 0, error: ended, nextRetryAt: null }
     const { state, attempts, error, nextRetryAt } = desired
     return { state, attempts, error, nextRetryAt }
   }

@@ -115,7 +115,7 @@ export class InstanceHost implements WorkloadHost {
   async #pruneParents(): Promise<void> {
     const { vms, loader, parents } = this.#options
     const instances = vms.list().filter(({ type }) => type === 'instance')
-    const used = await Promise.all(instances.map(({ id }) => loader.parentOf(id)))
-    await parents.prune(new Set(used.filter((sha256) => sha256 !== null)))
+    const used = await Promise.all(instances.map(({ id }) => loader.parentsOf(id)))
+    await parents.prune(new Set(used.flat()))
   }
 }

@@ -12,6 +12,7 @@ import { fileSystemOf } from '../volumes/program-volumes.ts'
 import { type NamedVolume, nameVolumes } from '../volumes/volume-names.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
 import { type ParentImage, type ParentImages, standsAlone } from './parent-images.ts'
+import type { RescueDisks } from './rescue-disks.ts'
 import { seedImage } from './seed.ts'
 
 const MIB = 1024 * 1024
@@ -24,6 +25,7 @@ export interface InstanceLoaderOptions {
   files: FileStore
   parents: ParentImages
   volumes: VolumeStore
+  rescues: RescueDisks
   limits: { maxImageBytes: number; maxVolumeBytes: number }
   /** Whether instances without a link may open connections to the outside, and so to whatever the host reaches. */
   outbound: boolean
@@ -75,13 +77,16 @@ export class InstanceLoader {
     const seedPath = join(folder, 'seed.iso')
     await writeFile(`${seedPath}.part`, seed, { mode: 0o644 })
     await rename(`${seedPath}.part`, seedPath)
+    const rescue = await this.#options.rescues.find(hash)
     return {
       type: 'instance',
+      ...(rescue && { mode: 'rescue' as const }),
       id: hash,
       kind: 'persistent',
       vcpus: content.resources.vcpus,
       memoryMiB: content.resources.memory,
       disks: [
+        ...(rescue ? [rescue] : []),
         root,
         { serial: 'seed', path: join(volumes.folder(hash), 'seed.iso'), format: 'raw', writable: false },
         ...prepared.map(({ disk }) => disk),
@@ -92,8 +97,13 @@ export class InstanceLoader {
     }
   }
 
-  /** The content hash of the parent an instance's root disk was made over; null when it has none here. */
-  async parentOf(hash: string): Promise<string | null> {
+  /** Content hashes of the images that an instance's disks were made over. */
+  async parentsOf(hash: string): Promise<string[]> {
+    const parents = await Promise.all([this.#parentOf(hash), this.#options.rescues.parentOf(hash)])
+    return parents.filter((sha256) => sha256 !== null)
+  }
+
+  async #parentOf(hash: string): Promise<string | null> {
     const path = join(this.#options.volumes.folder(hash), rootFactsName)
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null
@@ -123,7 +133,7 @@ export class InstanceLoader {
     if (await standsAlone(existing)) {
       return { folder, disk: { serial: 'root', path: existing, format: 'qcow2', writable: true } }
     }
-    const known = await this.parentOf(hash)
+    const known = await this.#parentOf(hash)
     const parent = (known && (await parents.find(known))) || (await this.#fetchParent(content))
     const bytes = rootfs.size_mib * MIB
     if (parent.bytes > bytes) {

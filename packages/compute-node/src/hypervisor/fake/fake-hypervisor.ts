@@ -11,6 +11,7 @@ import type {
   Machine,
   MachineExit,
   MachineRecord,
+  MachineShape,
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 
@@ -70,6 +71,11 @@ export class FakeHypervisor implements Hypervisor {
   /** How many machines live of VMs whose ids begin so. */
   machineCountOf(prefix: string): number {
     return [...this.#machines.values()].filter(({ request }) => request.id.startsWith(prefix)).length
+  }
+
+  /** What the machine of a VM was built of. */
+  shapeOf(id: string): MachineShape {
+    return this.#find(id).request.shape
   }
 
   /** The next machine's guest will not answer. */
