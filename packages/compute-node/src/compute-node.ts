@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream'
 import { loadGuestImages } from '@aleph-ts/guest'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
-import type { CustomDomains } from './agent/proxy/custom-domains.ts'
 import type { ComputeNodeConfig } from './config.ts'
 import { openNetwork, type TapNetwork } from './network/index.ts'
 import { assembleServices, type Services } from './services.ts'
@@ -14,7 +13,8 @@ import { createHypervisor, type GuestService, type Hypervisor, Supervisor } from
 export interface ComputeNodeParts {
   logger?: Logger
   hypervisor?: Hypervisor
-  customDomains?: CustomDomains
+  /** Asks the DNS for TXT records of custom domains; default: the system's resolvers. */
+  resolveTxt?: (name: string) => Promise<string[][]>
 }
 
 /** What a node that runs says of itself; also its ready line. */
@@ -108,13 +108,13 @@ export class ComputeNode implements AsyncDisposable {
   async start(): Promise<ComputeNodeStatus> {
     if (this.#services) throw new Error('This node was started before; create another one')
     await this.#supervisor.start()
-    const { customDomains } = this.#parts
+    const { resolveTxt } = this.#parts
     const services = await assembleServices({
       config: this.#config,
       supervisor: this.#supervisor,
       network: this.#network,
       logger: this.#logger,
-      ...(customDomains && { customDomains }),
+      ...(resolveTxt && { resolveTxt }),
     })
     this.#services = services
     this.#guests.egress = services.egress

@@ -23,6 +23,7 @@ import { HttpServer } from './agent/http-server.ts'
 import { Backups } from './agent/instances/backups.ts'
 import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
+import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
@@ -64,7 +65,8 @@ export interface ServiceParts {
   supervisor: Supervisor
   /** Null: instances have networks of their hypervisor's making. */
   network: TapNetwork | null
-  customDomains?: CustomDomains
+  /** Asks the DNS for TXT records; default: the system's resolvers. */
+  resolveTxt?: (name: string) => Promise<string[][]>
   logger: Logger
 }
 
@@ -178,6 +180,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     accounts: () => paymentAccounts(reconciler, messages),
     startedAt: (hash) => supervisor.get(hash)?.definedAt,
   })
+  const web = new InstanceWeb(supervisor, forwardHost)
   const workloads: Workloads = new Workloads({
     messages,
     programs,
@@ -257,8 +260,17 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     port: config.port,
     domainName,
     serverHeader,
-    proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
-    customDomains: parts.customDomains ?? new CustomDomains(),
+    proxy: new ProgramProxy({
+      acquire: async (hash) => (web.has(hash) ? web.acquire(hash) : programs.acquire(hash)),
+      vms: supervisor,
+      metrics,
+      logger,
+      serverHeader,
+    }),
+    customDomains: new CustomDomains({
+      domainsOf: (owner) => messages.aggregate(owner, 'domains'),
+      ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
+    }),
     about: { facts, vms: supervisor, reconciler, metrics, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
@@ -331,7 +343,17 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     exports,
     imports,
   ]
-  return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
+  return {
+    supervisor,
+    programs,
+    reconciler,
+    expiries,
+    payments: monitor,
+    stores,
+    egress,
+    guestApi,
+    http,
+  }
 }
 
 function nodeFacts(config: ComputeNodeConfig, forwardHost: string) {

@@ -59,7 +59,8 @@ export class InstanceHost implements WorkloadHost {
     try {
       const spec = await loader.load(hash)
       const { address } = await loader.content(hash)
-      const wanted = (await this.#wanted(hash, address)) ?? [{ guest: 22, tcp: true, udp: false }]
+      const wanted = (await this.#wanted(hash, address)) ??
+        vms.get(hash)?.forwards ?? [{ guest: 22, tcp: true, udp: false }]
       const forwards = await ports.assign(hash, wanted)
       await vms.ensureRunning({ ...spec, forwards })
       logger.info({ hash, forwards }, 'instance runs')
