@@ -15,6 +15,8 @@ export interface ComputeNodeParts {
   hypervisor?: Hypervisor
   /** Asks the DNS for TXT records of custom domains; default: the system's resolvers. */
   resolveTxt?: (name: string) => Promise<string[][]>
+  /** Root of the kernel's device tree; default `/sys`. */
+  sysfs?: string
 }
 
 /** What a node that runs says of itself; also its ready line. */
@@ -108,13 +110,14 @@ export class ComputeNode implements AsyncDisposable {
   async start(): Promise<ComputeNodeStatus> {
     if (this.#services) throw new Error('This node was started before; create another one')
     await this.#supervisor.start()
-    const { resolveTxt } = this.#parts
+    const { resolveTxt, sysfs } = this.#parts
     const services = await assembleServices({
       config: this.#config,
       supervisor: this.#supervisor,
       network: this.#network,
       logger: this.#logger,
       ...(resolveTxt && { resolveTxt }),
+      ...(sysfs && { sysfs }),
     })
     this.#services = services
     this.#guests.egress = services.egress

@@ -13,10 +13,9 @@ import {
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
 import type { HypervisorChoice } from './hypervisor/index.ts'
-import { linksIn, type NetworkMode } from './network/index.ts'
+import { isPrefix, type NetworkSettings, networkEnvironmentTable, networkSettings } from './network/index.ts'
 
 const MIB = 1024 * 1024
-const defaultNameservers = ['9.9.9.9', '1.1.1.1']
 
 /** Settings of one compute node; every field comes from one `ALEPH_VM_…` variable of the table below. */
 export interface ComputeNodeConfig {
@@ -50,19 +49,13 @@ export interface ComputeNodeConfig {
   /** Address of this host that forwarded ports of instances are on; null: the network's choice. */
   forwardHost: string | null
   /** How instances are connected. */
-  network: {
-    mode: NetworkMode
-    tapPrefix: string
-    ipv4Pool: string
-    /** Null: the interface of the default route. */
-    uplink: string | null
-    nameservers: string[]
-    /** Networks that are not public and yet open to instances. */
-    allowedNetworks: string[]
-    /** Null: no limit. */
-    mbitPerGuest: number | null
-    ndpProxy: boolean
-  }
+  network: NetworkSettings
+  /** Whether GPUs bound to `vfio-pci` are given to VMs. */
+  gpuSupport: boolean
+  /** Whether instances whose memory the host cannot read run here, where the processor can. */
+  confidentialComputing: boolean
+  /** STORE message of the firmware of confidential instances that name none. */
+  confidentialFirmware: string
   /** STORE message of the system that instances are rescued with. */
   rescueImage: string | null
   /** Whether an instance may be fetched from a node at an address that is not public. */
@@ -228,42 +221,16 @@ export const environmentTable = {
     .describe(
       'Address of this host that forwarded ports of instances are on; default 127.0.0.1, with taps that of the uplink',
     ),
-  ALEPH_VM_NETWORK: z
-    .enum(['user', 'tap', 'auto'])
-    .default('user')
-    .describe(
-      'How instances are connected: by QEMU itself, by taps of this host (root), or by taps if it can',
-    ),
-  ALEPH_VM_NETWORK_INTERFACE: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,15}$/, 'is no name of an interface')
-    .optional()
-    .describe('Taps: interface to the outside; default that of the default route'),
-  ALEPH_VM_TAP_PREFIX: z
-    .string()
-    .regex(/^[a-z]{1,10}$/, 'is not 1 to 10 small letters')
-    .default('vmtap')
-    .describe('Taps: how their names begin, and the name of the table of nftables; one per node on a host'),
-  ALEPH_VM_IPV4_ADDRESS_POOL: z
-    .string()
-    .refine(isIpv4Pool, 'is no IPv4 prefix of length 8 to 24')
-    .default('172.16.0.0/12')
-    .describe('Taps: IPv4 prefix that every instance gets a /24 of; one per node on a host'),
-  ALEPH_VM_DNS_NAMESERVERS: list
-    .pipe(z.array(z.string().refine((text) => isIP(text) !== 0, 'is no address')).max(8))
-    .describe('Taps: name servers of instances; default 9.9.9.9, 1.1.1.1'),
-  ALEPH_VM_GUEST_ALLOWED_NETWORKS: list
-    .pipe(z.array(z.string().refine(isPrefix, 'is no prefix such as 10.1.0.0/16')).max(256))
-    .describe('Taps: networks that are not public and that instances may reach all the same'),
-  ALEPH_VM_NETWORK_MBIT: z.coerce
-    .number()
-    .min(1)
-    .max(100_000)
-    .optional()
-    .describe('Taps: most of the traffic of one instance each way, in megabits a second; default no limit'),
-  ALEPH_VM_USE_NDP_PROXY: flag
-    .default(true)
-    .describe("Taps: answer on the uplink for instances' IPv6 addresses, as when nobody routes them here"),
+  ...networkEnvironmentTable,
+  ALEPH_VM_ENABLE_GPU_SUPPORT: flag
+    .default(false)
+    .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),
+  ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING: flag
+    .default(false)
+    .describe('Run instances in memory that this host cannot read; needs AMD SEV'),
+  ALEPH_VM_CONFIDENTIAL_FIRMWARE: itemHash
+    .default('ba5bb13f3abca960b101a759be162b229e2b7e93ecad9d1307e54de887f177ff')
+    .describe('STORE message of the firmware of confidential instances that name none'),
   ALEPH_VM_RESCUE_IMAGE: itemHash
     .optional()
     .describe('STORE message of the disk image that instances are rescued with when their owner names none'),
@@ -298,23 +265,6 @@ export const environmentTable = {
   ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID: itemHash
     .default('ad67c6857d6319486794ec2a3d14b584ac7e6c27593f3172148e486dbd1e0e21')
     .describe('Diagnostic program for old runtimes'),
-}
-
-function isIpv4Pool(text: string): boolean {
-  if (isIP(text.split('/')[0] as string) !== 4) return false
-  try {
-    return linksIn(text) > 0
-  } catch {
-    return false
-  }
-}
-
-function isPrefix(text: string): boolean {
-  const [address = '', bits = '', ...more] = text.split('/')
-  const family = isIP(address)
-  return (
-    family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
-  )
 }
 
 const environmentSchema = z.object(environmentTable)
@@ -369,17 +319,10 @@ export function configFromEnvironment(environment: Record<string, string | undef
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
     instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
     forwardHost: env.ALEPH_VM_FORWARD_HOST ?? null,
-    network: {
-      mode: env.ALEPH_VM_NETWORK,
-      tapPrefix: env.ALEPH_VM_TAP_PREFIX,
-      ipv4Pool: env.ALEPH_VM_IPV4_ADDRESS_POOL,
-      uplink: env.ALEPH_VM_NETWORK_INTERFACE ?? null,
-      nameservers:
-        env.ALEPH_VM_DNS_NAMESERVERS.length > 0 ? env.ALEPH_VM_DNS_NAMESERVERS : defaultNameservers,
-      allowedNetworks: env.ALEPH_VM_GUEST_ALLOWED_NETWORKS,
-      mbitPerGuest: env.ALEPH_VM_NETWORK_MBIT ?? null,
-      ndpProxy: env.ALEPH_VM_USE_NDP_PROXY,
-    },
+    network: networkSettings(env),
+    confidentialComputing: env.ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING,
+    confidentialFirmware: env.ALEPH_VM_CONFIDENTIAL_FIRMWARE,
+    gpuSupport: env.ALEPH_VM_ENABLE_GPU_SUPPORT,
     rescueImage: env.ALEPH_VM_RESCUE_IMAGE ?? null,
     migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,
     ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,

@@ -9,6 +9,8 @@ import { PlanFile } from './agent/allocations/plan.ts'
 import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
 import { Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
+import { Confidential } from './agent/confidential/confidential.ts'
+import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
 import { LogStreams } from './agent/control/log-streams.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
@@ -16,6 +18,7 @@ import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
 import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
+import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
@@ -53,7 +56,7 @@ export interface Services {
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
-  /** Everything with a folder of its own, to be opened before use. */
+  /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
@@ -67,6 +70,8 @@ export interface ServiceParts {
   network: TapNetwork | null
   /** Asks the DNS for TXT records; default: the system's resolvers. */
   resolveTxt?: (name: string) => Promise<string[][]>
+  /** Root of the kernel's device tree; default `/sys`. */
+  sysfs?: string
   logger: Logger
 }
 
@@ -144,12 +149,24 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     volumes,
     maxImageBytes: limits.instanceImageBytes,
   })
+  const sessions = new Sessions(join(state, 'sessions'))
+  const confidential = new Confidential({
+    enabled: config.confidentialComputing,
+    support: () => supervisor.confidential(parts.sysfs ?? '/sys'),
+    sessions,
+    messages,
+    files,
+    defaultFirmware: config.confidentialFirmware,
+    vms: supervisor,
+    logger,
+  })
   const instanceLoader = new InstanceLoader({
     messages,
     files,
     parents,
     volumes,
     rescues: rescueDisks,
+    confidential,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
     links,
@@ -157,8 +174,16 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     forwardHost,
   })
   const backups = new Backups({ dir: join(dataDir, 'backups'), vms: supervisor, volumes, logger })
+  const gpus = new Gpus({
+    enabled: config.gpuSupport,
+    sysfs: parts.sysfs ?? '/sys',
+    settings,
+    vms: supervisor,
+  })
   const instances = new InstanceHost({
     backups,
+    gpus,
+    sessions,
     loader: instanceLoader,
     vms: supervisor,
     ports,
@@ -271,7 +296,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       domainsOf: (owner) => messages.aggregate(owner, 'domains'),
       ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
     }),
-    about: { facts, vms: supervisor, reconciler, metrics, dataDir },
+    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
       facts,
@@ -289,13 +314,14 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     allocations: {
       ...scheduler,
       reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, nodeHash }),
+      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, nodeHash }),
       waitMs: config.allocationWaitMs,
     },
     notify: {
       messages,
       admission,
       payments,
+      gpus,
       reconciler,
       vms: supervisor,
       nodeHash,
@@ -312,6 +338,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       expiries,
       backups,
       rescues,
+      sessions,
+      instances: instanceLoader,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
     migration: {
@@ -342,18 +370,11 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     backups,
     exports,
     imports,
+    gpus,
+    sessions,
+    confidential,
   ]
-  return {
-    supervisor,
-    programs,
-    reconciler,
-    expiries,
-    payments: monitor,
-    stores,
-    egress,
-    guestApi,
-    http,
-  }
+  return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
 }
 
 function nodeFacts(config: ComputeNodeConfig, forwardHost: string) {
@@ -370,6 +391,7 @@ function nodeFacts(config: ComputeNodeConfig, forwardHost: string) {
     forwardHost,
     ipv6Pool: config.ipv6Pool,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
+    gpuSupport: config.gpuSupport,
     paymentReceiver: config.paymentReceiver,
     streams: config.profile.streams.map((stream) => ({
       ...stream,

@@ -36,6 +36,8 @@ function instanceShape({
   link,
   forwardHost,
   forwards,
+  gpus,
+  confidential,
 }: InstanceSpec): MachineShape {
   return {
     boots: 'disk',
@@ -45,5 +47,7 @@ function instanceShape({
     ...(link
       ? { tap: { name: link.tap, mac: link.mac } }
       : { network: { outbound: internet, forwardHost, forwards } }),
+    ...(gpus && { gpus }),
+    ...(confidential && { confidential }),
   }
 }

@@ -65,6 +65,19 @@ const instanceSchema = z.object({
   link: linkSchema.optional(),
   forwardHost: z.string(),
   forwards: z.array(z.object({ host: z.number(), guest: z.number(), tcp: z.boolean(), udp: z.boolean() })),
+  gpus: z
+    .array(z.object({ pciAddress: z.string(), deviceClass: z.enum(['0300', '0302']), vfioGroup: z.string() }))
+    .optional(),
+  confidential: z
+    .object({
+      technology: z.enum(['sev', 'sev-snp']),
+      policy: z.number(),
+      cbitpos: z.number(),
+      reducedPhysBits: z.number(),
+      firmware: z.string(),
+      session: z.object({ session: z.string(), dhCertificate: z.string() }).optional(),
+    })
+    .optional(),
 })
 
 const specSchema = z.union([instanceSchema, programSchema])

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { GuestLink, Hypervisor, Machine, MachineRecord } from '../hypervisor/index.ts'
+import type { GuestLink, Hypervisor, LaunchControl, Machine, MachineRecord } from '../hypervisor/index.ts'
 import type { LinkRules, TapNetwork } from '../network/index.ts'
 import type { Capacity } from './capacity.ts'
 import type { ConsoleLog } from './console-log.ts'
@@ -55,6 +55,8 @@ type SpecField =
   | 'forwards'
   | 'link'
   | 'mode'
+  | 'confidential'
+  | 'gpus'
 
 /**
  * One VM through its states. Its transitions run one after the other and never wait for another VM;
@@ -80,11 +82,7 @@ export class Vm {
 
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
-    const {
-      forwards = undefined,
-      link = undefined,
-      mode = undefined,
-    } = isInstance(this.#spec) ? this.#spec : {}
+    const instance = isInstance(this.#spec) ? this.#spec : null
     const replicaOf = isInstance(this.#spec) ? undefined : this.#spec.replicaOf
     const pid = this.#running?.machine.record.pid
     return {
@@ -95,9 +93,11 @@ export class Vm {
       vcpus,
       memoryMiB,
       internet,
-      ...(mode && { mode }),
-      forwards,
-      link,
+      ...(instance?.mode && { mode: instance.mode }),
+      ...(instance?.confidential && { confidential: true }),
+      ...(instance?.gpus && { gpus: instance.gpus.map(({ pciAddress }) => pciAddress) }),
+      forwards: instance?.forwards,
+      link: instance?.link,
       pid,
       ...this.#facts,
     }
@@ -140,6 +140,12 @@ export class Vm {
     } finally {
       if (this.#running === running) await running.machine.resume()
     }
+  }
+
+  /** What the owner of a running instance with confidential memory does. */
+  get launchControl(): LaunchControl {
+    if (!this.#running) throw new VmNotRunningError(this.#spec.id)
+    return this.#running.machine.launchControl
   }
 
   /** Replaces the ports that lead into a running instance; of another VM nothing changes. */

@@ -24,7 +24,8 @@ export interface ReconcilerOptions {
 
 /** How far this node is with one VM of the plan. Times in epoch milliseconds. */
 export interface Allocation {
-  state: 'planned' | 'starting' | 'running' | 'failed' | 'ended'
+  /** `waiting`: for something only its owner can do. `ended`: by this node. */
+  state: 'planned' | 'starting' | 'running' | 'waiting' | 'failed' | 'ended'
   attempts: number
   error: { code: string; message: string } | null
   nextRetryAt: number | null
@@ -190,7 +191,9 @@ export class Reconciler {
   }
 
   #want(hash: string): void {
-    if (!this.#desired.has(hash)) this.#desired.set(hash, fresh())
+    const desired = this.#desired.get(hash)
+    if (!desired) this.#desired.set(hash, fresh())
+    else if (desired.state === 'waiting') desired.state = 'planned'
     else this.#retryNow(hash)
     this.#look(hash)
   }
@@ -270,6 +273,7 @@ export class Reconciler {
       if (desired.state !== 'running') Object.assign(desired, running())
       return
     }
+    if (desired.state === 'waiting') return
     if (desired.state === 'running') this.#died(hash, desired)
     else if (this.#attempts.size < MAX_CONCURRENT_STARTS) this.#attempt(hash, desired)
     else if (!this.#waiting.includes(hash)) this.#waiting.push(hash)
@@ -307,6 +311,10 @@ export class Reconciler {
   }
 
   #failed(hash: string, desired: Desired, error: AgentError): void {
+    if (error.code === 'awaiting_owner') {
+      Object.assign(desired, { state: 'waiting', attempts: 0, error: null })
+      return
+    }
     desired.error = { code: error.code, message: error.message }
     const { logger } = this.#options
     logger.warn(
@@ -345,7 +353,7 @@ export class Reconciler {
     const outcome: PlanOutcome = { successful: [], failing: [], stopped, errors: {} }
     for (const hash of hashes) {
       const desired = this.#desired.get(hash)
-      if (desired?.state === 'running') outcome.successful.push(hash)
+      if (desired?.state === 'running' || desired?.state === 'waiting') outcome.successful.push(hash)
       else {
         outcome.failing.push(hash)
         outcome.errors[hash] = desired?.error

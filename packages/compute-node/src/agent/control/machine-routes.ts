@@ -4,12 +4,16 @@ import { AgentError } from '../errors.ts'
 import type { ProgramHost } from '../programs/program-host.ts'
 import type { WorkloadHost } from '../workloads.ts'
 import { type BackupRoutesOptions, backupRoutes } from './backup-routes.ts'
+import { type ConfidentialRoutesOptions, confidentialRoutes } from './confidential-routes.ts'
 import type { Expiries } from './expiries.ts'
 import { logRoutes } from './log-routes.ts'
 import { assertOwner } from './owner-access.ts'
 import { type RescueRoutesOptions, rescueRoutes } from './rescue-routes.ts'
 
-export interface MachineRoutesOptions extends BackupRoutesOptions, RescueRoutesOptions {
+export interface MachineRoutesOptions
+  extends BackupRoutesOptions,
+    ConfidentialRoutesOptions,
+    RescueRoutesOptions {
   workloads: WorkloadHost
   programs: ProgramHost
   reconciler: Reconciler
@@ -32,6 +36,7 @@ export async function machineRoutes(app: FastifyInstance, options: MachineRoutes
   await app.register(logRoutes, options)
   await app.register(backupRoutes, options)
   await app.register(rescueRoutes, options)
+  await app.register(confidentialRoutes, options)
 
   /** Starts what was asked for here before; an on-demand program starts as its first call would. */
   async function start(ref: string): Promise<void> {
@@ -105,18 +110,6 @@ export async function machineRoutes(app: FastifyInstance, options: MachineRoutes
       const { ref } = request.params
       await assertOwner(request, ref, options)
       return text(reply, await operate(ref, request))
-    })
-  }
-
-  for (const what of ['confidential/initialize', 'confidential/inject_secret', 'confidential/measurement']) {
-    const method = what.endsWith('measurement') ? 'GET' : 'POST'
-    app.route<MachineRequest>({
-      method,
-      url: `/control/machine/:ref/${what}`,
-      async handler(request) {
-        await assertOwner(request, request.params.ref, options)
-        throw new AgentError('unsupported', 'Confidential computing setting not enabled on that server')
-      },
     })
   }
 }

@@ -1,8 +1,10 @@
 import type { Logger } from 'pino'
 import type { TapLinks } from '../../network/index.ts'
-import type { VmInfo } from '../../supervisor/index.ts'
+import type { GpuDevice, VmInfo } from '../../supervisor/index.ts'
+import type { Sessions } from '../confidential/sessions.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import type { Gpus } from '../gpu/gpus.ts'
 import { startRefusal } from '../start-refusal.ts'
 import type { VmHost } from '../vm-host.ts'
 import type { VolumeStore } from '../volumes/volume-store.ts'
@@ -25,6 +27,8 @@ export interface InstanceHostOptions {
   volumes: VolumeStore
   parents: ParentImages
   backups: Backups
+  gpus: Gpus
+  sessions: Sessions
   messages: MessageSource
   /** Whether the instance is leaving for another node, or has left. */
   isAway: (hash: string) => boolean
@@ -56,16 +60,25 @@ export class InstanceHost implements WorkloadHost {
     if (this.#options.isAway(hash)) {
       throw new AgentError('conflict', 'The instance is being moved to another node; it does not start here')
     }
+    let taken: { gpus: GpuDevice[]; release: () => void } | null = null
     try {
       const spec = await loader.load(hash)
-      const { address } = await loader.content(hash)
-      const wanted = (await this.#wanted(hash, address)) ??
+      const content = await loader.content(hash)
+      const wanted = (await this.#wanted(hash, content.address)) ??
         vms.get(hash)?.forwards ?? [{ guest: 22, tcp: true, udp: false }]
       const forwards = await ports.assign(hash, wanted)
-      await vms.ensureRunning({ ...spec, forwards })
+      taken = this.#options.gpus.take(hash, content)
+      const gpus = taken.gpus.map(({ pciAddress, deviceClass, vfioGroup }) => ({
+        pciAddress,
+        deviceClass,
+        vfioGroup,
+      }))
+      await vms.ensureRunning({ ...spec, forwards, ...(gpus.length > 0 && { gpus }) })
       logger.info({ hash, forwards }, 'instance runs')
     } catch (error) {
       throw startRefusal(error)
+    } finally {
+      taken?.release()
     }
   }
 
@@ -85,11 +98,12 @@ export class InstanceHost implements WorkloadHost {
 
   /** Leaves nothing, the root disk included (protocol 05 §23 I4). */
   async erase(hash: string): Promise<void> {
-    const { vms, volumes, ports, links, backups } = this.#options
+    const { vms, volumes, ports, links, backups, sessions } = this.#options
     if (vms.get(hash)?.type === 'program') return
     await vms.destroy(hash)
     await volumes.remove(hash)
     await backups.removeAll(hash)
+    await sessions.remove(hash)
     await ports.release(hash)
     await links?.release(hash)
     await this.#pruneParents()

@@ -5,12 +5,14 @@ import { z } from 'zod'
 import type { TapLinks } from '../../network/index.ts'
 import type { InstanceDisk, InstanceSpec } from '../../supervisor/index.ts'
 import { executableContent } from '../allocations/plan-assessment.ts'
+import type { Confidential } from '../confidential/confidential.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
 import { fileSystemOf } from '../volumes/program-volumes.ts'
 import { type NamedVolume, nameVolumes } from '../volumes/volume-names.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
+import { bootCommands } from './boot-commands.ts'
 import { type ParentImage, type ParentImages, standsAlone } from './parent-images.ts'
 import type { RescueDisks } from './rescue-disks.ts'
 import { seedImage } from './seed.ts'
@@ -26,6 +28,7 @@ export interface InstanceLoaderOptions {
   parents: ParentImages
   volumes: VolumeStore
   rescues: RescueDisks
+  confidential: Confidential
   limits: { maxImageBytes: number; maxVolumeBytes: number }
   /** Whether instances without a link may open connections to the outside, and so to whatever the host reaches. */
   outbound: boolean
@@ -66,6 +69,7 @@ export class InstanceLoader {
       hostname: vmHostLabel(hash),
       authorizedKeys: content.authorized_keys ?? [],
       variables: content.variables ?? {},
+      bootCommands: bootCommands(content),
       mounts: prepared.map(({ disk, mount, fileSystem }) => ({
         serial: disk.serial,
         folder: mount,
@@ -78,9 +82,11 @@ export class InstanceLoader {
     await writeFile(`${seedPath}.part`, seed, { mode: 0o644 })
     await rename(`${seedPath}.part`, seedPath)
     const rescue = await this.#options.rescues.find(hash)
+    const confidential = await this.#options.confidential.launch(hash, content)
     return {
       type: 'instance',
       ...(rescue && { mode: 'rescue' as const }),
+      ...(confidential && { confidential }),
       id: hash,
       kind: 'persistent',
       vcpus: content.resources.vcpus,
@@ -182,13 +188,10 @@ export class InstanceLoader {
   }
 }
 
-function assertSupported({ environment, requirements }: InstanceContent): void {
-  const problem = environment.trusted_execution
-    ? 'confidential computing, which needs hardware this node does not have'
-    : requirements?.gpu?.length
-      ? 'a GPU, which this node does not have'
-      : environment.hypervisor === 'firecracker'
-        ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
-        : null
+function assertSupported({ environment }: InstanceContent): void {
+  const problem =
+    environment.hypervisor === 'firecracker'
+      ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
+      : null
   if (problem) throw new AgentError('unsupported', `The instance asks for ${problem}`)
 }

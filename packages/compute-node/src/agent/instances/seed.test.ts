@@ -7,6 +7,7 @@ const content = {
   authorizedKeys: ['ssh-ed25519 AAAA owner'],
   variables: {},
   mounts: [],
+  bootCommands: [],
 }
 const link = {
   tap: 'vmtap4',
