@@ -127,6 +127,7 @@ export class ComputeNode implements AsyncDisposable {
     services.programs.start()
     await services.expiries.start()
     services.payments.start()
+    services.ports.start()
     const url = await services.http.start()
     const status = { url, ...this.#identity() }
     this.#logger.info(status, 'compute node is ready')
@@ -145,6 +146,7 @@ export class ComputeNode implements AsyncDisposable {
     await http.stop(this.#config.drainTimeoutMs)
     services.expiries.stop()
     await services.payments.stop()
+    await services.ports.stop()
     const reconciled = reconciler.stop()
     programs.close()
     if (stopVms) await supervisor.stopAll()

@@ -28,6 +28,7 @@ import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
+import { PortRefresh } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
 import { Rescues } from './agent/instances/rescues.ts'
@@ -49,6 +50,9 @@ import { type ComputeNodeConfig, publicSettings } from './config.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
+/** Between two looks at which ports owners want forwarded. */
+const PORTS_MS = 60_000
+
 /** The parts of a node that have a life of their own. */
 export interface Services {
   supervisor: Supervisor
@@ -56,6 +60,7 @@ export interface Services {
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
+  ports: PortRefresh
   /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
@@ -278,7 +283,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
-  const facts = nodeFacts(config, forwardHost)
+  const facts = nodeFacts(config, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
     host: config.host,
@@ -326,7 +331,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       vms: supervisor,
       nodeHash,
       domainName,
-      refreshNetwork: (hash) => instances.refreshPorts(hash),
+      refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
       waitMs: config.allocationWaitMs,
     },
     machines: {
@@ -360,6 +365,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
+  const portRefresh = new PortRefresh({
+    vms: supervisor,
+    refresh: (hash) => instances.refreshPorts(hash),
+    intervalMs: PORTS_MS,
+    logger,
+  })
   const stores = [
     files,
     codeImages,
@@ -374,10 +385,21 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     sessions,
     confidential,
   ]
-  return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
+  return {
+    supervisor,
+    programs,
+    reconciler,
+    expiries,
+    payments: monitor,
+    ports: portRefresh,
+    stores,
+    egress,
+    guestApi,
+    http,
+  }
 }
 
-function nodeFacts(config: ComputeNodeConfig, forwardHost: string) {
+function nodeFacts(config: ComputeNodeConfig, forwardHost: string, taps: boolean) {
   const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
   return {
     version: packageJson.version,
@@ -390,6 +412,8 @@ function nodeFacts(config: ComputeNodeConfig, forwardHost: string) {
     checkProgram: config.checkProgram,
     forwardHost,
     ipv6Pool: config.ipv6Pool,
+    taps,
+    ndpProxy: config.network.ndpProxy,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
     gpuSupport: config.gpuSupport,
     paymentReceiver: config.paymentReceiver,

@@ -94,7 +94,7 @@ describe.skipIf(obstacle !== null)(
       expect(host_ipv4).toBe(world.host4)
       expect(await ssh(first, 'ip -o addr show dev eth0')).toContain(` ${ipv4_ip}/24 `)
       expect(await ssh(first, 'ip -o -6 addr show dev eth0')).toContain(` ${ipv6_ip}/124 `)
-    })
+    }, 180_000)
 
     test('it reaches the world in the name of its host, and by IPv6 in its own', async () => {
       expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
@@ -124,7 +124,7 @@ describe.skipIf(obstacle !== null)(
       await ssh(second, 'while :; do echo hello | nc -l -p 80; done >/dev/null 2>&1 </dev/null &')
       const { ipv4_ip, ipv6_ip, mapped_ports } = await networking(second)
       const port = mapped_ports?.['22']?.host as number
-      expect(await space.hear(space.host, ipv4_ip as string, 80)).toBe('hello')
+      await expect.poll(() => space.hear(space.host, ipv4_ip as string, 80)).toBe('hello')
       expect(await space.hear(space.outside, world.host4, port)).toContain('SSH')
       expect(await hear(first, ipv4_ip as string)).toBe('silence')
       expect(await hear(first, ipv6_ip as string, 22)).toBe('silence')
@@ -135,6 +135,11 @@ describe.skipIf(obstacle !== null)(
       expect(await hear(second, world.public4)).toBe('silence')
       expect(await hear(second, world.allowed)).toBe('silence')
       expect(await ssh(second, 'whoami')).toBe('root')
+    })
+
+    test('its web server is shown under its name, by the node', async () => {
+      await ssh(first, 'mkdir -p /www && echo page >/www/index.html && busybox httpd -p 80 -h /www')
+      expect(await (await node.call(first)).text()).toBe('page\n')
     })
 
     test('it cannot speak as somebody else', async () => {
@@ -167,7 +172,7 @@ describe.skipIf(obstacle !== null)(
       node.core.aggregates.set(`${node.core.owner.address}/port-forwarding`, { [first]: { ports } })
       await fetch(`${node.url}/control/machine/${first}/update`, { method: 'POST' })
       const port = (await networking(first)).mapped_ports?.['8080']?.host
-      await ssh(first, 'mkdir -p /www && echo page >/www/index.html && busybox httpd -p 8080 -h /www')
+      await ssh(first, 'busybox httpd -p 8080 -h /www')
       const script = `fetch('http://${world.host4}:${port}/').then((r) => r.text()).then(console.log)`
       expect((await space.exec(space.outside, process.execPath, ['-e', script])).trim()).toBe('page')
     })

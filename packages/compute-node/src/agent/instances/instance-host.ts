@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import type { TapLinks } from '../../network/index.ts'
 import type { GpuDevice, VmInfo } from '../../supervisor/index.ts'
@@ -109,13 +110,16 @@ export class InstanceHost implements WorkloadHost {
     await this.#pruneParents()
   }
 
-  /** Forwards what the owner wants forwarded now; what cannot be read changes nothing. */
-  async refreshPorts(hash: string): Promise<void> {
+  /** Forwards what the owner wants forwarded; what cannot be read changes nothing. `maxAgeMs`: of what is known of it. */
+  async refreshPorts(hash: string, maxAgeMs?: number): Promise<void> {
     const { vms, ports, loader } = this.#options
-    if (this.#find(hash)?.state !== 'running') return
+    const info = this.#find(hash)
+    if (info?.state !== 'running') return
     const { address } = await loader.content(hash)
-    const wanted = await this.#wanted(hash, address, 0)
-    if (wanted) await vms.setForwards(hash, await ports.assign(hash, wanted))
+    const wanted = await this.#wanted(hash, address, maxAgeMs)
+    const open = info.forwards?.map(({ guest, tcp, udp }) => ({ guest, tcp, udp }))
+    if (wanted && !isDeepStrictEqual(wanted, open))
+      await vms.setForwards(hash, await ports.assign(hash, wanted))
   }
 
   #wanted(hash: string, owner: string, maxAgeMs?: number) {
