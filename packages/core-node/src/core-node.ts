@@ -193,7 +193,7 @@ export class CoreNode {
   /** Messages are processed only once balances are those of the chain's head. */
   async #followBalances(): Promise<void> {
     const { config, pool, logger } = this.context
-    const { processWorker, registry } = this.#services
+    const { processWorker, fetchWorker, registry } = this.#services
     this.#run(processWorker)
     const token = stakingToken(config)
     if (!token) {
@@ -210,6 +210,7 @@ export class CoreNode {
     })
     this.#run(reader)
     processWorker.useBalances(() => reader.sync())
+    fetchWorker.useBalances(() => reader.sync())
     reader.start()
     void this.#processOnceReady(reader)
   }

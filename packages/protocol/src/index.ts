@@ -118,6 +118,7 @@ export {
   ContentAddressError,
   type ContentAddressErrorCode,
 } from './content-addressing/content-address-error.ts'
+export { type ClaimedSize, claimedSize, mostBlockBytes } from './content-addressing/dag-size.ts'
 export {
   type DirectoryDagOptions,
   type DirectoryEntry,

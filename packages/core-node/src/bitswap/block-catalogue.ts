@@ -81,6 +81,12 @@ export class BlockCatalogue {
     }
   }
 
+  /** One block, verified; undefined when it is not here. */
+  async get(cid: Cid): Promise<Uint8Array | undefined> {
+    const [found] = (await this.find([cid])).values()
+    return found && this.read(cid, found)
+  }
+
   /** Enters the blocks of all files that are new. */
   async enterNewFiles(): Promise<void> {
     const { pool } = this.#options

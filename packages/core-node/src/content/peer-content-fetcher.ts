@@ -1,4 +1,12 @@
-import { parseCid } from '@aleph-ts/protocol'
+import {
+  type Cid,
+  type ClaimedSize,
+  ContentAddressError,
+  claimedSize,
+  maxBlockBytes,
+  parseCid,
+  verifyBlock,
+} from '@aleph-ts/protocol'
 import type { Bitswap } from '../bitswap/bitswap.ts'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { PeerTable } from '../gossip/peer-table.ts'
@@ -28,6 +36,8 @@ export interface PeerContentFetcherOptions {
 const maxDownloads = 8
 const maxPeersAsked = 16
 const maxFetchMs = 30 * 60_000
+/** Whoever has a root gives it soon. */
+const maxRootMs = 60_000
 
 interface Wanted {
   hash: string
@@ -113,6 +123,45 @@ export class PeerContentFetcher implements ContentFetcher {
     return started
   }
 
+  /** See {@link ContentFetcher.claimedSize}. */
+  async claimedSize(cid: string, options: { signal?: AbortSignal } = {}): Promise<ClaimedSize | undefined> {
+    const limits = [this.#stopped.signal, AbortSignal.timeout(maxRootMs)]
+    const signal = AbortSignal.any(options.signal ? [...limits, options.signal] : limits)
+    const root = parseCid(cid)
+    for (const take of [this.#rootFromPeers, this.#rootByBitswap, this.#rootFromKubo]) {
+      const block = signal.aborted ? undefined : await take.call(this, root, signal)
+      if (block) return sizeIn(root, block)
+    }
+  }
+
+  async #rootFromPeers(root: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const peers = this.#reputation.rank(await this.#options.sources()).slice(0, maxPeersAsked)
+    for (;;) {
+      const offer = await this.#request(peers, `ipfs/${root}?format=raw`, signal)
+      if (!offer) return undefined
+      const { peer, response, abort } = offer
+      const { stallMs = 15_000 } = this.#options
+      try {
+        return await readBlock(root, withoutStalls(response.body!, stallMs, abort))
+      } catch (error) {
+        abort(error as Error)
+        this.#reputation[error instanceof ContentAddressError ? 'lied' : 'failed'](peer)
+      }
+    }
+  }
+
+  async #rootByBitswap(root: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const blocks = this.#options.bitswap?.fetch(root, signal)
+    const first = await blocks?.next().catch(() => undefined)
+    await blocks?.return()
+    return first?.value?.bytes
+  }
+
+  async #rootFromKubo(root: Cid, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { kubo } = this.#options
+    return kubo && readBlock(root, kubo.block(root.toString(), signal)).catch(() => undefined)
+  }
+
   async #fetch(
     wanted: Wanted,
     transfers: Transfer[],
@@ -131,19 +180,23 @@ export class PeerContentFetcher implements ContentFetcher {
   async #fromPeers(wanted: Wanted, transfer: Transfer): Promise<boolean> {
     const peers = this.#reputation.rank(await this.#options.sources()).slice(0, maxPeersAsked)
     for (;;) {
-      const offer = await requestFromAny({
-        peers,
-        path: transfer.path(wanted.hash),
-        hedgeMs: this.#options.hedgeMs ?? 300,
-        answerMs: this.#options.answerMs ?? 15_000,
-        signal: wanted.signal,
-        onFailure: (peer, missing) => {
-          if (!missing) this.#reputation.failed(peer)
-        },
-      })
+      const offer = await this.#request(peers, transfer.path(wanted.hash), wanted.signal)
       if (!offer) return false
       if (await this.#download(offer, wanted, transfer)) return true
     }
+  }
+
+  #request(peers: string[], path: string, signal: AbortSignal): Promise<Offer | null> {
+    return requestFromAny({
+      peers,
+      path,
+      hedgeMs: this.#options.hedgeMs ?? 300,
+      answerMs: this.#options.answerMs ?? 15_000,
+      signal,
+      onFailure: (peer, missing) => {
+        if (!missing) this.#reputation.failed(peer)
+      },
+    })
   }
 
   async #download(
@@ -192,6 +245,30 @@ export class PeerContentFetcher implements ContentFetcher {
       )
       return false
     }
+  }
+}
+
+/** @throws {ContentAddressError} `wrong_bytes`, `too_large` */
+async function readBlock(cid: Cid, bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for await (const part of bytes) {
+    size += part.length
+    if (size > maxBlockBytes) throw new ContentAddressError('too_large', `Block ${cid} is too large`)
+    parts.push(part)
+  }
+  const block = Buffer.concat(parts)
+  verifyBlock(cid, block)
+  return block
+}
+
+/** Undefined for a root that is no file and no folder: fetching it fails with the reason. */
+function sizeIn(root: Cid, block: Uint8Array): ClaimedSize | undefined {
+  try {
+    return claimedSize(root, block)
+  } catch (error) {
+    if (error instanceof ContentAddressError) return undefined
+    throw error
   }
 }
 

@@ -331,6 +331,7 @@ export class Placement {
       refuse: (node, vmHash) => this.refusalOf(node, byHash.get(vmHash)),
       self: this.#self(corechannel),
       published: ownClaims(aggregates, operatorKey.address),
+      turnSeconds: this.#context.profile.placement.turnSeconds,
       homelessSince: (vmHash) => this.#homelessSince.get(vmHash) ?? now,
       now,
     })

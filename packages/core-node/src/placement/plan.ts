@@ -37,6 +37,8 @@ export interface PlanInputs {
   homelessSince: (vmHash: string) => number
   /** Why a compute node does not get a VM, as far as this node knows; null when it may. */
   refuse: (node: ComputeNode, vmHash: string) => string | null
+  /** How long a better ranked core node has to claim a workload, seconds (protocol 06 §8.5). */
+  turnSeconds: number
   /** Epoch seconds. */
   now: number
 }
@@ -54,8 +56,6 @@ export interface Plan {
   reports: ReadonlyMap<string, CapacityReport>
 }
 
-/** A better placed core node has this long to claim a workload before the next one may (protocol 06 §8.5), seconds. */
-export const turnSeconds = 90
 const epochSeconds = 60
 
 /**
@@ -128,7 +128,7 @@ function winner({ hash, requirements }: Workload, claims: Claim[], corechannel: 
 function ownTurn(
   vmHash: string,
   { candidates }: Placed,
-  { self, homelessSince, now }: PlanInputs,
+  { self, homelessSince, turnSeconds, now }: PlanInputs,
 ): { computeNode: string; rank: number } | undefined {
   const rank = candidates.findIndex((candidate) => candidate.coreNode === self)
   if (rank === -1 || now < homelessSince(vmHash) + rank * turnSeconds) return undefined

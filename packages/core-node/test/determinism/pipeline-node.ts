@@ -12,6 +12,7 @@ import { stateDigests } from '../../src/state/digest.ts'
 import { eraseForgotten } from '../../src/state/forgets.ts'
 import { claimDue, loadEnvelopes } from '../../src/state/pending.ts'
 import { loadTombstones, type Tombstone } from '../../src/state/tombstones.ts'
+import { unsignedFieldsOf } from '../../src/state/unsigned-fields.ts'
 import type { FileStore } from '../../src/storage/file-store.ts'
 
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
@@ -77,7 +78,7 @@ export class PipelineNode {
     await this.#judge(200)
   }
 
-  /** A chain confirms messages, each at a time. */
+  /** A chain confirms messages, each at a time and in the copy that is given here. */
   async confirm(confirmations: { message: Envelope; time: number }[]): Promise<void> {
     const transactions = confirmations.map(({ time }) => ({
       hash: `0x${time}`,
@@ -91,7 +92,11 @@ export class PipelineNode {
     }))
     await recordTransactions(this.pool, transactions)
     await this.#inbox.confirm(
-      confirmations.map(({ message, time }) => ({ itemHash: message.item_hash, txHash: `0x${time}` })),
+      confirmations.map(({ message, time }) => ({
+        itemHash: message.item_hash,
+        txHash: `0x${time}`,
+        copy: unsignedFieldsOf(message),
+      })),
     )
     await this.#judge(200)
   }
