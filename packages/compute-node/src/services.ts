@@ -11,6 +11,7 @@ import { Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
 import { Expiries } from './agent/control/expiries.ts'
 import { LogStreams } from './agent/control/log-streams.ts'
+import { AmendWatch } from './agent/core-nodes/amend-watch.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
@@ -43,6 +44,7 @@ import type { Supervisor } from './supervisor/index.ts'
 export interface Services {
   supervisor: Supervisor
   programs: ProgramHost
+  amends: AmendWatch
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
@@ -119,6 +121,15 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     updateIntervalMs: config.updateIntervalMs,
     drainMs: config.drainTimeoutMs,
     metrics,
+    logger,
+  })
+  const amends = new AmendWatch({
+    coreNodes,
+    wanted: () => programs.followedRefs(),
+    onAmend(ref) {
+      messages.forgetLatest(ref)
+      programs.onAmend(ref)
+    },
     logger,
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
@@ -270,7 +281,18 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports]
-  return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
+  return {
+    supervisor,
+    programs,
+    amends,
+    reconciler,
+    expiries,
+    payments: monitor,
+    stores,
+    egress,
+    guestApi,
+    http,
+  }
 }
 
 function nodeFacts(config: ComputeNodeConfig) {
