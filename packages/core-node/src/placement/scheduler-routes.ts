@@ -32,9 +32,9 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
     if (!found) throw new ApiError(404, 'not_found', `No compute node ${hash} is registered`)
     return found
   }
-  const options = () => {
+  const options = (vm?: Workload) => {
     const { reports, ledger } = placement.current
-    return { reports, ledger, refuse: (node: ComputeNode) => placement.refusalOf(node) }
+    return { reports, ledger, refuse: (node: ComputeNode) => placement.refusalOf(node, vm) }
   }
 
   return async (server) => {
@@ -82,11 +82,12 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
     serve(server, apiRoutes.getSchedulerVm, ({ params }) => schedulerVm(workload(params.hash), placement))
 
     serve(server, apiRoutes.explainPlacement, ({ params }) => {
-      const { hash, requirements } = workload(params.hash)
+      const vm = workload(params.hash)
+      const { hash, requirements } = vm
       const corechannel = placement.corechannel!
-      const place = placeVm(hash, requirements, corechannel, options())
+      const place = placeVm(hash, requirements, corechannel, options(vm))
       const ranking = 'candidates' in place ? place.candidates.flatMap((each) => each.computeNodes) : []
-      const verdicts = explainPlacement(requirements, corechannel, options())
+      const verdicts = explainPlacement(requirements, corechannel, options(vm))
       return {
         vm_hash: hash,
         allocated_node: placement.assignmentOf(hash)?.computeNode ?? null,
