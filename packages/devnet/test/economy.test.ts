@@ -1,13 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { transferAleph } from '@aleph-ts/contracts'
-import { requiredStreams, type StreamNetwork } from '@aleph-ts/protocol'
 import { ComputeNodeClient, EthereumAccount, programUrl } from '@aleph-ts/sdk'
-import { keyProvider, PaymentStreams } from '@aleph-ts/sdk/streams'
 import { createTestClient, erc20Abi, getAddress, http, parseUnits, publicActions } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Devnet, guestCacheDir, type NetworkFile, silentProgress } from '../src/index.ts'
+import { aleph } from './aleph-command.ts'
 
 const patience = { timeout: 240_000, interval: 500 }
 const day = new Date().toISOString().slice(0, 10)
@@ -19,9 +17,6 @@ let code: string
 let held: string
 let streamed: string
 let credited: string
-let streams: PaymentStreams
-let rates: { operator: bigint; community: bigint }
-let receivers: { operator: string; community: string }
 
 /** A network in which bills, turns and reviews come every few seconds instead of every hour. */
 beforeAll(async () => {
@@ -75,6 +70,13 @@ async function deploy(account: number, paymentType: 'hold' | 'superfluid' | 'cre
   return itemHash
 }
 
+/** What the tool says to the user of a play account. */
+// biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
+async function say(account: number, ...args: string[]): Promise<any> {
+  const { stdout } = await aleph(dataDir, [...args, '--account', `devnet:${account}`, '--json'])
+  return JSON.parse(stdout)
+}
+
 /** Waits until a program answers where the network says it runs. */
 async function answers(vm: string): Promise<string> {
   let place = ''
@@ -125,39 +127,32 @@ test('a program runs for somebody who pays by the second, from when on the strea
   const heldAt = (await devnet.client(0).getAllocation(held))!.computeNode.hash
   const chosen = (await nodes()).computeNodes.find(({ hash }) => hash !== heldAt)!
   streamed = await deploy(1, 'superfluid', chosen.stream_reward)
-  const [stream] = network.streams
-  const { address: payer, privateKey } = network.accounts[1]!
-  streams = new PaymentStreams({
-    network: stream as unknown as StreamNetwork,
-    provider: keyProvider({ rpcUrl: network.chain.rpc, privateKey: privateKey as `0x${string}` }),
-    payer,
-  })
-  const { cost } = await client(1).getPrice(streamed)
-  rates = requiredStreams([{ cost, sharesWithCommunity: true }])
-  receivers = { operator: chosen.stream_reward, community: devnet.chain.chain.accounts[0]!.address }
   await expect
     .poll(async () => {
       const url = `${network.coreNodes[0]!.url}/api/v0/allocation/${streamed}`
       return (await fetch(url)).status
     }, patience)
     .toBe(404)
-  await streams.add(rates, receivers)
+  const opened = await say(1, 'payment', 'stream', 'open', streamed)
+  expect(opened.receivers).toEqual({
+    operator: chosen.stream_reward,
+    community: devnet.chain.chain.accounts[0]!.address,
+  })
   expect(await answers(streamed)).toBe(chosen.hash)
+  const { streams } = await say(1, 'payment', 'stream', 'list')
+  expect(streams).toMatchObject([{ item_hash: streamed, flowing_per_hour: opened.flowing_per_hour }])
+  expect(streams[0].flowing_per_hour).toEqual(streams[0].needed_per_hour)
+  expect((await say(1, 'payment', 'list')).stream.resources).toMatchObject([{ itemHash: streamed }])
 }, 300_000)
 
 test('a program runs for somebody who bought credits for a day', async () => {
-  const [sale] = network.creditSales
-  const { address, privateKey } = network.accounts[2]!
-  await transferAleph({
-    rpcUrl: network.chain.rpc,
-    privateKey: privateKey as `0x${string}`,
-    token: network.chain.contracts.token!,
-    // 1,320,360 credits with the bonus; a day of the program is 1,320,000.
-    payments: [{ to: sale!.contract, aleph: '11.003' }],
-  })
+  const { address } = network.accounts[2]!
+  // With the bonus; a day of the program is 1,320,000.
+  expect(await say(2, 'payment', 'buy', '11.003')).toMatchObject({ token: 'ALEPH', credits: '1320360' })
   await expect.poll(async () => (await client(2).getBalance(address)).credits, patience).toBe('1320360')
   credited = await deploy(2, 'credit')
   await answers(credited)
+  expect((await say(2, 'payment', 'balance')).days_of_credits).toBeLessThanOrEqual(1)
 }, 300_000)
 
 test('credits are spent while it runs; when they are too few it stops, and every credit is accounted for', async () => {
@@ -172,8 +167,10 @@ test('credits are spent while it runs; when they are too few it stops, and every
       return history.reduce((sum, { amount }) => sum + Number(amount), 0) - Number(credits)
     }, patience)
     .toBe(0)
-  const history = await client(2).listCreditHistory(address, { pageSize: 100 })
-  const bills = history.filter(({ payment_method }) => payment_method === 'credit_expense')
+  const { history } = await say(2, 'payment', 'history')
+  const bills = (history as Record<string, unknown>[]).filter(
+    (entry) => entry.payment_method === 'credit_expense',
+  )
   expect(bills.length).toBeGreaterThan(0)
   const leases = bills.map(({ origin_ref, tx_hash }) => `${origin_ref} ${tx_hash}`)
   expect(new Set(leases).size).toBe(leases.length)
@@ -181,7 +178,9 @@ test('credits are spent while it runs; when they are too few it stops, and every
 
 test('a program stops with its stream', async () => {
   const url = await urlOf(streamed)
-  await streams.remove(rates, receivers)
+  expect(await say(1, 'payment', 'stream', 'close', streamed)).toMatchObject({
+    flowing_per_hour: { operator: '0', community: '0' },
+  })
   await stopped(streamed, url)
   const history = await fetch(`${network.coreNodes[0]!.url}/scheduler/api/v1/vms/${streamed}/history`)
   expect(((await history.json()) as { items: object[] }).items[0]).toMatchObject({ action: 'unscheduled' })
