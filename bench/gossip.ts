@@ -3,6 +3,7 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startCoreNode } from '@aleph-ts/devnet'
+import { type ProcessorTime, processorTimes } from './processor-time.ts'
 import { signedPosts } from './signed-posts.ts'
 import { spread } from './statistics.ts'
 
@@ -43,8 +44,12 @@ export async function measureGossip(options: { nodes: number; perSecond: number;
     await send(nodes[0]!.url, signedPosts(warmUpSeconds * perSecond), perSecond)
     await arrival(listeners, warmUpSeconds * perSecond)
     for (const { arrivals } of listeners) arrivals.clear()
-    const { sent, refused } = await send(nodes[0]!.url, signedPosts(count), perSecond)
+    const bodies = signedPosts(count)
+    const pids = [process.pid, ...nodes.map(({ pid }) => pid)]
+    const before = processorTimes(pids)
+    const { sent, refused } = await send(nodes[0]!.url, bodies, perSecond)
     await arrival(listeners, count)
+    const spent = processorTimes(pids).map((time, index) => difference(time, before[index]!))
     const delays = listeners.flatMap(({ arrivals }) =>
       [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : [])),
     )
@@ -55,11 +60,30 @@ export async function measureGossip(options: { nodes: number; perSecond: number;
       'not acknowledged': refused(),
       'arrived at others': `${delays.length} of ${count * others.length}`,
       'delay, ms': spread(delays),
+      'processor time a message, ms': perMessage(spent, count),
       'load of the machine': loadavg()[0],
     }
   } finally {
     for (const node of nodes) await node.stop()
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function difference(after: ProcessorTime, before: ProcessorTime): ProcessorTime {
+  return { own: after.own - before.own, children: after.children - before.children }
+}
+
+/** Of the bench, the node that is handed the messages, and an average other node, each with its database. */
+function perMessage([bench, first, ...others]: ProcessorTime[], count: number) {
+  const sum = (times: number[]) => times.reduce((total, ms) => total + ms, 0)
+  const rounded = (ms: number) => Math.round((100 * ms) / count) / 100
+  return {
+    bench: rounded(bench!.own),
+    'first node': rounded(first!.own),
+    'its database': rounded(first!.children),
+    'other node': rounded(sum(others.map(({ own }) => own)) / others.length),
+    "other's database": rounded(sum(others.map(({ children }) => children)) / others.length),
+    'all together': rounded(sum([bench!.own, ...[first!, ...others].flatMap(Object.values)])),
   }
 }
 

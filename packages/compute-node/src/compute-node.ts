@@ -14,6 +14,8 @@ export interface ComputeNodeParts {
   logger?: Logger
   hypervisor?: Hypervisor
   customDomains?: CustomDomains
+  /** Root of the kernel's device tree; default `/sys`. */
+  sysfs?: string
 }
 
 /** What a node that runs says of itself; also its ready line. */
@@ -95,12 +97,13 @@ export class ComputeNode implements AsyncDisposable {
   async start(): Promise<ComputeNodeStatus> {
     if (this.#services) throw new Error('This node was started before; create another one')
     await this.#supervisor.start()
-    const { customDomains } = this.#parts
+    const { customDomains, sysfs } = this.#parts
     const services = await assembleServices({
       config: this.#config,
       supervisor: this.#supervisor,
       logger: this.#logger,
       ...(customDomains && { customDomains }),
+      ...(sysfs && { sysfs }),
     })
     this.#services = services
     this.#guests.egress = services.egress

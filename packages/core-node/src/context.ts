@@ -1,4 +1,4 @@
-import type { NetworkProfile } from '@aleph-ts/protocol'
+import type { ClaimedSize, NetworkProfile } from '@aleph-ts/protocol'
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import type { Logger } from 'pino'
@@ -25,6 +25,12 @@ export interface ContentFetcher {
     itemType: 'storage' | 'ipfs',
     options: { maxBytes: number; signal?: AbortSignal },
   ): Promise<'stored' | 'unavailable'>
+
+  /**
+   * What the root of a CID's DAG says of its size, without fetching the DAG; undefined when nobody we asked has the
+   * root now.
+   */
+  claimedSize?(cid: string, options?: { signal?: AbortSignal }): Promise<ClaimedSize | undefined>
 }
 
 /** Everything a service of the node may use, built once by `CoreNode.create`. */

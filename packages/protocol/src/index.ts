@@ -106,11 +106,19 @@ export {
   maxBlockBytes,
 } from './content-addressing/car-reader.ts'
 export { carFramePrefix, carHeader, walkDag, writeCar } from './content-addressing/car-writer.ts'
-export { type Cid, type CidVersion, parseCid, verifyBlock } from './content-addressing/cid.ts'
+export {
+  type Cid,
+  type CidVersion,
+  decodeCid,
+  inlineBlock,
+  parseCid,
+  verifyBlock,
+} from './content-addressing/cid.ts'
 export {
   ContentAddressError,
   type ContentAddressErrorCode,
 } from './content-addressing/content-address-error.ts'
+export { type ClaimedSize, claimedSize, mostBlockBytes } from './content-addressing/dag-size.ts'
 export {
   type DirectoryDagOptions,
   type DirectoryEntry,
@@ -122,7 +130,9 @@ export {
   chunkBytes,
   FileDag,
   type FileDagOptions,
+  type FileLeaf,
   fileLeaf,
+  leafBytes,
 } from './content-addressing/file-dag.ts'
 export type { GetBlock } from './content-addressing/get-block.ts'
 export {
@@ -133,7 +143,12 @@ export {
 } from './content-addressing/read-directory.ts'
 export { type ByteRange, readUnixFsFile } from './content-addressing/read-file.ts'
 export { TreeDag } from './content-addressing/tree-dag.ts'
-export { decodeUnixFsNode, type UnixFsLink, type UnixFsNode } from './content-addressing/unixfs-node.ts'
+export {
+  decodeUnixFsNode,
+  linksOf,
+  type UnixFsLink,
+  type UnixFsNode,
+} from './content-addressing/unixfs-node.ts'
 export { type DagSummary, type VerifyDagOptions, verifyDag } from './content-addressing/verify-dag.ts'
 export { applyCreditPost, type CreditPost } from './credits/apply-credit-post.ts'
 export { type AllocationChange, type AssignmentLease, assignmentLeases } from './credits/assignment-lease.ts'

@@ -28,6 +28,8 @@ function instanceShape({
   internet,
   forwardHost,
   forwards,
+  gpus,
+  confidential,
 }: InstanceSpec): MachineShape {
   return {
     boots: 'disk',
@@ -35,5 +37,7 @@ function instanceShape({
     memoryMiB,
     disks,
     network: { outbound: internet, forwardHost, forwards },
+    ...(gpus && { gpus }),
+    ...(confidential && { confidential }),
   }
 }

@@ -3,7 +3,12 @@ import { mkdir } from 'node:fs/promises'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { type Logger, pino } from 'pino'
-import type { Hypervisor, HypervisorCapabilities } from '../hypervisor/index.ts'
+import type {
+  ConfidentialSupport,
+  Hypervisor,
+  HypervisorCapabilities,
+  LaunchControl,
+} from '../hypervisor/index.ts'
 import { BootSlots } from './boot-slots.ts'
 import { Capacity, type CapacityBudget } from './capacity.ts'
 import { ConsoleLog } from './console-log.ts'
@@ -132,6 +137,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     return this.#started().capabilities
   }
 
+  /** Whether instances with confidential memory run here. `sysfs`: root of the kernel's device tree. */
+  confidential(sysfs: string): Promise<ConfidentialSupport> {
+    return this.#options.hypervisor.confidential(sysfs)
+  }
+
   /** The budget and what of it is in use. */
   get capacity(): { budget: CapacityBudget; used: CapacityBudget } {
     return { budget: this.#capacity.budget, used: this.#capacity.used }
@@ -189,6 +199,17 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const vm = this.#vms.get(id)
     if (!vm) throw new VmNotRunningError(id)
     return vm.whilePaused(work)
+  }
+
+  /**
+   * What the owner of a running instance with confidential memory does.
+   *
+   * @throws VmNotRunningError
+   */
+  launchControl(id: string): LaunchControl {
+    const vm = this.#vms.get(id)
+    if (!vm) throw new VmNotRunningError(id)
+    return vm.launchControl
   }
 
   /** Replaces the ports that lead into a running instance. */

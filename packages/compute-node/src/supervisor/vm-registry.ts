@@ -43,6 +43,7 @@ const formatSchema = z.enum(['raw', 'qcow2'])
 
 const instanceSchema = z.object({
   type: z.literal('instance'),
+  mode: z.literal('rescue').optional(),
   id: z.string(),
   kind: z.literal('persistent'),
   vcpus: z.number(),
@@ -59,6 +60,19 @@ const instanceSchema = z.object({
   internet: z.boolean(),
   forwardHost: z.string(),
   forwards: z.array(z.object({ host: z.number(), guest: z.number(), tcp: z.boolean(), udp: z.boolean() })),
+  gpus: z
+    .array(z.object({ pciAddress: z.string(), deviceClass: z.enum(['0300', '0302']), vfioGroup: z.string() }))
+    .optional(),
+  confidential: z
+    .object({
+      technology: z.enum(['sev', 'sev-snp']),
+      policy: z.number(),
+      cbitpos: z.number(),
+      reducedPhysBits: z.number(),
+      firmware: z.string(),
+      session: z.object({ session: z.string(), dhCertificate: z.string() }).optional(),
+    })
+    .optional(),
 })
 
 const specSchema = z.union([instanceSchema, programSchema])

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { GuestLink, Hypervisor, Machine, MachineRecord } from '../hypervisor/index.ts'
+import type { GuestLink, Hypervisor, LaunchControl, Machine, MachineRecord } from '../hypervisor/index.ts'
 import type { Capacity } from './capacity.ts'
 import type { ConsoleLog } from './console-log.ts'
 import { type OnGuestStream, programDestination, serveGuestStreams } from './guest-setup.ts'
@@ -42,7 +42,18 @@ interface Running {
 }
 
 /** What `VmInfo` takes from the specification. */
-type SpecField = 'id' | 'replicaOf' | 'type' | 'kind' | 'vcpus' | 'memoryMiB' | 'internet' | 'forwards'
+type SpecField =
+  | 'id'
+  | 'replicaOf'
+  | 'type'
+  | 'kind'
+  | 'vcpus'
+  | 'memoryMiB'
+  | 'internet'
+  | 'forwards'
+  | 'mode'
+  | 'confidential'
+  | 'gpus'
 
 /**
  * One VM through its states. Its transitions run one after the other and never wait for another VM;
@@ -69,6 +80,9 @@ export class Vm {
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
     const forwards = isInstance(this.#spec) ? this.#spec.forwards : undefined
+    const mode = isInstance(this.#spec) ? this.#spec.mode : undefined
+    const confidential = isInstance(this.#spec) && this.#spec.confidential !== undefined
+    const gpus = isInstance(this.#spec) ? this.#spec.gpus : undefined
     const replicaOf = isInstance(this.#spec) ? undefined : this.#spec.replicaOf
     const pid = this.#running?.machine.record.pid
     return {
@@ -79,6 +93,9 @@ export class Vm {
       vcpus,
       memoryMiB,
       internet,
+      ...(mode && { mode }),
+      ...(confidential && { confidential: true }),
+      ...(gpus && { gpus: gpus.map(({ pciAddress }) => pciAddress) }),
       forwards,
       pid,
       ...this.#facts,
@@ -122,6 +139,12 @@ export class Vm {
     } finally {
       if (this.#running === running) await running.machine.resume()
     }
+  }
+
+  /** What the owner of a running instance with confidential memory does. */
+  get launchControl(): LaunchControl {
+    if (!this.#running) throw new VmNotRunningError(this.#spec.id)
+    return this.#running.machine.launchControl
   }
 
   /** Replaces the ports that lead into a running instance; of another VM nothing changes. */

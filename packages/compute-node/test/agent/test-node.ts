@@ -13,6 +13,10 @@ export interface TestNodeOptions {
   environment?: Record<string, string>
   /** TXT records by name. */
   records?: Record<string, string>
+  /** Called before the node's first start. */
+  prepare?: (node: TestNode) => void
+  /** Root of the device tree the node looks at. */
+  sysfs?: string
 }
 
 /** Text of a runtime manifest every test runtime carries unless told otherwise. */
@@ -77,6 +81,7 @@ export class TestNode implements AsyncDisposable {
   static async start(options: TestNodeOptions = {}): Promise<TestNode> {
     const core = await FakeCoreNode.start()
     const self = new TestNode(core, await mkdtemp(join(tmpdir(), 'aleph-compute-')), options)
+    options.prepare?.(self)
     await self.restart()
     return self
   }
@@ -104,6 +109,7 @@ export class TestNode implements AsyncDisposable {
       hypervisor: this.hypervisor,
       logger: pino({ level: 'silent' }),
       customDomains: new CustomDomains(resolveTxt),
+      ...(this.#options.sysfs && { sysfs: this.#options.sysfs }),
     })
     this.url = (await this.node.start()).url
   }

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import type { Envelope } from '@aleph-ts/protocol'
-import { type SubscriptionChangeData, TopicValidatorResult } from '@libp2p/gossipsub'
+import { type GossipsubMessage, type SubscriptionChangeData, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { CoreNodeContext } from '../context.ts'
 import type { Registry } from '../registry/registry.ts'
 import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
 import { Discipline } from './discipline.ts'
 import { GossipMetrics } from './gossip-metrics.ts'
+import { report } from './gossipsub-internals.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
 import { MessageJudge } from './message-judge.ts'
@@ -28,6 +29,17 @@ export class GossipConfigError extends Error {
 
 /** Messages handed to the inbox and not yet durable, above which further ones are left to catch-up. */
 const maxInFlight = 10_000
+/**
+ * Messages are judged, and so forwarded, together this long after the first of them, ms: they share frames, and peers
+ * that have sent a copy meanwhile get none back.
+ */
+const gatherMs = 10
+
+const results = {
+  accept: TopicValidatorResult.Accept,
+  reject: TopicValidatorResult.Reject,
+  ignore: TopicValidatorResult.Ignore,
+}
 
 /**
  * The gossip door: spreads what our API accepted, checks and takes in what others spread, announces this node and
@@ -48,6 +60,8 @@ export class Gossip {
   readonly #configuredPeers: ReadonlySet<string>
   #httpUrl: string | undefined
   #inFlight = 0
+  #gathered: GossipsubMessage[] = []
+  #gathering: NodeJS.Timeout | undefined
 
   private constructor(
     context: GossipContext,
@@ -113,9 +127,7 @@ export class Gossip {
     const { pubsub } = this.host.services
     await this.host.start()
     this.#httpUrl = httpUrl && reachableUrl(httpUrl, this.#ownAddress())
-    pubsub.topicValidators.set(profile.topics.messages, (peer, message) =>
-      this.#onMessage(peer.toString(), message.data),
-    )
+    pubsub.addEventListener('gossipsub:message', this.#onMessage)
     pubsub.subscribe(profile.topics.messages)
     pubsub.addEventListener('subscription-change', this.#onSubscription)
     events.on('accepted', this.#onAccepted)
@@ -131,7 +143,10 @@ export class Gossip {
 
   async stop(): Promise<void> {
     this.#context.events.off('accepted', this.#onAccepted)
-    this.host.services.pubsub.removeEventListener('subscription-change', this.#onSubscription)
+    const { pubsub } = this.host.services
+    pubsub.removeEventListener('subscription-change', this.#onSubscription)
+    pubsub.removeEventListener('gossipsub:message', this.#onMessage)
+    clearTimeout(this.#gathering)
     this.#alive.stop()
     this.#discipline.stop()
     await this.#peering.stop()
@@ -166,36 +181,48 @@ export class Gossip {
     if (joined.includes(this.#context.profile.topics.alive)) this.#alive.greet()
   }
 
-  /** Runs before a message is forwarded: what fails here is spread no further. */
-  async #onMessage(peer: string, data: Uint8Array): Promise<TopicValidatorResult> {
-    if (!this.#conduct.admit(peer) || this.#inFlight >= maxInFlight) {
+  /** Nothing is forwarded before it is reported to be in order. */
+  readonly #onMessage = ({ detail }: CustomEvent<GossipsubMessage>): void => {
+    // The door to announcements has looked at them already.
+    if (detail.msg.topic !== this.#context.profile.topics.messages) {
+      this.#report(detail, TopicValidatorResult.Accept)
+      return
+    }
+    if (!this.#conduct.admit(detail.propagationSource.toString()) || this.#inFlight >= maxInFlight) {
       this.#metrics.count('excess')
-      return TopicValidatorResult.Ignore
+      this.#report(detail, TopicValidatorResult.Ignore)
+      return
     }
     this.#inFlight += 1
-    const judgement = await this.#judge.judge(data).finally(() => {
-      this.#inFlight -= 1
-    })
-    this.#metrics.count(judgement.verdict)
-    if (judgement.verdict !== 'accept') {
-      this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
-      if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)
-      return judgement.verdict === 'reject' ? TopicValidatorResult.Reject : TopicValidatorResult.Ignore
-    }
-    // Not awaited: forwarding does not wait for our disk.
-    void this.#handOver(judgement.envelope, peer)
-    return TopicValidatorResult.Accept
+    this.#gathered.push(detail)
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined
+      for (const message of this.#gathered.splice(0)) void this.#take(message)
+    }, gatherMs)
   }
 
-  async #handOver(envelope: Envelope, peer: string): Promise<void> {
-    this.#inFlight += 1
+  /** What fails here is spread no further. */
+  async #take(message: GossipsubMessage): Promise<void> {
+    const peer = message.propagationSource.toString()
     try {
-      await this.#context.inbox.accept(envelope, { door: 'gossip', peer, verified: true })
+      const judgement = await this.#judge.judge(message.msg.data)
+      this.#metrics.count(judgement.verdict)
+      this.#report(message, results[judgement.verdict])
+      if (judgement.verdict === 'accept') {
+        await this.#context.inbox.accept(judgement.envelope, { door: 'gossip', peer, verified: true })
+        return
+      }
+      this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
+      if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)
     } catch (error) {
-      this.#context.logger.warn({ err: error, hash: envelope.item_hash }, 'message left to catch-up')
+      this.#context.logger.warn({ err: error, peer }, 'gossiped message left to catch-up')
     } finally {
       this.#inFlight -= 1
     }
+  }
+
+  #report(message: GossipsubMessage, result: TopicValidatorResult): void {
+    report(this.host.services.pubsub, message, result)
   }
 
   #ownAnnouncements(): Announcement[] {

@@ -1,4 +1,4 @@
-import type { GossipSub } from '@libp2p/gossipsub'
+import type { GossipSub, GossipsubMessage, TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
 
 /** What gossipsub knows and can do beyond its public interface; everything we rely on of it is in this file. */
@@ -6,6 +6,7 @@ interface Internals {
   streamsOutbound: Map<string, { rawStream: Stream }>
   onPeerConnected(peer: PeerId, connection: Connection): void
   getScore(peerId: string): number
+  reportMessageValidationResult(messageId: string, peerId: string, result: TopicValidatorResult): void
 }
 
 /**
@@ -35,6 +36,12 @@ export function offerGossip(pubsub: GossipSub, connection: Connection): void {
 /** What gossipsub thinks of a peer, with what this node adds to it. */
 export function scoreOf(pubsub: GossipSub, peerId: string): number {
   return internalsOf(pubsub).getScore(peerId)
+}
+
+/** What became of a received message: an accepted one is forwarded to peers that have not sent it themselves. */
+export function report(pubsub: GossipSub, message: GossipsubMessage, result: TopicValidatorResult): void {
+  const { msgId, propagationSource } = message
+  internalsOf(pubsub).reportMessageValidationResult(msgId, propagationSource.toString(), result)
 }
 
 function internalsOf(pubsub: GossipSub): Internals {

@@ -6,6 +6,7 @@ import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
+import { rememberImportedKeys } from './imported-keys.ts'
 import { gatherOutgoingRpcs } from './outgoing-rpcs.ts'
 import { maxFrameBytes } from './payload.ts'
 import type { PeerConduct } from './peer-conduct.ts'
@@ -41,6 +42,7 @@ const noData = new Uint8Array()
  */
 export async function createHost(options: HostOptions): Promise<P2pHost> {
   const { conduct } = options
+  rememberImportedKeys()
   const isDenied = (peer: PeerId) => !conduct.mayConnect(peer.toString())
   const family = options.listenHost.includes(':') ? 'ip6' : 'ip4'
   const host: P2pHost = await createLibp2p({
@@ -60,6 +62,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
       ping: ping(),
       pubsub: gossipsub({
         globalSignaturePolicy: StrictSign,
+        asyncValidation: true,
         msgIdFn: (message) => gossipMessageId(message.data),
         // Known copies are recognised before their signature is checked, which costs far more than the id.
         fastMsgIdFn: (message) => idText(gossipMessageId(message.data ?? noData)),

@@ -14,6 +14,7 @@ import { fitsGossip } from '../gossip/payload.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import { valid } from '../identity/verdict.ts'
 import { type Confirmation, forgetConfirmations, recordConfirmations } from '../state/confirmations.ts'
+import { unsignedFieldsOf } from '../state/unsigned-fields.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { requireTimely } from './content-time.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -230,7 +231,9 @@ export class Inbox {
     const arrivals = entries.flatMap((entry) => ('arrival' in entry ? [entry.arrival] : []))
     const refusals = entries.flatMap((entry) => ('refusal' in entry ? [entry.refusal] : []))
     const confirmed = arrivals.flatMap(({ envelope, origin }) =>
-      origin.txHash === undefined ? [] : { itemHash: envelope.item_hash, txHash: origin.txHash },
+      origin.txHash === undefined
+        ? []
+        : { itemHash: envelope.item_hash, txHash: origin.txHash, copy: unsignedFieldsOf(envelope) },
     )
     let known: Map<string, MessageStatus>
     try {

@@ -1,5 +1,6 @@
 import type { Envelope, MessageStatus, ParsedContent } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import { unsignedFieldsOf } from '../state/unsigned-fields.ts'
 import type { Origin } from './inbox.ts'
 
 /** A message that passed the checks of the door. */
@@ -110,7 +111,7 @@ function arrivalColumns(arrivals: Arrival[]): unknown[][] {
     envelopes.map((envelope) => envelope.signature),
     envelopes.map((envelope) => envelope.item_type),
     envelopes.map((envelope) => envelope.item_content),
-    envelopes.map((envelope) => Math.round(envelope.time * 1e6) / 1e6),
+    envelopes.map((envelope) => unsignedFieldsOf(envelope).time),
     envelopes.map((envelope) => envelope.channel),
     arrivals.map((arrival) => arrival.origin.door),
     arrivals.map((arrival) => arrival.origin.txHash ?? null),

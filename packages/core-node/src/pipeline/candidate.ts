@@ -61,6 +61,8 @@ export interface Candidate {
 export interface Standing {
   status: 'processed' | 'removing' | 'forgotten' | 'rejected'
   place: Place | null
+  /** A chain confirmed a copy with other unsigned fields, which counts now. */
+  isOtherCopy: boolean
   costs: CostRow[]
   targets: string[]
   /** What {@link entriesAsText} makes of its lines in the ledger. */

@@ -12,6 +12,7 @@ import { addStaleVerdicts, takeStaleVerdicts } from '../state/stale-verdicts.ts'
 import type { FileStore } from '../storage/file-store.ts'
 import { alive, type Candidate, hashOf } from './candidate.ts'
 import { check } from './check.ts'
+import { takeConfirmedCopies } from './confirmed-copy.ts'
 import { locateFiles } from './fetch.ts'
 import { namesMade, prepare } from './order.ts'
 import { asRejection, reachVerdicts } from './verdicts.ts'
@@ -130,6 +131,7 @@ async function processInTransaction(
   await dropCopies(tx, candidates)
   const confirmations = await firstConfirmations(tx, candidates.map(hashOf))
   for (const candidate of candidates) candidate.confirmed = confirmations.get(hashOf(candidate))
+  await takeConfirmedCopies(tx, candidates)
   const unready = candidates.filter((candidate) => candidate.outcome?.kind === 'failed')
   const again = tools.stale.some ? await verdictsToReview(tx, tools) : { candidates: [], hasMore: false }
   let nextSeq = firstSeq
@@ -167,8 +169,8 @@ async function processInTransaction(
 }
 
 /**
- * Messages whose verdicts were left for later, those that a confirmation moves in the order, and those that stand on
- * confirmations alone.
+ * Messages whose verdicts were left for later, those that a confirmation moves in the order or gives another channel or
+ * time, and those that stand on confirmations alone.
  */
 async function verdictsToReview(
   tx: pg.PoolClient,
@@ -177,8 +179,9 @@ async function verdictsToReview(
   const stale = await takeStaleVerdicts(tx)
   const confirmed = await takeChangedConfirmations(tx)
   const moved = (await loadJudged(tx, confirmed)).filter((candidate) => {
+    const { place, isOtherCopy } = candidate.standing!
     prepare([candidate], profile)
-    return candidate.place !== candidate.standing!.place || candidate.envelope.signature === null
+    return candidate.place !== place || isOtherCopy || candidate.envelope.signature === null
   })
   const candidates = new Map(
     [...moved, ...(await loadJudged(tx, stale))].map((candidate) => [hashOf(candidate), candidate]),

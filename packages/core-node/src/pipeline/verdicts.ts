@@ -166,6 +166,7 @@ function isUnchanged(candidate: Candidate): boolean {
   return (
     isInState(candidate) &&
     standing!.place === place &&
+    !standing!.isOtherCopy &&
     sameCosts(standing!.costs, costs) &&
     standing!.creditEntries === entriesAsText(creditEntries)
   )

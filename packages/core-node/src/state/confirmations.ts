@@ -1,5 +1,6 @@
 import type { Chain } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import type { UnsignedFields } from './unsigned-fields.ts'
 
 type Connection = pg.Pool | pg.PoolClient
 
@@ -22,6 +23,8 @@ export interface ChainTransaction {
 export interface Confirmation {
   itemHash: string
   txHash: string
+  /** The unsigned fields of the copy that the transaction carries, where it carries one. */
+  copy?: UnsignedFields
 }
 
 /** When a message was first confirmed; the minimum of each over all its confirmations (protocol 04 §15). */
@@ -30,12 +33,14 @@ export interface FirstConfirmation {
   time: number
   /** On Ethereum, which blocks are counted by; null when only other chains confirmed it. */
   height: number | null
+  /** The unsigned fields of the copy that was confirmed first, where a transaction carried one. */
+  copy?: UnsignedFields
 }
 
 declare module '../database/schema.ts' {
   interface Database {
     chain_txs: ChainTxsTable
-    message_confirmations: { item_hash: string; tx_hash: string }
+    message_confirmations: { item_hash: string; tx_hash: string; time: number | null; channel: string | null }
   }
 }
 
@@ -74,21 +79,24 @@ export async function recordTransactions(db: Connection, transactions: ChainTran
 
 /**
  * Records that transactions carry messages, whether the messages are known here or not. A transaction that the chain
- * has taken back meanwhile confirms nothing.
+ * has taken back meanwhile confirms nothing. Of two copies in one transaction the least one counts.
  *
  * @returns the messages that have a confirmation they lacked
  */
 export async function recordConfirmations(db: Connection, confirmations: Confirmation[]): Promise<string[]> {
   if (confirmations.length === 0) return []
   const { rows } = await db.query<{ item_hash: string }>(
-    `insert into message_confirmations (item_hash, tx_hash)
-     select distinct c.item_hash, c.tx_hash from unnest($1::text[], $2::text[]) as c(item_hash, tx_hash)
+    `insert into message_confirmations (item_hash, tx_hash, time, channel)
+     select distinct on (c.item_hash, c.tx_hash) c.item_hash, c.tx_hash, c.time, c.channel
+     from unnest($1::text[], $2::text[], $3::float8[], $4::text[]) as c(item_hash, tx_hash, time, channel)
      join chain_txs t on t.hash = c.tx_hash
-     order by 1, 2
+     order by c.item_hash, c.tx_hash, c.time, c.channel collate "C"
      on conflict do nothing returning item_hash`,
     [
       confirmations.map((confirmation) => confirmation.itemHash),
       confirmations.map((confirmation) => confirmation.txHash),
+      confirmations.map((confirmation) => confirmation.copy?.time ?? null),
+      confirmations.map((confirmation) => confirmation.copy?.channel ?? null),
     ],
   )
   return [...new Set(rows.map((row) => row.item_hash))]
@@ -115,17 +123,30 @@ export async function firstConfirmations(
   itemHashes: string[],
 ): Promise<Map<string, FirstConfirmation>> {
   if (itemHashes.length === 0) return new Map()
-  const { rows } = await db.query<{ item_hash: string; time: number; height: bigint | null }>({
+  const { rows } = await db.query<{
+    item_hash: string
+    time: number
+    height: bigint | null
+    copy_time: number | null
+    copy_channel: string | null
+  }>({
     name: 'first-confirmations',
-    text: `select c.item_hash, extract(epoch from min(t.datetime))::float8 as time, min(t.height) filter (where t.chain = 'ETH') as height
+    text: `select c.item_hash, extract(epoch from min(t.datetime))::float8 as time,
+             min(t.height) filter (where t.chain = 'ETH') as height,
+             (array_agg(c.time order by t.datetime, t.hash collate "C") filter (where c.time is not null))[1] as copy_time,
+             (array_agg(c.channel order by t.datetime, t.hash collate "C") filter (where c.time is not null))[1] as copy_channel
            from message_confirmations c join chain_txs t on t.hash = c.tx_hash
            where c.item_hash = any($1) group by c.item_hash`,
     values: [itemHashes],
   })
   return new Map(
-    rows.map(({ item_hash, time, height }) => [
+    rows.map(({ item_hash, time, height, copy_time, copy_channel: channel }) => [
       item_hash,
-      { time, height: height === null ? null : Number(height) },
+      {
+        time,
+        height: height === null ? null : Number(height),
+        copy: copy_time === null ? undefined : { time: copy_time, channel },
+      },
     ]),
   )
 }

@@ -9,7 +9,8 @@ import {
 import type pg from 'pg'
 import type { Candidate, Standing } from '../pipeline/candidate.ts'
 import type { FileStat } from '../storage/file-store.ts'
-import { firstConfirmations } from './confirmations.ts'
+import { type FirstConfirmation, firstConfirmations } from './confirmations.ts'
+import { isOtherCopy } from './unsigned-fields.ts'
 
 interface Row extends Envelope {
   status: Standing['status']
@@ -64,7 +65,7 @@ export async function loadJudged(tx: pg.PoolClient, hashes: string[]): Promise<C
   const confirmations = await firstConfirmations(tx, hashes)
   return rows.flatMap((row) => {
     const parsed = parse(row)
-    return parsed ? [{ ...asCandidate(row), parsed, confirmed: confirmations.get(row.item_hash) }] : []
+    return parsed ? [{ ...asCandidate(row, confirmations.get(row.item_hash)), parsed }] : []
   })
 }
 
@@ -73,10 +74,12 @@ function parse(row: Row): ParsedContent | undefined {
   return row.content === null ? undefined : parseFetchedContent(row, row.content)
 }
 
-function asCandidate(row: Row): Candidate {
+function asCandidate(row: Row, confirmed: FirstConfirmation | undefined): Candidate {
   const { item_hash, type, chain, sender, signature, item_type, item_content, time, channel } = row
+  const envelope = { item_hash, type, chain, sender, signature, item_type, item_content, time, channel }
   return {
-    envelope: { item_hash, type, chain, sender, signature, item_type, item_content, time, channel },
+    envelope: { ...envelope, ...confirmed?.copy },
+    confirmed,
     receptionTime: row.reception_time,
     retries: 0,
     seq: row.seq ?? undefined,
@@ -87,6 +90,7 @@ function asCandidate(row: Row): Candidate {
     standing: {
       status: row.status,
       place: row.place,
+      isOtherCopy: isOtherCopy(envelope, confirmed?.copy),
       costs: row.bill ?? [],
       targets: row.targets ?? [],
       creditEntries: JSON.stringify(row.credit_entries ?? []),

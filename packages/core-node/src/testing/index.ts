@@ -1,5 +1,6 @@
 export { type ClientList, clientLists, clientLookUps, type Sample, sampleOf } from './client-queries.ts'
 export { DatabaseServer } from './database-server.ts'
+export { FloodingPeer } from './flooding-peer.ts'
 export { enlarge } from './larger-database.ts'
 export { MessageMill, type MillOptions, ordinaryMix, sizeOfMilledFile } from './message-mill.ts'
 export { milledDataDir } from './milled-data-dir.ts'

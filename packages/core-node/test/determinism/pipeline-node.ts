@@ -12,6 +12,7 @@ import { stateDigests } from '../../src/state/digest.ts'
 import { eraseForgotten } from '../../src/state/forgets.ts'
 import { claimDue, loadEnvelopes } from '../../src/state/pending.ts'
 import { loadTombstones, type Tombstone } from '../../src/state/tombstones.ts'
+import { unsignedFieldsOf } from '../../src/state/unsigned-fields.ts'
 import type { FileStore } from '../../src/storage/file-store.ts'
 
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
@@ -77,7 +78,7 @@ export class PipelineNode {
     await this.#judge(200)
   }
 
-  /** A chain confirms messages, each at a time. */
+  /** A chain confirms messages, each at a time and in the copy that is given here. */
   async confirm(confirmations: { message: Envelope; time: number }[]): Promise<void> {
     const transactions = confirmations.map(({ time }) => ({
       hash: `0x${time}`,
@@ -91,7 +92,11 @@ export class PipelineNode {
     }))
     await recordTransactions(this.pool, transactions)
     await this.#inbox.confirm(
-      confirmations.map(({ message, time }) => ({ itemHash: message.item_hash, txHash: `0x${time}` })),
+      confirmations.map(({ message, time }) => ({
+        itemHash: message.item_hash,
+        txHash: `0x${time}`,
+        copy: unsignedFieldsOf(message),
+      })),
     )
     await this.#judge(200)
   }
@@ -123,6 +128,29 @@ export class PipelineNode {
 
   async digests(): Promise<Record<string, string>> {
     return stateDigests(this.pool)
+  }
+
+  /** What is kept for lists: messages by status and type, and the tags that posts show. */
+  async keptFigures(): Promise<unknown[]> {
+    const counts = await this.pool.query(
+      'select status, type, total from status_counts where total <> 0 order by status, type',
+    )
+    const tags = await this.pool.query(
+      'select item_hash, shown_tags as tags from posts where shown_tags is not null order by item_hash',
+    )
+    return [counts.rows, tags.rows]
+  }
+
+  /** The same, from what it follows from. */
+  async figures(): Promise<unknown[]> {
+    const counts = await this.pool.query(
+      'select status, type, count(*) as total from messages group by status, type order by status, type',
+    )
+    const tags = await this.pool.query(
+      `select o.item_hash, m.tags from posts o join messages m on m.item_hash = coalesce(o.latest_amend, o.item_hash)
+       where o.amends is null and m.tags is not null order by o.item_hash`,
+    )
+    return [counts.rows, tags.rows]
   }
 
   /** Status and error code of messages. */

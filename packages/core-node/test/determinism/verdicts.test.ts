@@ -65,6 +65,39 @@ function paidFile(sender: string, at: number): Envelope {
   return store(sender, start + at, { payment: { type: 'credit', chain: 'ETH' } })
 }
 
+describe('copies of a message with another channel or time, which nobody signs', () => {
+  it('are set right by the copy that a chain confirms first', async () => {
+    await copy.wipe()
+    const genuine = grant(other, 500, 1)
+    const forged = { ...genuine, channel: 'ELSEWHERE', time: start + 99 }
+    const text = note(owner, owner, 2)
+    const moved = { ...text, channel: 'ELSEWHERE' }
+    await node.take([genuine, text])
+    await copy.take([forged, moved])
+    for (const each of [node, copy]) {
+      await each.confirm([
+        { message: genuine, time: start + 200 },
+        { message: moved, time: start + 200 },
+        { message: { ...text, channel: 'LATER' }, time: start + 300 },
+      ])
+      await each.take([paidFile(other, 10)])
+    }
+    expect(await node.fates([genuine, paidFile(other, 10)])).toEqual(['processed', 'processed'])
+    expect(await copy.digests()).toEqual(await node.digests())
+    const { rows } = await node.pool.query('select channel, time from messages order by seq')
+    expect(rows).toContainEqual({ channel: 'ELSEWHERE', time: text.time })
+    expect(rows).toContainEqual({ channel: genuine.channel, time: genuine.time })
+  })
+
+  it('are set right while they still wait to be judged, too', async () => {
+    const text = note(owner, owner, 2)
+    await node.confirm([{ message: text, time: start + 200 }])
+    await node.take([{ ...text, channel: 'ELSEWHERE', time: start + 99 }])
+    const { rows } = await node.pool.query('select channel, time from messages')
+    expect(rows).toEqual([{ channel: text.channel, time: text.time }])
+  })
+})
+
 describe('what somebody may do for somebody else', () => {
   it('is decided by the rights at the time of the message', async () => {
     const [early, late] = [note(friend, owner, 5), note(friend, owner, 20)]

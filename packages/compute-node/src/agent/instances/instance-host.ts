@@ -1,7 +1,9 @@
 import type { Logger } from 'pino'
-import type { VmInfo } from '../../supervisor/index.ts'
+import type { GpuDevice, VmInfo } from '../../supervisor/index.ts'
+import type { Sessions } from '../confidential/sessions.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import type { Gpus } from '../gpu/gpus.ts'
 import { startRefusal } from '../start-refusal.ts'
 import type { VmHost } from '../vm-host.ts'
 import type { VolumeStore } from '../volumes/volume-store.ts'
@@ -22,6 +24,8 @@ export interface InstanceHostOptions {
   volumes: VolumeStore
   parents: ParentImages
   backups: Backups
+  gpus: Gpus
+  sessions: Sessions
   messages: MessageSource
   /** Whether the instance is leaving for another node, or has left. */
   isAway: (hash: string) => boolean
@@ -53,15 +57,24 @@ export class InstanceHost implements WorkloadHost {
     if (this.#options.isAway(hash)) {
       throw new AgentError('conflict', 'The instance is being moved to another node; it does not start here')
     }
+    let taken: { gpus: GpuDevice[]; release: () => void } | null = null
     try {
       const spec = await loader.load(hash)
-      const { address } = await loader.content(hash)
-      const wanted = (await this.#wanted(hash, address)) ?? [{ guest: 22, tcp: true, udp: false }]
+      const content = await loader.content(hash)
+      const wanted = (await this.#wanted(hash, content.address)) ?? [{ guest: 22, tcp: true, udp: false }]
       const forwards = await ports.assign(hash, wanted)
-      await vms.ensureRunning({ ...spec, forwards })
+      taken = this.#options.gpus.take(hash, content)
+      const gpus = taken.gpus.map(({ pciAddress, deviceClass, vfioGroup }) => ({
+        pciAddress,
+        deviceClass,
+        vfioGroup,
+      }))
+      await vms.ensureRunning({ ...spec, forwards, ...(gpus.length > 0 && { gpus }) })
       logger.info({ hash, forwards }, 'instance runs')
     } catch (error) {
       throw startRefusal(error)
+    } finally {
+      taken?.release()
     }
   }
 
@@ -81,11 +94,12 @@ export class InstanceHost implements WorkloadHost {
 
   /** Leaves nothing, the root disk included (protocol 05 §23 I4). */
   async erase(hash: string): Promise<void> {
-    const { vms, volumes, ports, backups } = this.#options
+    const { vms, volumes, ports, backups, sessions } = this.#options
     if (vms.get(hash)?.type === 'program') return
     await vms.destroy(hash)
     await volumes.remove(hash)
     await backups.removeAll(hash)
+    await sessions.remove(hash)
     await ports.release(hash)
     await this.#pruneParents()
   }
@@ -111,7 +125,7 @@ export class InstanceHost implements WorkloadHost {
   async #pruneParents(): Promise<void> {
     const { vms, loader, parents } = this.#options
     const instances = vms.list().filter(({ type }) => type === 'instance')
-    const used = await Promise.all(instances.map(({ id }) => loader.parentOf(id)))
-    await parents.prune(new Set(used.filter((sha256) => sha256 !== null)))
+    const used = await Promise.all(instances.map(({ id }) => loader.parentsOf(id)))
+    await parents.prune(new Set(used.flat()))
   }
 }

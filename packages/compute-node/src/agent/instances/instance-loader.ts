@@ -4,13 +4,16 @@ import { type InstanceContent, vmHostLabel } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { InstanceDisk, InstanceSpec } from '../../supervisor/index.ts'
 import { executableContent } from '../allocations/plan-assessment.ts'
+import type { Confidential } from '../confidential/confidential.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
 import { fileSystemOf } from '../volumes/program-volumes.ts'
 import { type NamedVolume, nameVolumes } from '../volumes/volume-names.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
+import { bootCommands } from './boot-commands.ts'
 import { type ParentImage, type ParentImages, standsAlone } from './parent-images.ts'
+import type { RescueDisks } from './rescue-disks.ts'
 import { seedImage } from './seed.ts'
 
 const MIB = 1024 * 1024
@@ -23,6 +26,8 @@ export interface InstanceLoaderOptions {
   files: FileStore
   parents: ParentImages
   volumes: VolumeStore
+  rescues: RescueDisks
+  confidential: Confidential
   limits: { maxImageBytes: number; maxVolumeBytes: number }
   /** Whether instances may open connections to the outside, and so to whatever the host reaches. */
   outbound: boolean
@@ -58,6 +63,7 @@ export class InstanceLoader {
       hostname: vmHostLabel(hash),
       authorizedKeys: content.authorized_keys ?? [],
       variables: content.variables ?? {},
+      bootCommands: bootCommands(content),
       mounts: prepared.map(({ disk, mount, fileSystem }) => ({
         serial: disk.serial,
         folder: mount,
@@ -68,13 +74,18 @@ export class InstanceLoader {
     const seedPath = join(folder, 'seed.iso')
     await writeFile(`${seedPath}.part`, seed, { mode: 0o644 })
     await rename(`${seedPath}.part`, seedPath)
+    const rescue = await this.#options.rescues.find(hash)
+    const confidential = await this.#options.confidential.launch(hash, content)
     return {
       type: 'instance',
+      ...(rescue && { mode: 'rescue' as const }),
+      ...(confidential && { confidential }),
       id: hash,
       kind: 'persistent',
       vcpus: content.resources.vcpus,
       memoryMiB: content.resources.memory,
       disks: [
+        ...(rescue ? [rescue] : []),
         root,
         { serial: 'seed', path: join(volumes.folder(hash), 'seed.iso'), format: 'raw', writable: false },
         ...prepared.map(({ disk }) => disk),
@@ -84,8 +95,13 @@ export class InstanceLoader {
     }
   }
 
-  /** The content hash of the parent an instance's root disk was made over; null when it has none here. */
-  async parentOf(hash: string): Promise<string | null> {
+  /** Content hashes of the images that an instance's disks were made over. */
+  async parentsOf(hash: string): Promise<string[]> {
+    const parents = await Promise.all([this.#parentOf(hash), this.#options.rescues.parentOf(hash)])
+    return parents.filter((sha256) => sha256 !== null)
+  }
+
+  async #parentOf(hash: string): Promise<string | null> {
     const path = join(this.#options.volumes.folder(hash), rootFactsName)
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null
@@ -115,7 +131,7 @@ export class InstanceLoader {
     if (await standsAlone(existing)) {
       return { folder, disk: { serial: 'root', path: existing, format: 'qcow2', writable: true } }
     }
-    const known = await this.parentOf(hash)
+    const known = await this.#parentOf(hash)
     const parent = (known && (await parents.find(known))) || (await this.#fetchParent(content))
     const bytes = rootfs.size_mib * MIB
     if (parent.bytes > bytes) {
@@ -164,13 +180,10 @@ export class InstanceLoader {
   }
 }
 
-function assertSupported({ environment, requirements }: InstanceContent): void {
-  const problem = environment.trusted_execution
-    ? 'confidential computing, which needs hardware this node does not have'
-    : requirements?.gpu?.length
-      ? 'a GPU, which this node does not have'
-      : environment.hypervisor === 'firecracker'
-        ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
-        : null
+function assertSupported({ environment }: InstanceContent): void {
+  const problem =
+    environment.hypervisor === 'firecracker'
+      ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
+      : null
   if (problem) throw new AgentError('unsupported', `The instance asks for ${problem}`)
 }

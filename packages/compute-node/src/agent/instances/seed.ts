@@ -5,6 +5,8 @@ export interface SeedContent {
   hash: string
   hostname: string
   authorizedKeys: readonly string[]
+  /** Run by a shell at every boot, before anything else. */
+  bootCommands: readonly string[]
   variables: Readonly<Record<string, string>>
   /** Volumes by the serial of their disk. */
   mounts: readonly { serial: string; folder: string; fileSystem: string; readOnly: boolean }[]
@@ -37,7 +39,7 @@ ethernets:
 `
 
 /** YAML with every text in JSON's quotes, which YAML shares: nothing of a message can be taken for syntax. */
-function userData({ hostname, authorizedKeys, variables, mounts }: SeedContent): string {
+function userData({ hostname, authorizedKeys, bootCommands, variables, mounts }: SeedContent): string {
   const lines = [
     '#cloud-config',
     `hostname: ${JSON.stringify(hostname)}`,
@@ -47,6 +49,10 @@ function userData({ hostname, authorizedKeys, variables, mounts }: SeedContent):
     ...list(
       'ssh_authorized_keys',
       authorizedKeys.map((key) => JSON.stringify(key.trim())),
+    ),
+    ...list(
+      'bootcmd',
+      bootCommands.map((command) => JSON.stringify(command)),
     ),
     ...list(
       'mounts',

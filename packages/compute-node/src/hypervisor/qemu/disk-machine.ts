@@ -1,4 +1,5 @@
 import type { DiskShape, Forward, MachineShape } from '../hypervisor.ts'
+import { confidentialArguments } from './confidential-machine.ts'
 
 /** Name of the one network of a machine that boots from its disk. */
 export const networkId = 'net0'
@@ -8,13 +9,20 @@ export const networkId = 'net0'
  * own: without outbound connections the guest reaches nothing, and is reached at the forwarded ports alone.
  */
 export function diskMachineArguments(shape: MachineShape): string[] {
-  const args = ['-machine', 'q35', '-device', 'virtio-rng-pci']
+  const { machine, args: special } = shape.confidential
+    ? confidentialArguments(shape.confidential)
+    : { machine: 'q35', args: [] }
+  const args = ['-machine', machine, ...special, '-device', 'virtio-rng-pci']
   shape.disks.forEach((disk, index) => {
     const node = `disk${index}`
     const boot = index === 0 ? ',bootindex=0' : ''
     args.push('-blockdev', JSON.stringify(blockNode(node, disk)))
     args.push('-device', `virtio-blk-pci,drive=${node},serial=${disk.serial}${boot}`)
   })
+  for (const { pciAddress, deviceClass } of shape.gpus ?? []) {
+    const display = deviceClass === '0300' ? ',x-vga=on' : ''
+    args.push('-device', `vfio-pci,host=${pciAddress},rombar=0${display}`)
+  }
   const { network } = shape
   if (!network) return args
   const options = ['user', `id=${networkId}`, `restrict=${network.outbound ? 'off' : 'on'}`]
