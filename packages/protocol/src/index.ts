@@ -251,7 +251,13 @@ export {
   type SignedMessage,
   verifySignature,
 } from './identity/verify-signature.ts'
-export { isPublicIp } from './internet/public-ip.ts'
+export {
+  closedIpv4Ranges,
+  closedIpv6Ranges,
+  type IpRange,
+  isPublicIp,
+  openIpv6Ranges,
+} from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
 export {
