@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ConfigError, configFromEnvironment } from './config.ts'
+import { ConfigError, configFromEnvironment, publicSettings } from './config.ts'
 
 const least = { ALEPH_VM_DATA_DIR: '/data', ALEPH_VM_API_SERVERS: 'http://127.0.0.1:4024' }
 
@@ -36,6 +36,12 @@ test.each<[string, Record<string, string>]>([
   ['ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS', { ...least, ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: '0x1' }],
   ['ALEPH_VM_HYPERVISOR', { ...least, ALEPH_VM_HYPERVISOR: 'xen' }],
   ['ALEPH_VM_PROFILE', { ...least, ALEPH_VM_PROFILE: 'nowhere' }],
+  ['ALEPH_VM_NETWORK', { ...least, ALEPH_VM_NETWORK: 'cable' }],
+  ['ALEPH_VM_TAP_PREFIX', { ...least, ALEPH_VM_TAP_PREFIX: 'tap1' }],
+  ['ALEPH_VM_IPV4_ADDRESS_POOL', { ...least, ALEPH_VM_IPV4_ADDRESS_POOL: '172.16.0.0' }],
+  ['ALEPH_VM_IPV6_ADDRESS_POOL', { ...least, ALEPH_VM_IPV6_ADDRESS_POOL: 'fc00::1' }],
+  ['ALEPH_VM_GUEST_ALLOWED_NETWORKS', { ...least, ALEPH_VM_GUEST_ALLOWED_NETWORKS: '10.0.0.0/33' }],
+  ['ALEPH_VM_DNS_NAMESERVERS', { ...least, ALEPH_VM_DNS_NAMESERVERS: 'dns.example' }],
   ['ALEPH_VM_PROFILE', { ...least, ALEPH_VM_PROFILE: '/nowhere/profile.json' }],
 ])('a wrong %s is named', (name, environment) => {
   expect(() => configFromEnvironment(environment)).toThrow(ConfigError)
@@ -51,4 +57,19 @@ test('a profile can come from a file', async () => {
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+test('chains are named one by one, and their addresses are on no page', () => {
+  const config = configFromEnvironment({ ...least, ALEPH_VM_EVM_RPC_AVAX: 'https://node.example/secret' })
+  expect(config.evmRpcUrls).toEqual({ AVAX: 'https://node.example/secret' })
+  expect(JSON.stringify(publicSettings(config))).not.toContain('secret')
+  expect(() => configFromEnvironment({ ...least, ALEPH_VM_EVM_RPC_MOON: 'https://node.example' })).toThrow(
+    /ALEPH_VM_EVM_RPC_MOON/,
+  )
+})
+
+test('streams go to the owner unless told otherwise', () => {
+  const owner = '0x1111111111111111111111111111111111111111'
+  expect(configFromEnvironment({ ...least, ALEPH_VM_OWNER_ADDRESS: owner }).paymentReceiver).toBe(owner)
+  expect(configFromEnvironment(least).paymentReceiver).toBeNull()
 })

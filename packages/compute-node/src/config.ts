@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { isAbsolute, join, resolve } from 'node:path'
 import {
+  type Chain,
   devnetProfile,
+  isChain,
   isEvmAddress,
   mainnetProfile,
   type NetworkProfile,
@@ -11,6 +13,7 @@ import {
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
 import type { HypervisorChoice } from './hypervisor/index.ts'
+import { isPrefix, type NetworkSettings, networkEnvironmentTable, networkSettings } from './network/index.ts'
 
 const MIB = 1024 * 1024
 
@@ -41,16 +44,30 @@ export interface ComputeNodeConfig {
   /** Diagnostic programs of the network, by item hash. */
   checkProgram: string
   legacyCheckProgram: string
-  /** Whether instances may open connections to the outside. */
+  /** Whether instances without taps may open connections to the outside. */
   instanceOutbound: boolean
-  /** Address of this host that forwarded ports of instances are on. */
-  forwardHost: string
+  /** Address of this host that forwarded ports of instances are on; null: the network's choice. */
+  forwardHost: string | null
+  /** How instances are connected. */
+  network: NetworkSettings
+  /** Whether GPUs bound to `vfio-pci` are given to VMs. */
+  gpuSupport: boolean
+  /** Whether instances whose memory the host cannot read run here, where the processor can. */
+  confidentialComputing: boolean
+  /** STORE message of the firmware of confidential instances that name none. */
+  confidentialFirmware: string
+  /** STORE message of the system that instances are rescued with. */
+  rescueImage: string | null
   /** Whether an instance may be fetched from a node at an address that is not public. */
   migrateFromPrivate: boolean
   /** IPv6 prefix that VMs' addresses are computed in. */
   ipv6Pool: string
   /** 0: nobody's payment is looked at again after the start. */
   paymentIntervalMs: number
+  /** Where streams of tokens must go to; null: this node takes none. */
+  paymentReceiver: string | null
+  /** JSON-RPC URLs of chains that streams are read from; they may hold API keys. */
+  evmRpcUrls: Partial<Record<Chain, string>>
   limits: {
     archiveBytes: number
     codeImageBytes: number
@@ -96,7 +113,7 @@ const webAddress = z.url({ protocol: /^https?$/ })
 const itemHash = z.string().regex(/^[0-9a-f]{64}$/, 'is no item hash')
 const signer = z.string().refine(isEvmAddress, 'is no EVM address')
 
-/** Every environment variable of a compute node (names of protocol 05 §1 where the network has one). */
+/** Every environment variable of a compute node but `ALEPH_VM_EVM_RPC_<CHAIN>` (names of protocol 05 §1 where the network has one). */
 export const environmentTable = {
   ALEPH_VM_DATA_DIR: z.string().min(1).describe('Folder of everything the node keeps'),
   ALEPH_VM_SUPERVISOR_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
@@ -157,7 +174,12 @@ export const environmentTable = {
     .min(1)
     .optional()
     .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
-  ALEPH_VM_HYPERVISOR: z.enum(['auto', 'qemu', 'fake']).default('auto').describe('What runs the VMs'),
+  ALEPH_VM_HYPERVISOR: z
+    .enum(['auto', 'qemu', 'firecracker', 'fake'])
+    .default('auto')
+    .describe(
+      'What runs programs; instances run in QEMU. auto: Firecracker where a guest boots under it, else QEMU',
+    ),
   ALEPH_VM_CGROUP: z
     .string()
     .startsWith('/')
@@ -194,17 +216,35 @@ export const environmentTable = {
     .describe('MiB of the image an instance starts from'),
   ALEPH_VM_INSTANCE_OUTBOUND: flag
     .default(false)
-    .describe('Let instances open connections; they then reach whatever this host reaches, itself included'),
+    .describe(
+      'Let instances open connections without taps; they then reach whatever this host reaches, itself included',
+    ),
   ALEPH_VM_FORWARD_HOST: z
     .string()
     .refine((text) => isIP(text) === 4, 'is no IPv4 address')
-    .default('127.0.0.1')
-    .describe('Address of this host that forwarded ports of instances are on'),
+    .optional()
+    .describe(
+      'Address of this host that forwarded ports of instances are on; default 127.0.0.1, with taps that of the uplink',
+    ),
+  ...networkEnvironmentTable,
+  ALEPH_VM_ENABLE_GPU_SUPPORT: flag
+    .default(false)
+    .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),
+  ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING: flag
+    .default(false)
+    .describe('Run instances in memory that this host cannot read; needs AMD SEV'),
+  ALEPH_VM_CONFIDENTIAL_FIRMWARE: itemHash
+    .default('ba5bb13f3abca960b101a759be162b229e2b7e93ecad9d1307e54de887f177ff')
+    .describe('STORE message of the firmware of confidential instances that name none'),
+  ALEPH_VM_RESCUE_IMAGE: itemHash
+    .optional()
+    .describe('STORE message of the disk image that instances are rescued with when their owner names none'),
   ALEPH_VM_MIGRATE_FROM_PRIVATE: flag
     .default(false)
     .describe('Take instances from nodes at addresses that are not public, as in a network of your own'),
   ALEPH_VM_IPV6_ADDRESS_POOL: z
     .string()
+    .refine((text) => isPrefix(text) && text.includes(':'), 'is no IPv6 prefix')
     .default('fc00:1:2:3::/64')
     .describe("Prefix that VMs' IPv6 addresses are computed in"),
   ALEPH_VM_STANDBYS: z.coerce
@@ -221,6 +261,9 @@ export const environmentTable = {
   ALEPH_VM_PAYMENT_MONITOR_INTERVAL: seconds
     .default(60)
     .describe('Seconds between two looks at who still pays; 0: never, the scheduler does'),
+  ALEPH_VM_PAYMENT_RECEIVER_ADDRESS: signer
+    .optional()
+    .describe("EVM address that streams of tokens go to; default the owner's"),
   ALEPH_VM_CHECK_FASTAPI_VM_ID: itemHash
     .default('d2b74aa29898457bde0560e47f7cdd4e77287e9f1f7a1456161d2fd7d5c855d7')
     .describe('Diagnostic program of the network'),
@@ -280,10 +323,17 @@ export function configFromEnvironment(environment: Record<string, string | undef
     checkProgram: env.ALEPH_VM_CHECK_FASTAPI_VM_ID,
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
     instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
-    forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    forwardHost: env.ALEPH_VM_FORWARD_HOST ?? null,
+    network: networkSettings(env),
+    confidentialComputing: env.ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING,
+    confidentialFirmware: env.ALEPH_VM_CONFIDENTIAL_FIRMWARE,
+    gpuSupport: env.ALEPH_VM_ENABLE_GPU_SUPPORT,
+    rescueImage: env.ALEPH_VM_RESCUE_IMAGE ?? null,
     migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,
     ipv6Pool: env.ALEPH_VM_IPV6_ADDRESS_POOL,
     paymentIntervalMs: env.ALEPH_VM_PAYMENT_MONITOR_INTERVAL * 1000,
+    paymentReceiver: env.ALEPH_VM_PAYMENT_RECEIVER_ADDRESS ?? evmAddressOrNull(env.ALEPH_VM_OWNER_ADDRESS),
+    evmRpcUrls: evmRpcUrls(given),
     limits: {
       archiveBytes: env.ALEPH_VM_MAX_PROGRAM_ARCHIVE_SIZE,
       codeImageBytes: env.ALEPH_VM_MAX_CODE_IMAGE_MB * MIB,
@@ -303,8 +353,28 @@ export function configFromEnvironment(environment: Record<string, string | undef
 
 /** The settings as the operator may see them on a page: nothing secret is among them. */
 export function publicSettings(config: ComputeNodeConfig): Record<string, unknown> {
-  const { profile, ...settings } = config
-  return { ...settings, network: profile.name }
+  const { profile, evmRpcUrls, ...settings } = config
+  return { ...settings, profile: profile.name, evmChains: Object.keys(evmRpcUrls) }
+}
+
+const rpcVariable = 'ALEPH_VM_EVM_RPC_'
+
+/** `ALEPH_VM_EVM_RPC_<CHAIN>`. */
+function evmRpcUrls(given: Record<string, string | undefined>): Partial<Record<Chain, string>> {
+  const urls: Partial<Record<Chain, string>> = {}
+  for (const [name, url] of Object.entries(given)) {
+    if (!name.startsWith(rpcVariable)) continue
+    const chain = name.slice(rpcVariable.length)
+    if (!isChain(chain)) throw new ConfigError(`${name}: "${chain}" is no chain of the network`)
+    const parsed = webAddress.safeParse(url)
+    if (!parsed.success) throw new ConfigError(`${name}: give an http:// or https:// address`)
+    urls[chain] = parsed.data
+  }
+  return urls
+}
+
+function evmAddressOrNull(text: string): string | null {
+  return isEvmAddress(text) ? text : null
 }
 
 function loadProfile(nameOrPath: string): NetworkProfile {

@@ -9,12 +9,16 @@ import { PlanFile } from './agent/allocations/plan.ts'
 import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
 import { Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
+import { Confidential } from './agent/confidential/confidential.ts'
+import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
 import { LogStreams } from './agent/control/log-streams.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
+import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
+import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
@@ -22,13 +26,19 @@ import { HttpServer } from './agent/http-server.ts'
 import { Backups } from './agent/instances/backups.ts'
 import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
+import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
+import { PortRefresh } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
+import { RescueDisks } from './agent/instances/rescue-disks.ts'
+import { Rescues } from './agent/instances/rescues.ts'
 import { AgentMetrics } from './agent/metrics.ts'
 import { Exports } from './agent/migration/exports.ts'
 import { Imports } from './agent/migration/imports.ts'
+import { paymentAccounts } from './agent/payment/payment-account.ts'
 import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
+import { Streams } from './agent/payment/streams.ts'
 import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
@@ -37,7 +47,11 @@ import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
+import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
+
+/** Between two looks at which ports owners want forwarded. */
+const PORTS_MS = 60_000
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
@@ -46,7 +60,8 @@ export interface Services {
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
-  /** Everything with a folder of its own, to be opened before use. */
+  ports: PortRefresh
+  /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
@@ -56,13 +71,18 @@ export interface Services {
 export interface ServiceParts {
   config: ComputeNodeConfig
   supervisor: Supervisor
-  customDomains?: CustomDomains
+  /** Null: instances have networks of their hypervisor's making. */
+  network: TapNetwork | null
+  /** Asks the DNS for TXT records; default: the system's resolvers. */
+  resolveTxt?: (name: string) => Promise<string[][]>
+  /** Root of the kernel's device tree; default `/sys`. */
+  sysfs?: string
   logger: Logger
 }
 
 /** Puts the parts of one node together; nothing runs yet. */
 export async function assembleServices(parts: ServiceParts): Promise<Services> {
-  const { config, supervisor, logger } = parts
+  const { config, supervisor, network, logger } = parts
   const { domainName, nodeHash, dataDir, limits } = config
   const cache = join(dataDir, 'cache')
   const state = join(dataDir, 'state')
@@ -79,6 +99,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
     onGone: (hash) => programs.onGone(hash),
   })
+  const settings = new NetworkSettings(messages, config.profile)
   const files = new FileStore({
     coreNodes,
     dir: join(cache, 'files'),
@@ -122,29 +143,82 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
-  const ports = new PortStore(join(state, 'ports.json'), config.forwardHost)
+  const forwardHost = config.forwardHost ?? network?.hostIpv4 ?? '127.0.0.1'
+  const ports = new PortStore(join(state, 'ports.json'), forwardHost)
+  const links =
+    network && new TapLinks(join(state, 'links.json'), { ...config.network, ipv6Pool: config.ipv6Pool })
+  const rescueDisks = new RescueDisks({
+    messages,
+    files,
+    parents,
+    volumes,
+    maxImageBytes: limits.instanceImageBytes,
+  })
+  const sessions = new Sessions(join(state, 'sessions'))
+  const confidential = new Confidential({
+    enabled: config.confidentialComputing,
+    support: () => supervisor.confidential(parts.sysfs ?? '/sys'),
+    sessions,
+    messages,
+    files,
+    defaultFirmware: config.confidentialFirmware,
+    vms: supervisor,
+    logger,
+  })
   const instanceLoader = new InstanceLoader({
     messages,
     files,
     parents,
     volumes,
+    rescues: rescueDisks,
+    confidential,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
-    forwardHost: config.forwardHost,
+    links,
+    nameservers: config.network.nameservers,
+    forwardHost,
   })
   const backups = new Backups({ dir: join(dataDir, 'backups'), vms: supervisor, volumes, logger })
+  const gpus = new Gpus({
+    enabled: config.gpuSupport,
+    sysfs: parts.sysfs ?? '/sys',
+    settings,
+    vms: supervisor,
+  })
   const instances = new InstanceHost({
     backups,
+    gpus,
+    sessions,
     loader: instanceLoader,
     vms: supervisor,
     ports,
+    links,
     volumes,
     parents,
     messages,
     isAway: (hash) => exports.isAway(hash),
     logger,
   })
-  const workloads = new Workloads({ messages, programs, instances })
+  const payments: Payments = new Payments({
+    coreNodes,
+    streams: new Streams({
+      networks: config.profile.streams,
+      receiver: config.paymentReceiver,
+      rpcUrls: config.evmRpcUrls,
+      settings,
+    }),
+    accounts: () => paymentAccounts(reconciler, messages),
+    startedAt: (hash) => supervisor.get(hash)?.definedAt,
+  })
+  const web = new InstanceWeb(supervisor, forwardHost)
+  const workloads: Workloads = new Workloads({
+    messages,
+    programs,
+    instances,
+    async assertPaid(hash) {
+      if (config.paymentIntervalMs > 0) await payments.assertCovered(hash)
+    },
+  })
   const reconciler: Reconciler = new Reconciler({
     workloads,
     prefetch: (hash) => programs.prefetch(hash),
@@ -161,13 +235,20 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     resume: (hash) => reconciler.resume(hash),
     logger,
   })
+  const rescues = new Rescues({
+    disks: rescueDisks,
+    workloads,
+    release: (hash) => reconciler.release(hash),
+    resume: (hash) => reconciler.resume(hash),
+    defaultImage: config.rescueImage,
+    logger,
+  })
   const guestApi = new GuestApi({
     cache: new ProgramCache(),
     key: await loadNodeKey(join(state, 'node-key')),
     coreNodes,
     logger,
   })
-  const payments = new Payments(coreNodes)
   const expiries = new Expiries({
     path: join(state, 'expiries.json'),
     async end(hash) {
@@ -194,6 +275,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const scheduler = {
     signers: new AllocationSigners({
       messages,
+      settings,
       profile: config.profile,
       override: config.allocationSigners,
       nodeHash,
@@ -201,18 +283,28 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
+  const facts = nodeFacts(config, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
     host: config.host,
     port: config.port,
     domainName,
     serverHeader,
-    proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
-    customDomains: parts.customDomains ?? new CustomDomains(),
-    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, dataDir },
+    proxy: new ProgramProxy({
+      acquire: async (hash) => (web.has(hash) ? web.acquire(hash) : programs.acquire(hash)),
+      vms: supervisor,
+      metrics,
+      logger,
+      serverHeader,
+    }),
+    customDomains: new CustomDomains({
+      domainsOf: (owner) => messages.aggregate(owner, 'domains'),
+      ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
+    }),
+    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
-      facts: nodeFacts(config),
+      facts,
       vms: supervisor,
       reconciler,
       settings: publicSettings(config),
@@ -227,18 +319,19 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     allocations: {
       ...scheduler,
       reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, nodeHash }),
+      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, nodeHash }),
       waitMs: config.allocationWaitMs,
     },
     notify: {
       messages,
       admission,
       payments,
+      gpus,
       reconciler,
       vms: supervisor,
       nodeHash,
       domainName,
-      refreshNetwork: (hash) => instances.refreshPorts(hash),
+      refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
       waitMs: config.allocationWaitMs,
     },
     machines: {
@@ -249,6 +342,9 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       reconciler,
       expiries,
       backups,
+      rescues,
+      sessions,
+      instances: instanceLoader,
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
     migration: {
@@ -269,11 +365,41 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
-  const stores = [files, codeImages, volumes, parents, ports, backups, exports, imports]
-  return { supervisor, programs, reconciler, expiries, payments: monitor, stores, egress, guestApi, http }
+  const portRefresh = new PortRefresh({
+    vms: supervisor,
+    refresh: (hash) => instances.refreshPorts(hash),
+    intervalMs: PORTS_MS,
+    logger,
+  })
+  const stores = [
+    files,
+    codeImages,
+    volumes,
+    parents,
+    ports,
+    ...(links ? [links] : []),
+    backups,
+    exports,
+    imports,
+    gpus,
+    sessions,
+    confidential,
+  ]
+  return {
+    supervisor,
+    programs,
+    reconciler,
+    expiries,
+    payments: monitor,
+    ports: portRefresh,
+    stores,
+    egress,
+    guestApi,
+    http,
+  }
 }
 
-function nodeFacts(config: ComputeNodeConfig) {
+function nodeFacts(config: ComputeNodeConfig, forwardHost: string, taps: boolean) {
   const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
   return {
     version: packageJson.version,
@@ -284,8 +410,16 @@ function nodeFacts(config: ComputeNodeConfig) {
     network: profile.name,
     reuseTimeoutSeconds: reuseTimeoutMs / 1000,
     checkProgram: config.checkProgram,
-    forwardHost: config.forwardHost,
+    forwardHost,
     ipv6Pool: config.ipv6Pool,
+    taps,
+    ndpProxy: config.network.ndpProxy,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
+    gpuSupport: config.gpuSupport,
+    paymentReceiver: config.paymentReceiver,
+    streams: config.profile.streams.map((stream) => ({
+      ...stream,
+      active: config.paymentReceiver !== null && config.evmRpcUrls[stream.chain] !== undefined,
+    })),
   }
 }

@@ -68,6 +68,10 @@ export interface CoreNodeConfig {
     /** The same for its instances, which lose their disks. */
     moveInstancesAfterSeconds: number
   }
+  /** Nodes of this network may have private addresses; false: only public ones are connected to. */
+  allowPrivateNodes?: boolean
+  /** How often balances are compared with costs, seconds; an hour by default. */
+  reviewSeconds?: number
   /** Puts unconfirmed messages on chain in batches; without it this node only reads batches. */
   packer?: PackerSettings
   /** External PostgreSQL; without it an embedded one runs in `dataDir`. */
@@ -147,6 +151,8 @@ const environmentSchema = z.object({
     .number()
     .positive()
     .default(6 * 3_600),
+  ALEPH_CORE_ALLOW_PRIVATE_NODES: z.stringbool().default(false),
+  ALEPH_CORE_REVIEW_SECONDS: z.coerce.number().min(1).max(86_400).default(3_600),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
   ALEPH_CORE_PACKER_KEY_FILE: z.string().min(1).optional(),
   ALEPH_CORE_PACKER_SECONDS: z.coerce.number().min(1).max(86_400).default(35),
@@ -210,6 +216,8 @@ export function configFromEnvironment(environment: Record<string, string | undef
       moveProgramsAfterSeconds: env.ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS,
       moveInstancesAfterSeconds: env.ALEPH_CORE_MOVE_INSTANCES_AFTER_SECONDS,
     },
+    allowPrivateNodes: env.ALEPH_CORE_ALLOW_PRIVATE_NODES,
+    reviewSeconds: env.ALEPH_CORE_REVIEW_SECONDS,
     packer: env.ALEPH_CORE_PACKER_KEY_FILE
       ? {
           privateKeyFile: env.ALEPH_CORE_PACKER_KEY_FILE,

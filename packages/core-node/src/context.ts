@@ -1,4 +1,4 @@
-import type { NetworkProfile } from '@aleph-ts/protocol'
+import type { ClaimedSize, NetworkProfile } from '@aleph-ts/protocol'
 import type { Kysely } from 'kysely'
 import type pg from 'pg'
 import type { Logger } from 'pino'
@@ -9,6 +9,7 @@ import type { SignatureVerifier } from './identity/signature-verifier.ts'
 import type { Inbox } from './inbox/inbox.ts'
 import type { CoreMetrics } from './metrics.ts'
 import type { OperatorKey } from './operator-key.ts'
+import type { AskRegistered } from './registered-request.ts'
 import type { FileStore } from './storage/file-store.ts'
 
 /** Finds a file that this node lacks and streams it into the file store. */
@@ -24,6 +25,12 @@ export interface ContentFetcher {
     itemType: 'storage' | 'ipfs',
     options: { maxBytes: number; signal?: AbortSignal },
   ): Promise<'stored' | 'unavailable'>
+
+  /**
+   * What the root of a CID's DAG says of its size, without fetching the DAG; undefined when nobody we asked has the
+   * root now.
+   */
+  claimedSize?(cid: string, options?: { signal?: AbortSignal }): Promise<ClaimedSize | undefined>
 }
 
 /** Everything a service of the node may use, built once by `CoreNode.create`. */
@@ -41,4 +48,6 @@ export interface CoreNodeContext {
   verifier: SignatureVerifier
   metrics: CoreMetrics
   operatorKey: OperatorKey
+  /** For every request to an address that somebody registered. */
+  askRegistered: AskRegistered
 }

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import { createServer } from './api/server.ts'
+import { Bitswap } from './bitswap/bitswap.ts'
+import { BlockCatalogue } from './bitswap/block-catalogue.ts'
 import { CatchUp } from './catch-up/catch-up.ts'
 import { ErasedMessages } from './catch-up/erased-messages.ts'
 import { stateIsCurrent } from './catch-up/state-is-current.ts'
@@ -120,12 +122,14 @@ export class CoreNode {
     await this.#server.listen({ host: config.http.host, port: config.http.port })
     this.#run(services.gossip)
     await services.gossip.start(this.url)
+    this.#run(services.bitswap)
+    await services.bitswap.start()
     this.#run(services.catchUp)
     await services.catchUp.start()
     this.#run(services.fetchWorker)
     await services.fetchWorker.start()
     this.#run(services.chainBridge)
-    await services.chainBridge.start()
+    services.chainBridge.start()
     if (services.processingSide) {
       this.#run(services.processingSide)
       await services.processingSide.start()
@@ -189,14 +193,14 @@ export class CoreNode {
   /** Messages are processed only once balances are those of the chain's head. */
   async #followBalances(): Promise<void> {
     const { config, pool, logger } = this.context
-    const { processWorker, registry } = this.#services
+    const { processWorker, fetchWorker, registry } = this.#services
     this.#run(processWorker)
     const token = stakingToken(config)
     if (!token) {
       await processWorker.start()
       return
     }
-    const reader = await createBalanceReader({
+    const reader = createBalanceReader({
       pool,
       logger,
       rpcUrl: token.rpcUrl,
@@ -206,7 +210,8 @@ export class CoreNode {
     })
     this.#run(reader)
     processWorker.useBalances(() => reader.sync())
-    await reader.start()
+    fetchWorker.useBalances(() => reader.sync())
+    reader.start()
     void this.#processOnceReady(reader)
   }
 
@@ -246,6 +251,12 @@ async function createServices(
   const scores = new ScoreBook({ pool, profile })
   const rewards = new Rewards({ pool, profile, registry: registry.computed })
   const gossip = await Gossip.create(context, registry, version)
+  const bitswap = new Bitswap({
+    host: gossip.host,
+    catalogue: new BlockCatalogue({ pool, fileStore, logger }),
+    logger,
+    metrics: metrics.registry,
+  })
   const fetcher =
     contentFetcher ??
     PeerContentFetcher.create(context, {
@@ -253,6 +264,7 @@ async function createServices(
       peers: gossip.peers,
       isMember: (peerId) => gossip.isMember(peerId),
       ownUrl: () => gossip.httpUrl,
+      bitswap,
       kubo: config.ipfsUrl ? new Kubo({ url: config.ipfsUrl }) : undefined,
     })
   const processWorker = new ProcessWorker({
@@ -317,6 +329,7 @@ async function createServices(
     rewards,
     duties: await Duties.create(context, { registry, scores, rewards, ownUrl: () => gossip.httpUrl }),
     gossip,
+    bitswap,
     catchUp: CatchUp.create(context, gossip.host, {
       erased: new ErasedMessages(context, processWorker, (peerId) => gossip.isMember(peerId)),
       periodMs: (config.p2p.reconcileSeconds ?? 30) * 1000,

@@ -9,6 +9,7 @@ import { createVerifier } from './identity/create-verifier.ts'
 import { Inbox } from './inbox/inbox.ts'
 import { CoreMetrics } from './metrics.ts'
 import { loadOperatorKey } from './operator-key.ts'
+import { registeredRequests } from './registered-request.ts'
 import { addStageMetrics } from './stage-metrics.ts'
 import { FileStore } from './storage/file-store.ts'
 import { version } from './version.ts'
@@ -47,5 +48,6 @@ export async function createContext(
     verifier,
     metrics,
     operatorKey,
+    askRegistered: registeredRequests({ allowPrivate: config.allowPrivateNodes ?? false }),
   }
 }

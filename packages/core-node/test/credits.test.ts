@@ -147,6 +147,62 @@ describe('credits', () => {
     await biller().billDue(now + 3 * 3_600)
     await expect.poll(async () => (await bills()).length, patience).toBe(2)
   })
+
+  test('are spent once for an hour that two nodes bill, of which one saw less', async () => {
+    const owner = newWallet()
+    await grant(owner, 1_000_000)
+    const vm = await runProgram(owner)
+    const operator = newWallet()
+    const registry = registryOf(operator, ['crn-1'])
+    const now = Math.ceil(Date.now() / 3_600_000) * 3_600 + 60
+    const billAnew = async () => {
+      await node.node.context.pool.query('delete from credit_bills')
+      const biller = new CreditBiller({
+        context: node.node.context,
+        registry: { corechannel: registry },
+        key: publisher,
+      })
+      await biller.billDue(now - 3_600)
+      await biller.billDue(now)
+    }
+    await claim(operator, vm, 'crn-1')
+    await billAnew()
+    const bills = async () =>
+      (await historyOf(owner.address)).filter((entry: { amount: number }) => entry.amount < 0)
+    await expect.poll(async () => (await bills()).length, patience).toBe(1)
+    const left = await creditsOf(owner.address)
+    const expenses = async () =>
+      (await node.get('/api/v0/posts.json?types=aleph_credit_expense')).body.pagination_total
+    const before = await expenses()
+    await node.publish(sign(operator, 'AGGREGATE', { key: 'allocations', content: { [vm]: null } }))
+    await billAnew()
+    await expect.poll(expenses, patience).toBe(before + 1)
+    expect(await bills()).toHaveLength(1)
+    expect(await creditsOf(owner.address)).toBe(left)
+  })
+
+  test('are spent for a file as long as it exists', async () => {
+    const owner = newWallet()
+    await grant(owner, 1_000_000)
+    const message = store(owner, createHash('sha256').update('a file').digest('hex'), {
+      payment: { type: 'credit', chain: 'ETH' },
+    })
+    expect((await node.upload('a file', message)).status).toBe(200)
+    const registry = registryOf(newWallet(), [])
+    const now = Date.now() / 1000
+    await node.node.context.pool.query('delete from credit_bills')
+    const options = { context: node.node.context, registry: { corechannel: registry }, key: publisher }
+    await new CreditBiller(options).billDue(now)
+    await new CreditBiller(options).billDue(now + 2 * 3_600)
+    await expect
+      .poll(
+        async () => (await historyOf(owner.address)).map((entry: { amount: number }) => entry.amount),
+        patience,
+      )
+      .toContain(-5)
+    const resource = await node.get(`/api/v0/messages/${message.item_hash}/consumed_credits`)
+    expect(resource.body.consumed_credits).toBeGreaterThanOrEqual(5)
+  })
 })
 
 async function grant(to: Wallet, amount: number): Promise<void> {

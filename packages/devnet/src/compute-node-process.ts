@@ -50,6 +50,7 @@ export function computeNodeProcess(settings: ComputeNodeSettings): ComputeNodePr
       ALEPH_VM_PROFILE: settings.profile,
       ALEPH_VM_REUSE_TIMEOUT: String(settings.reuseTimeoutSeconds ?? 300),
       ALEPH_VM_STOP_VMS_ON_EXIT: '1',
+      ALEPH_VM_MIGRATE_FROM_PRIVATE: '1',
     },
   })
 }

@@ -20,6 +20,8 @@ export interface CoreNodeSettings {
   rewardsKeyFile?: string
   /** Key that puts messages on chain. */
   packerKeyFile?: string
+  /** Further settings, as environment variables. */
+  environment?: Record<string, string>
 }
 
 /** What a core node says of itself once it serves. */
@@ -59,6 +61,8 @@ export function coreNodeProcess(settings: CoreNodeSettings): CoreNodeProcess {
       ALEPH_CORE_REWARDS_KEY_FILE: settings.rewardsKeyFile ?? '',
       ALEPH_CORE_PACKER_KEY_FILE: settings.packerKeyFile ?? '',
       ALEPH_CORE_PACKER_SECONDS: String(packerSeconds),
+      ALEPH_CORE_ALLOW_PRIVATE_NODES: '1',
+      ...settings.environment,
     },
   })
 }

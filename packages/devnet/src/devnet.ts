@@ -8,6 +8,7 @@ import { type CoreNodeProcess, type CoreNodeReady, coreNodeProcess } from './cor
 import { type DevnetChain, startChain } from './network/chain.ts'
 import {
   fundOnce,
+  fundStreamsOnce,
   networkAuthority,
   packerAccount,
   playAccounts,
@@ -16,6 +17,8 @@ import {
 } from './network/funding.ts'
 import { type NetworkFile, removeNetworkFile, writeNetworkFile } from './network/network-file.ts'
 import { type Operator, operatorOf, writeKeyFile } from './network/operators.ts'
+import { paymentsOn } from './network/payments.ts'
+import { publishPolicy } from './network/policy.ts'
 import { type Ports, takePorts } from './network/ports.ts'
 import {
   type ComputeNodeEntry,
@@ -43,6 +46,10 @@ export interface DevnetConfig {
   guestCacheDir: string
   /** Seconds an on-demand program stays up without a request. */
   reuseTimeoutSeconds?: number
+  /** Further settings of core nodes, as environment variables. */
+  coreEnvironment?: Record<string, string>
+  /** Fields of the network's profile that are other than usual. */
+  profile?: Record<string, unknown>
   progress: Progress
 }
 
@@ -107,6 +114,13 @@ export class Devnet {
     )
   }
 
+  /** Takes a compute node and what it runs away, for good. */
+  async stopComputeNode(name: string): Promise<void> {
+    const service = this.#computeServices.find((each) => each.name === name)
+    if (!service) throw new Error(`There is no compute node ${name}`)
+    await service.stop()
+  }
+
   /** Stops everything, even what is only starting, in the opposite order. */
   async stop(): Promise<void> {
     await Promise.all(this.#computeServices.map((service) => service.stop()))
@@ -144,6 +158,7 @@ export class Devnet {
     const runtimes = await progress.step('Runtimes published', (note) =>
       publishRuntimes(authority, images, join(dataDir, 'runtimes.json'), note),
     )
+    await publishPolicy(authority, runtimes, join(dataDir, 'policy.json'))
     await progress.step(`${this.#config.computeNodes} compute nodes`, () => this.#startComputeNodes(entries))
     this.#network = this.#describe(entries, runtimes)
     writeNetworkFile(dataDir, this.#network)
@@ -159,6 +174,7 @@ export class Devnet {
     const file = join(this.#config.dataDir, 'chain', 'funded.json')
     const rewards = { to: rewardsAccount.address, aleph: rewardsAleph }
     await fundOnce(this.chain, file, [...players, ...operators, rewards])
+    await fundStreamsOnce(this.chain, join(this.#config.dataDir, 'chain', 'streams.json'))
   }
 
   /** The first node alone, so that the others know whom to dial; then all the others at once. */
@@ -186,6 +202,7 @@ export class Devnet {
       profile,
       ethereumRpc: this.chain.chain.rpcUrl,
       operatorKeyFile: operator.keyFile,
+      environment: this.#config.coreEnvironment ?? {},
       ...(index === 0 ? networkKeys(dataDir) : {}),
     })
     this.#coreServices.push(process)
@@ -267,8 +284,11 @@ export class Devnet {
 
   #writeProfile(): string {
     const { chain, contracts } = this.chain
+    const { streams, creditSales } = paymentsOn(this.chain)
     const profile = {
       extends: 'devnet',
+      streams,
+      creditSales,
       addresses: {
         ...devnetProfile.addresses,
         observers: this.#operators().map(({ account }) => account.address),
@@ -284,6 +304,7 @@ export class Devnet {
         startBlock: 0,
         authorizedEmitters: [packerAccount.address],
       },
+      ...this.#config.profile,
     }
     writeFileSync(this.#profileFile, `${JSON.stringify(profile, null, 2)}\n`)
     return this.#profileFile
@@ -294,6 +315,9 @@ export class Devnet {
     runtimes: Record<string, string>,
   ): NetworkFile {
     const { chain, contracts } = this.chain
+    const { streams, creditSales } = paymentsOn(this.chain)
+    const withRpc = <T extends object>(payments: T[]) =>
+      payments.map((each) => ({ ...each, rpc: chain.rpcUrl }))
     return {
       coreNodes: this.coreNodes.map(({ ready }) => ({
         url: ready.url,
@@ -309,6 +333,8 @@ export class Devnet {
         chainId: chain.chainId,
         contracts: { token: contracts.token, sync: contracts.sync },
       },
+      streams: withRpc(streams),
+      creditSales: withRpc(creditSales),
       accounts: playAccounts,
       runtimes,
     }

@@ -13,6 +13,7 @@ export {
   corechannelSchema,
   coreNodeSchema,
 } from './aggregates/corechannel.ts'
+export { drainingNodes, nodeDrainsKey, nodeDrainsSchema } from './aggregates/node-drains.ts'
 export {
   type PricingAggregate,
   type Product,
@@ -46,6 +47,7 @@ export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
 export { type VmIpv6, type VmKind, vmIpv6 } from './allocation/vm-ipv6.ts'
 export { type ApiFailure, apiFailureSchema } from './api/api-failure.ts'
 export { apiRoutes } from './api/api-routes.ts'
+export type { ListedComputeNode } from './api/compute-list-route.ts'
 export { apiMessageSchema, messageFilterFields, messageFilterSchema } from './api/message-routes.ts'
 export { eventTopics } from './api/node-routes.ts'
 export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './api/openapi-document.ts'
@@ -105,11 +107,19 @@ export {
   maxBlockBytes,
 } from './content-addressing/car-reader.ts'
 export { carFramePrefix, carHeader, walkDag, writeCar } from './content-addressing/car-writer.ts'
-export { type Cid, type CidVersion, parseCid, verifyBlock } from './content-addressing/cid.ts'
+export {
+  type Cid,
+  type CidVersion,
+  decodeCid,
+  inlineBlock,
+  parseCid,
+  verifyBlock,
+} from './content-addressing/cid.ts'
 export {
   ContentAddressError,
   type ContentAddressErrorCode,
 } from './content-addressing/content-address-error.ts'
+export { type ClaimedSize, claimedSize, mostBlockBytes } from './content-addressing/dag-size.ts'
 export {
   type DirectoryDagOptions,
   type DirectoryEntry,
@@ -121,7 +131,9 @@ export {
   chunkBytes,
   FileDag,
   type FileDagOptions,
+  type FileLeaf,
   fileLeaf,
+  leafBytes,
 } from './content-addressing/file-dag.ts'
 export type { GetBlock } from './content-addressing/get-block.ts'
 export {
@@ -132,7 +144,12 @@ export {
 } from './content-addressing/read-directory.ts'
 export { type ByteRange, readUnixFsFile } from './content-addressing/read-file.ts'
 export { TreeDag } from './content-addressing/tree-dag.ts'
-export { decodeUnixFsNode, type UnixFsLink, type UnixFsNode } from './content-addressing/unixfs-node.ts'
+export {
+  decodeUnixFsNode,
+  linksOf,
+  type UnixFsLink,
+  type UnixFsNode,
+} from './content-addressing/unixfs-node.ts'
 export { type DagSummary, type VerifyDagOptions, verifyDag } from './content-addressing/verify-dag.ts'
 export { applyCreditPost, type CreditPost } from './credits/apply-credit-post.ts'
 export { type AllocationChange, type AssignmentLease, assignmentLeases } from './credits/assignment-lease.ts'
@@ -147,8 +164,10 @@ export {
   type BillingWindow,
   type CreditCharge,
   type ExpenseEntry,
+  type ExpenseKind,
   executionExpenses,
   expensePost,
+  storageExpenses,
 } from './credits/credit-expense.ts'
 export { CreditLedger, type CreditPart, creditBalance, creditParts } from './credits/credit-ledger.ts'
 export {
@@ -164,6 +183,7 @@ export {
   creditsBought,
   distributionPost,
 } from './credits/credit-sale.ts'
+export { leaseRef, leaseWindow } from './credits/lease-ref.ts'
 export { accountsOf, type CreditReplay, compareCreditPosts, replayCredits } from './credits/replay-credits.ts'
 export { accountId, parseAccountId } from './did/account-id.ts'
 export type { Delegate, DelegateLimits } from './did/delegates.ts'
@@ -231,6 +251,13 @@ export {
   type SignedMessage,
   verifySignature,
 } from './identity/verify-signature.ts'
+export {
+  closedIpv4Ranges,
+  closedIpv6Ranges,
+  type IpRange,
+  isPublicIp,
+  openIpv6Ranges,
+} from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
 export {
@@ -254,6 +281,8 @@ export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
+export { type CommunityShare, communityShare } from './payment-stream/community-share.ts'
+export { coveredMachines } from './payment-stream/covered-machines.ts'
 export { parseStreamRate, setStreamRateCall, streamRateCall } from './payment-stream/stream-calls.ts'
 export {
   requiredStreams,

@@ -1,5 +1,6 @@
 import type {
   HypervisorCapabilities,
+  LaunchControl,
   LogLine,
   LogOptions,
   PortForward,
@@ -23,6 +24,8 @@ export interface VmHost {
   destroy(id: string): Promise<void>
   /** Lets a running VM stand still, everything it wrote on its disks, while `work` runs. */
   whilePaused<T>(id: string, work: () => Promise<T>): Promise<T>
+  /** What the owner of a running instance with confidential memory does. Throws VmNotRunningError. */
+  launchControl(id: string): LaunchControl
   /** Replaces the ports that lead into a running instance. */
   setForwards(id: string, forwards: PortForward[]): Promise<void>
   /** Every VM but replicas. */

@@ -17,6 +17,8 @@ export interface WorkloadsOptions {
   messages: MessageSource
   programs: WorkloadHost
   instances: WorkloadHost
+  /** Refuses a VM that nobody pays for. Throws AgentError. */
+  assertPaid: (hash: string) => Promise<void>
 }
 
 /** Every VM of this node by its item hash, whatever its message's type. */
@@ -28,7 +30,9 @@ export class Workloads implements WorkloadHost {
   }
 
   async ensureRunning(hash: string): Promise<void> {
-    return (await this.#hostOf(hash)).ensureRunning(hash)
+    const host = await this.#hostOf(hash)
+    await this.#options.assertPaid(hash)
+    return host.ensureRunning(hash)
   }
 
   async stop(hash: string): Promise<void> {

@@ -5,7 +5,7 @@ export type Accelerator = 'kvm' | 'tcg' | 'none'
 
 /** What a hypervisor turned out to be able to do, measured by booting a guest (protocol 05 §21.1). */
 export interface HypervisorCapabilities {
-  hypervisor: 'qemu' | 'fake'
+  hypervisor: 'qemu' | 'firecracker' | 'fake'
   accelerator: Accelerator
   /** Version of the hypervisor, for humans. */
   version: string
@@ -62,6 +62,74 @@ export interface NetworkShape {
   forwards: Forward[]
 }
 
+/** A network device on a tap of the host's, which somebody else gives addresses and rules. */
+export interface TapShape {
+  /** The tap's name; made with the machine, and gone with it. */
+  name: string
+  /** The guest's hardware address. */
+  mac: string
+}
+
+/** How a guest's memory is kept from its host. */
+export type ConfidentialTechnology = 'sev' | 'sev-es' | 'sev-snp'
+
+/** Whether guests whose memory the host cannot read run here. */
+export type ConfidentialSupport =
+  | { available: false; reason: string }
+  | {
+      available: true
+      technologies: ConfidentialTechnology[]
+      /** Position of the bit that marks memory as encrypted, and how many address bits that costs. */
+      cbitpos: number
+      reducedPhysBits: number
+      /** What owners make a launch session for: the platform's key and its chain of certificates. */
+      certificates: Buffer
+    }
+
+/** A machine whose memory the host cannot read. */
+export interface ConfidentialShape {
+  technology: 'sev' | 'sev-snp'
+  /** What the processor forbids the host, as a number of bits. */
+  policy: number
+  cbitpos: number
+  reducedPhysBits: number
+  /** File of the firmware that is measured. */
+  firmware: string
+  /** Files of the session that the owner made for this launch; SNP has none. */
+  session?: { session: string; dhCertificate: string }
+}
+
+/** What was launched, signed by the processor: base64 of 32 bytes of measure and 16 of nonce. */
+export interface LaunchMeasurement {
+  info: {
+    enabled: boolean
+    apiMajor: number
+    apiMinor: number
+    buildId: number
+    policy: number
+    state: string
+    handle: number
+  }
+  measure: string
+}
+
+/** What the owner of a confidential machine does before its guest runs. */
+export interface LaunchControl {
+  measurement(): Promise<LaunchMeasurement>
+  /** Hands the guest what only its owner can have made (base64), and lets it run. */
+  injectSecret(packetHeader: string, secret: string): Promise<{ status: string; running: boolean }>
+}
+
+/** A GPU of the host, bound to the driver `vfio-pci`. */
+export interface GpuShape {
+  /** `0000:01:00.0` */
+  pciAddress: string
+  /** `0300` has a display. */
+  deviceClass: '0300' | '0302'
+  /** Name of the device under `/dev/vfio`. */
+  vfioGroup: string
+}
+
 /** What must be equal between a snapshot and the machine it is restored into. */
 export interface MachineShape {
   /** From our kernel and the channel's agent, or from its first disk by itself. Default: the kernel. */
@@ -72,6 +140,12 @@ export interface MachineShape {
   disks: DiskShape[]
   /** Only of machines that boot from their disk. */
   network?: NetworkShape
+  /** As above, instead of `network`. */
+  tap?: TapShape
+  /** Devices of the host that are this machine's alone; only of machines that boot from their disk. */
+  gpus?: GpuShape[]
+  /** Only of machines that boot from their disk. */
+  confidential?: ConfidentialShape
 }
 
 /** The two files of a snapshot. It fits machines whose disks have other contents if the guest let go of them. Neither may change while a machine restored from it lives. */
@@ -106,12 +180,14 @@ export interface LaunchRequest {
 
 /** Plain data with which a machine can be found again after a restart of this process. */
 export interface MachineRecord {
-  hypervisor: 'qemu' | 'fake'
+  hypervisor: 'qemu' | 'firecracker' | 'fake'
   /** Unique per launch. */
   launchId: string
   pid?: number
   /** Kernel start time of `pid` in clock ticks: tells a recycled pid from ours. */
   pidStartTicks?: string
+  /** Name of the tap it has. */
+  tap?: string
 }
 
 /** How a machine ended. `expected` when `kill` was called. */
@@ -134,7 +210,9 @@ export interface Machine {
   resume(): Promise<void>
   /** Presses the power button, as it were; the guest decides what follows. */
   powerDown(): Promise<void>
-  /** Replaces the ports that lead into the guest. */
+  /** Of a machine with confidential memory, which waits for it before its first instruction. */
+  readonly launchControl: LaunchControl
+  /** Replaces the ports that lead into the guest by its `network`. */
   setForwards(host: string, former: Forward[], next: Forward[]): Promise<void>
   /** Ends the machine at once; resolves when it is gone. */
   kill(): Promise<void>
@@ -146,6 +224,8 @@ export interface Machine {
 export interface Hypervisor {
   /** Boots a guest to learn what works here. Called once before anything else; cheap when remembered. */
   probe(): Promise<HypervisorCapabilities>
+  /** Whether machines with confidential memory run here; asked only on nodes that shall offer them. */
+  confidential(sysfs: string): Promise<ConfidentialSupport>
   launch(request: LaunchRequest): Promise<Machine>
   /** Takes over a machine that outlived the process which launched it; null when it is gone. */
   adopt(record: MachineRecord, onConsole: (chunk: Uint8Array) => void): Promise<Machine | null>

@@ -2,12 +2,16 @@ export { createHypervisor, type HypervisorChoice } from './create-hypervisor.ts'
 export { FakeHypervisor, type FakeMachine, type FakeProgram } from './fake/fake-hypervisor.ts'
 export {
   type Accelerator,
+  type ConfidentialSupport,
+  type ConfidentialTechnology,
   type DiskShape,
   type Forward,
   type GuestLink,
   type Hypervisor,
   type HypervisorCapabilities,
   HypervisorError,
+  type LaunchControl,
+  type LaunchMeasurement,
   type LaunchRequest,
   type Machine,
   type MachineExit,
@@ -15,5 +19,6 @@ export {
   type MachineShape,
   type MachineStart,
   type SnapshotFiles,
+  type TapShape,
 } from './hypervisor.ts'
 export { type BootImages, QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'

@@ -1,17 +1,21 @@
 export {
+  type ConfidentialSupport,
   createHypervisor,
   FakeHypervisor,
   type FakeProgram,
   type Hypervisor,
   type HypervisorCapabilities,
   HypervisorError,
+  type LaunchControl,
   QemuHypervisor,
 } from '../hypervisor/index.ts'
 export type { GuestService, OnGuestStream } from './guest-setup.ts'
 export { Supervisor, type SupervisorOptions } from './supervisor.ts'
 export { VmNotRunningError, VmStartError, type VmStartErrorCode } from './vm-errors.ts'
 export type {
+  ConfidentialLaunch,
   DiskImage,
+  GpuDevice,
   InstanceDisk,
   InstanceSpec,
   LogLine,

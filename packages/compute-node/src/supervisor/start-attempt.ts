@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, Machine, MachineStart } from '../hypervisor/index.ts'
+import type { TapNetwork } from '../network/index.ts'
 import type { BootSlots } from './boot-slots.ts'
 import { connectGuest } from './connect-guest.ts'
 import type { ConsoleLog } from './console-log.ts'
@@ -39,6 +40,7 @@ export interface StarterContext {
   runtimes: RuntimeTemplates
   slots: BootSlots
   limits: StartLimits
+  network: TapNetwork | null
   log: Logger
   onGuestStream: OnGuestStream
 }

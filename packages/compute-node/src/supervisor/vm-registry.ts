@@ -41,8 +41,13 @@ const programSchema = z.object({
 
 const formatSchema = z.enum(['raw', 'qcow2'])
 
+const subnetSchema = z.object({ network: z.string(), gateway: z.string(), address: z.string() })
+
+const linkSchema = z.object({ tap: z.string(), mac: z.string(), ipv4: subnetSchema, ipv6: subnetSchema })
+
 const instanceSchema = z.object({
   type: z.literal('instance'),
+  mode: z.literal('rescue').optional(),
   id: z.string(),
   kind: z.literal('persistent'),
   vcpus: z.number(),
@@ -57,17 +62,32 @@ const instanceSchema = z.object({
     }),
   ),
   internet: z.boolean(),
+  link: linkSchema.optional(),
   forwardHost: z.string(),
   forwards: z.array(z.object({ host: z.number(), guest: z.number(), tcp: z.boolean(), udp: z.boolean() })),
+  gpus: z
+    .array(z.object({ pciAddress: z.string(), deviceClass: z.enum(['0300', '0302']), vfioGroup: z.string() }))
+    .optional(),
+  confidential: z
+    .object({
+      technology: z.enum(['sev', 'sev-snp']),
+      policy: z.number(),
+      cbitpos: z.number(),
+      reducedPhysBits: z.number(),
+      firmware: z.string(),
+      session: z.object({ session: z.string(), dhCertificate: z.string() }).optional(),
+    })
+    .optional(),
 })
 
 const specSchema = z.union([instanceSchema, programSchema])
 
 const machineSchema = z.object({
-  hypervisor: z.enum(['qemu', 'fake']),
+  hypervisor: z.enum(['qemu', 'firecracker', 'fake']),
   launchId: z.string().regex(/^[0-9a-f]{16}$/),
   pid: z.number().int().positive().optional(),
   pidStartTicks: z.string().optional(),
+  tap: z.string().optional(),
 })
 
 const recordSchema = z.object({

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { TapLink } from '../network/index.ts'
 
 /** Whether a VM starts at the first request and stops when idle, or is kept running. */
 export type VmKind = 'on-demand' | 'persistent'
@@ -75,9 +76,31 @@ export interface PortForward {
   udp: boolean
 }
 
+/** A GPU of the host, bound to the driver `vfio-pci`. */
+export interface GpuDevice {
+  /** `0000:01:00.0` */
+  pciAddress: string
+  deviceClass: '0300' | '0302'
+  /** Name of the device under `/dev/vfio`. */
+  vfioGroup: string
+}
+
+/** How a machine with confidential memory is launched; names of files are as on the host. */
+export interface ConfidentialLaunch {
+  technology: 'sev' | 'sev-snp'
+  policy: number
+  cbitpos: number
+  reducedPhysBits: number
+  firmware: string
+  /** What the owner made for this launch; the machine waits for its secret then. */
+  session?: { session: string; dhCertificate: string }
+}
+
 /** Everything needed to start one instance: a machine that boots from its own disk. */
 export interface InstanceSpec {
   type: 'instance'
+  /** `rescue`: another system boots, and the root disk is the second one. */
+  mode?: 'rescue'
   id: string
   kind: 'persistent'
   vcpus: number
@@ -85,10 +108,16 @@ export interface InstanceSpec {
   disks: InstanceDisk[]
   /** Whether it may open connections to the outside. */
   internet: boolean
+  /** Its link to the host; absent: its network is of its hypervisor's making. */
+  link?: TapLink
   /** Address of the host the forwarded ports are on. */
   forwardHost: string
   /** May change while it runs. */
   forwards: PortForward[]
+  /** Devices of the host that are its alone. */
+  gpus?: GpuDevice[]
+  /** Of memory that the host cannot read. */
+  confidential?: ConfidentialLaunch
 }
 
 /** Everything needed to start one VM. */
@@ -117,8 +146,16 @@ export interface VmInfo {
   vcpus: number
   memoryMiB: number
   internet: boolean
+  /** Of an instance: whether another system than its own boots. */
+  mode?: 'rescue'
+  /** Of an instance: whether the host cannot read its memory. */
+  confidential?: boolean
+  /** Of an instance: PCI addresses of GPUs it has. */
+  gpus?: string[]
   /** Of an instance: ports of the host that lead into it. */
   forwards?: PortForward[]
+  /** Of an instance: its link to the host, when it has one. */
+  link?: TapLink
   definedAt: number
   /** When the last successful start was asked for. */
   startedAt?: number

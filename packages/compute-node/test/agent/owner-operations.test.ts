@@ -82,11 +82,11 @@ describe('the owner of a VM', () => {
     await eventually(async () => !(await running(hash)))
   })
 
-  test('is told that there is no confidential computing here', async () => {
+  test('is told that an ordinary VM has nothing to measure', async () => {
     const hash = await node.deploy(greeting)
     await node.call(hash)
     const [status, text] = await operate(hash, 'confidential/measurement', { method: 'GET' })
-    expect([status, text]).toEqual([501, expect.stringContaining('Confidential computing')])
+    expect([status, text]).toEqual([403, expect.stringContaining('not launched confidentially')])
   })
 
   test('is the only one who may', async () => {

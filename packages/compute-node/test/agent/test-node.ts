@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { CustomDomains } from '../../src/agent/proxy/custom-domains.ts'
 import { FakeHypervisor, type FakeMachine, type FakeProgram } from '../../src/hypervisor/index.ts'
 import { ComputeNode, configFromEnvironment } from '../../src/index.ts'
 import { FakeCoreNode, type ProgramOptions } from '../../src/testing/fake-core-node.ts'
@@ -13,6 +12,10 @@ export interface TestNodeOptions {
   environment?: Record<string, string>
   /** TXT records by name. */
   records?: Record<string, string>
+  /** Called before the node's first start. */
+  prepare?: (node: TestNode) => void
+  /** Root of the device tree the node looks at. */
+  sysfs?: string
 }
 
 /** Text of a runtime manifest every test runtime carries unless told otherwise. */
@@ -77,6 +80,7 @@ export class TestNode implements AsyncDisposable {
   static async start(options: TestNodeOptions = {}): Promise<TestNode> {
     const core = await FakeCoreNode.start()
     const self = new TestNode(core, await mkdtemp(join(tmpdir(), 'aleph-compute-')), options)
+    options.prepare?.(self)
     await self.restart()
     return self
   }
@@ -103,7 +107,8 @@ export class TestNode implements AsyncDisposable {
     this.node = await ComputeNode.create(config, {
       hypervisor: this.hypervisor,
       logger: pino({ level: 'silent' }),
-      customDomains: new CustomDomains(resolveTxt),
+      resolveTxt,
+      ...(this.#options.sysfs && { sysfs: this.#options.sysfs }),
     })
     this.url = (await this.node.start()).url
   }

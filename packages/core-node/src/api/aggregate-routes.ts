@@ -8,7 +8,6 @@ import { isoTime } from './message-shape.ts'
 import { cursorPlace, cursorTexts, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
-import { Totals } from './totals.ts'
 
 interface AggregateRow {
   owner: string
@@ -26,9 +25,7 @@ export function aggregateJson({ owner, key, content, created, last_updated }: Ag
 }
 
 /** The key-value store (protocol 03 §7). */
-export function aggregateRoutes({ db, replica, logger }: ApiContext) {
-  const totals = new Totals(replica.db, logger)
-
+export function aggregateRoutes({ db, replica, totals }: ApiContext) {
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.getAggregates, async ({ params: { address }, query, reply }) => {
       let rows = db.selectFrom('aggregates').where('owner', '=', address)

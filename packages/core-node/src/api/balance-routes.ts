@@ -7,7 +7,6 @@ import { isOneOf } from './message-filter.ts'
 import { cursorTexts, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
-import { Totals } from './totals.ts'
 
 interface BalanceRow {
   address: string
@@ -17,9 +16,7 @@ interface BalanceRow {
 }
 
 /** Who holds ALEPH (protocol 03 §10.2). */
-export function balanceRoutes({ replica: { db }, logger }: ApiContext) {
-  const totals = new Totals(db, logger)
-
+export function balanceRoutes({ replica: { db }, totals }: ApiContext) {
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.listBalances, async ({ query, reply }) => {
       const page = pageOf(query)

@@ -15,31 +15,30 @@ import { sendJsonList, totalFields } from './json-list.ts'
 import { cursorTexts, encodeCursor, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
-import { Totals } from './totals.ts'
 
 /** Credits of accounts (protocol 03 §10.3, §10.5, §10.8). */
-export function creditRoutes({ db, pool, replica, logger }: ApiContext) {
-  const totals = new Totals(db, logger)
-  const accountTotals = new Totals(replica.db, logger)
-
+export function creditRoutes({ db, pool, replica, totals }: ApiContext) {
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.listCreditBalances, async ({ query, reply }) => {
       const page = pageOf(query)
       const [after] = page.after ? cursorTexts(page.after, ['a']) : []
-      const accounts = sql`select address, coalesce(sum(amount_remaining)
-          filter (where expiration_date is null or expiration_date > extract(epoch from now()) * 1000), 0) as credits
-        from credit_lots group by address`
+      const credits = sql<bigint>`coalesce(sum(amount_remaining)
+        filter (where expiration_date is null or expiration_date > (extract(epoch from now()) * 1000)::bigint), 0)`
+      const rich = query.minBalance > 0 ? sql`having ${credits} >= ${query.minBalance}` : sql``
+      // Grouped in the order of an index, of which a page needs the beginning.
       const { rows } = await sql<{ address: string; credits: string }>`
-        select address, credits::text as credits from (${accounts}) a
-        where credits >= ${query.minBalance} and (${after ?? null}::text is null or address > ${after ?? null})
-        order by address limit ${page.limit} offset ${page.offset}`.execute(replica.db)
+        select address, ${credits}::text as credits from credit_lots
+        ${after === undefined ? sql`` : sql`where address > ${after}`}
+        group by address ${rich} order by address limit ${page.limit} offset ${page.offset}`.execute(
+        replica.db,
+      )
       const last = rows.at(-1)
       return sendJsonList(reply, {
         name: 'credit_balances',
         items: rows.map((row) => JSON.stringify({ address: row.address, credits: Number(row.credits) })),
         page,
         query,
-        total: () => accountTotals.of(sql`from (${accounts}) a where credits >= ${query.minBalance}`),
+        total: () => totals.of(sql`from (select from credit_lots group by address ${rich}) accounts`),
         place: last && { a: last.address },
       })
     })
@@ -66,7 +65,7 @@ export function creditRoutes({ db, pool, replica, logger }: ApiContext) {
           address,
           credit_history,
           pagination_page: query.page,
-          ...totalFields(await totals.of(matching)),
+          ...totalFields(await totals.of(matching, { db, pool })),
           pagination_per_page: query.pagination,
         }
       }

@@ -1,6 +1,8 @@
-import { apiRoutes, ContentAddressError, classifyHash } from '@aleph-ts/protocol'
+import { Readable } from 'node:stream'
+import { apiRoutes, type Cid, ContentAddressError, classifyHash, parseCid } from '@aleph-ts/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import mime from 'mime'
+import { BlockCatalogue } from '../bitswap/block-catalogue.ts'
 import type { StoredPath } from '../storage/file-store.ts'
 import { ApiError } from './api-error.ts'
 import { type Sendable, sendFile, tarOf } from './send-file.ts'
@@ -8,6 +10,7 @@ import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
 
 const indexPage = 'index.html'
+const rawType = 'application/vnd.ipld.raw'
 const carType = 'application/vnd.ipld.car'
 /** Pages run, but in a place of their own: not as part of this node's site. */
 const sandbox = 'allow-scripts allow-forms allow-popups allow-modals allow-downloads'
@@ -15,14 +18,17 @@ const sandbox = 'allow-scripts allow-forms allow-popups allow-modals allow-downl
 interface Wanted {
   cid: string
   path: string
-  format: 'car' | 'tar' | undefined
+  format: 'car' | 'raw' | 'tar' | undefined
   request: FastifyRequest
   reply: FastifyReply
 }
 
 /** What CIDs name, at the paths of IPFS gateways; core nodes fetch folders from each other here. */
-export function ipfsGatewayRoutes({ db, fileStore }: ApiContext) {
+export function ipfsGatewayRoutes({ db, pool, fileStore, logger }: ApiContext) {
+  const catalogue = new BlockCatalogue({ pool, fileStore, logger })
+
   async function send({ cid, path, format, request, reply }: Wanted): Promise<FastifyReply> {
+    if (format === 'raw') return sendBlock({ cid, path, request, reply })
     await requireKept(cid)
     const wantsCar = format === 'car' || request.headers.accept?.includes(carType)
     if (wantsCar || format === 'tar') {
@@ -38,10 +44,17 @@ export function ipfsGatewayRoutes({ db, fileStore }: ApiContext) {
     return sendFile(fileOf(page, indexPage), request, reply)
   }
 
+  async function sendBlock({ cid, path, request, reply }: Omit<Wanted, 'format'>): Promise<FastifyReply> {
+    if (path !== '') throw new ApiError(400, 'invalid_path', 'A block is of the CID itself, without a path')
+    const bytes = await catalogue.get(cidOf(cid))
+    if (!bytes) throw notFound(cid)
+    const read = () => Readable.from([bytes], { objectMode: false })
+    return sendFile({ type: rawType, tag: `${cid}.raw`, size: bytes.length, read }, request, reply)
+  }
+
   /** Only what the state knows is served, as everywhere. */
   async function requireKept(cid: string): Promise<void> {
-    if (classifyHash(cid) !== 'ipfs')
-      throw new ApiError(400, 'invalid_hash', 'Not a CID', { path: 'path.cid' })
+    if (classifyHash(cid) !== 'ipfs') throw noCid()
     const row = await db.selectFrom('files').select('hash').where('hash', '=', cid).executeTakeFirst()
     if (!row || !(await fileStore.has(cid))) throw notFound(cid)
   }
@@ -94,6 +107,18 @@ function fileOf({ cid, size, read }: StoredPath, path: string): Sendable {
 
 function withoutSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path
+}
+
+function cidOf(text: string): Cid {
+  try {
+    return parseCid(text)
+  } catch {
+    throw noCid()
+  }
+}
+
+function noCid(): ApiError {
+  return new ApiError(400, 'invalid_hash', 'Not a CID', { path: 'path.cid' })
 }
 
 function notFound(cid: string): ApiError {

@@ -4,7 +4,13 @@ import { type SqlBool, sql } from 'kysely'
 import { ApiError, queryError } from './api-error.ts'
 import { goneStatusOf, listGoneMessages } from './gone-messages.ts'
 import { sendJsonList } from './json-list.ts'
-import { confirmedAt, formatOf, matchingMessages, messageFilter } from './message-filter.ts'
+import {
+  confirmedAt,
+  formatOf,
+  type MessageFilter,
+  matchingMessages,
+  messageFilter,
+} from './message-filter.ts'
 import { isoTime, messageJson } from './message-shape.ts'
 import { describeMessage, findStatus } from './message-status.ts'
 import { pageInPath } from './page-in-path.ts'
@@ -12,14 +18,21 @@ import { beyond, cursorPlace, pageOf } from './query.ts'
 import type { Exchange } from './serve.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
-import { Totals } from './totals.ts'
+import { countByStatus, onlyStatusAndType } from './status-counts.ts'
+import type { Total } from './totals.ts'
 
 type ListQuery = Exchange<typeof apiRoutes.listMessages>['query']
 
 /** Reading messages (protocol 03 §4.1 to §4.7). */
 export function messageRoutes(context: ApiContext) {
-  const { db, pool, replica, logger } = context
-  const totals = new Totals(replica.db, logger)
+  const { db, pool, replica, totals } = context
+
+  function totalOf(filter: MessageFilter): Promise<Total> {
+    const kept = onlyStatusAndType(filter)
+    return kept
+      ? countByStatus(replica.db, kept)
+      : totals.of(sql`from messages m where ${matchingMessages(filter)}`)
+  }
 
   async function list(query: ListQuery, reply: FastifyReply): Promise<FastifyReply> {
     const gone = goneStatusOf(query)
@@ -53,7 +66,7 @@ export function messageRoutes(context: ApiContext) {
       items: found.map((row) => row.body),
       page,
       query,
-      total: () => totals.of(sql`from messages m where ${matching}`),
+      total: () => totalOf(filter),
       place: last && { t: last.time, h: last.item_hash },
     })
   }
@@ -88,7 +101,10 @@ export function messageRoutes(context: ApiContext) {
         items: items.map((item) => JSON.stringify(item)),
         page,
         query,
-        total: () => totals.of(sql`from messages where ${matching}`),
+        total: () =>
+          query.startDate || query.endDate
+            ? totals.of(sql`from messages where ${matching}`)
+            : countByStatus(replica.db, query.status ? { status: [query.status] } : {}),
       })
     })
 

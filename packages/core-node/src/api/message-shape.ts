@@ -13,13 +13,16 @@ const headerContent = sql`json_strip_nulls(json_build_object(
   'item_hash', case when m.type = 'STORE' then m.content_item_hash end,
   'ref', case when m.type in ('POST', 'STORE') then m.content_ref end))`
 
-/** The transactions that carry the message of a column, as in every shape of a message. */
-export function confirmationFields(hash: string) {
-  const carried = sql`from message_confirmations c join chain_txs t on t.hash = c.tx_hash where c.item_hash = ${sql.ref(hash)}`
-  // Not `exists`, which PostgreSQL may answer by reading all confirmations there are, once for the whole list.
-  return sql`'confirmations', (select coalesce(json_agg(json_build_object('chain', t.chain, 'height', t.height,
-      'hash', t.hash) order by t.datetime, t.hash), '[]'::json) ${carried}),
-    'confirmed', (select count(*) > 0 ${carried})`
+/** The transactions that carry a message, as in every shape of one; `message` is an alias of the messages table. */
+export function confirmationFields(message: string) {
+  const isConfirmed = sql`${sql.ref(`${message}.first_confirmed_at`)} is not null`
+  // What no chain has confirmed, as most of the newest, needs no search.
+  return sql`'confirmations', case when ${isConfirmed} then (
+      select coalesce(json_agg(json_build_object('chain', t.chain, 'height', t.height, 'hash', t.hash)
+        order by t.datetime, t.hash), '[]'::json)
+      from message_confirmations c join chain_txs t on t.hash = c.tx_hash
+      where c.item_hash = ${sql.ref(`${message}.item_hash`)}) else '[]'::json end,
+    'confirmed', ${isConfirmed}`
 }
 
 /** A message as JSON text, made by PostgreSQL from `messages m` (protocol 03 §4.1). */
@@ -32,7 +35,7 @@ export function messageJson(format: ContentFormat = 'full') {
   return sql<string>`json_build_object(
     'item_hash', m.item_hash, 'type', m.type, 'chain', m.chain, 'sender', m.sender, 'signature', m.signature,
     'item_type', m.item_type, 'item_content', m.item_content, 'time', m.time, 'channel', m.channel, 'size', m.size,
-    ${confirmationFields('m.item_hash')}${content})::text`
+    ${confirmationFields('m')}${content})::text`
 }
 
 /** ISO 8601 in UTC, microseconds only when there are any; `suffix` is `Z` or `+00:00` (protocol 03 §1.5). */

@@ -10,7 +10,7 @@ import { distinctValues } from './distinct-values.ts'
 import { nodeMetrics } from './node-metrics.ts'
 import { serve } from './serve.ts'
 import type { ApiContext, ApiServices } from './server.ts'
-import { Totals } from './totals.ts'
+import { countByStatus } from './status-counts.ts'
 
 const statusMs = 10_000
 const mostWatchers = 1000
@@ -20,13 +20,11 @@ const tryAgainLater = 1013
 
 /** Who this node is and how it does (protocol 03 §12). */
 export function nodeRoutes(
-  { pool, replica, inbox, metrics, logger }: ApiContext,
+  { pool, replica, totals, inbox, metrics, logger }: ApiContext,
   { nodeMultiaddrs }: ApiServices,
 ) {
-  const totals = new Totals(replica.db, logger)
-
   async function statistics() {
-    const count = async (table: 'messages' | 'file_pins' | 'peers') =>
+    const count = async (table: 'file_pins' | 'peers') =>
       (await totals.of(sql`from ${sql.table(table)}`)).count
     const chain = Object.fromEntries(
       await Promise.all(
@@ -41,7 +39,7 @@ export function nodeRoutes(
     return {
       pyaleph_build_info: { python_version: process.version, version },
       pyaleph_status_peers_total: await count('peers'),
-      pyaleph_status_sync_messages_total: (await count('messages')) + inbox.pendingCount,
+      pyaleph_status_sync_messages_total: (await countByStatus(replica.db)).count + inbox.pendingCount,
       pyaleph_status_sync_permanent_files_total: await count('file_pins'),
       pyaleph_status_sync_pending_messages_total: inbox.pendingCount,
       pyaleph_status_sync_pending_txs_total: 0,

@@ -11,7 +11,6 @@ import { pageInPath } from './page-in-path.ts'
 import { beyond, cursorPlace, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
-import { Totals } from './totals.ts'
 
 type PostQuery = z.output<typeof postFilterSchema>
 
@@ -36,16 +35,14 @@ const v0Body = sql<string>`json_build_object(
   'type', case when o.latest_amend is null then o.type else 'amend' end,
   'original_item_hash', o.item_hash, 'hash', o.item_hash, 'original_signature', m.signature,
   'original_type', o.type, 'chain', m.chain, 'channel', o.channel, 'ref', o.ref, 'address', o.owner,
-  'sender', o.owner, ${confirmationFields('v.item_hash')})::text`
+  'sender', o.owner, ${confirmationFields('v')})::text`
 
 const v1Body = sql<string>`json_build_object(
   'item_hash', v.item_hash, 'content', ${content}, 'original_item_hash', o.item_hash, 'original_type', o.type,
   'address', o.owner, 'ref', o.ref, 'channel', o.channel)::text`
 
 /** Posts merged with their newest amends (protocol 03 §6). */
-export function postRoutes({ replica: { db }, logger }: ApiContext) {
-  const totals = new Totals(db, logger)
-
+export function postRoutes({ replica: { db }, totals }: ApiContext) {
   async function list(version: 'v0' | 'v1', query: PostQuery, reply: FastifyReply): Promise<FastifyReply> {
     if (query.startDate > 0 && query.endDate > 0 && query.endDate < query.startDate) {
       throw queryError('endDate', 'end date cannot be lower than start date')
@@ -121,16 +118,8 @@ function conditions(query: PostQuery) {
   for (const [column, values] of Object.entries(columns)) {
     if (values) parts.push(isOneOf(`o.${column}`, values))
   }
-  if (query.tags) parts.push(hasTags(query.tags))
+  if (query.tags) parts.push(sql<SqlBool>`o.shown_tags && ${query.tags}::text[]`)
   if (query.startDate) parts.push(sql<SqlBool>`o.last_updated >= ${query.startDate}`)
   if (query.endDate) parts.push(sql<SqlBool>`o.last_updated < ${query.endDate}`)
   return sql.join(parts, sql` and `)
-}
-
-/** The newest version has one of the tags. The first condition finds every version that has, by an index. */
-function hasTags(tags: string[]) {
-  return sql<SqlBool>`
-    o.item_hash = any(array(select coalesce(p.amends, p.item_hash) from posts p where p.tags && ${tags}::text[]))
-    and case when o.latest_amend is null then o.tags && ${tags}::text[]
-      else (select p.tags && ${tags}::text[] from posts p where p.item_hash = o.latest_amend) end`
 }

@@ -8,6 +8,7 @@ import type pg from 'pg'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { Readable } from '../database/read-pools.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
+import { computeListRoutes } from '../placement/compute-list-routes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
 import { schedulerRoutes } from '../placement/scheduler-routes.ts'
@@ -42,6 +43,7 @@ import { registryRoutes } from './registry-routes.ts'
 import { rewardRoutes } from './reward-routes.ts'
 import { statsRoutes } from './stats-routes.ts'
 import { closeSockets, cutSlowRequests } from './stopping.ts'
+import { Totals } from './totals.ts'
 import { uploadRoutes } from './upload-routes.ts'
 
 /** What the API needs beside the context. */
@@ -62,6 +64,8 @@ export interface ApiServices {
 export interface ApiContext extends CoreNodeContext {
   /** For lists of everybody's: may be a replica that is some moments behind. */
   replica: Readable
+  /** Of lists; counts that take long have one queue. */
+  totals: Totals
   /** Without a limit on time, for writing. */
   writes: pg.Pool
   /** Messages as they are processed, for whoever follows them. */
@@ -97,7 +101,7 @@ const requestTimeoutMs = 3_600_000
 
 /** The public API of a core node (protocol 03), ready to listen. */
 export async function createServer(
-  context: Omit<ApiContext, 'hub'>,
+  context: Omit<ApiContext, 'hub' | 'totals'>,
   services: ApiServices,
 ): Promise<FastifyInstance> {
   const server = Fastify({
@@ -115,6 +119,8 @@ export async function createServer(
   const hub = new MessageHub(context)
   hub.start()
   server.addHook('preClose', async () => hub.stop())
+  const totals = new Totals(context.replica, context.logger)
+  server.addHook('preClose', async () => totals.stop())
   cutSlowRequests(server)
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -142,17 +148,19 @@ export async function createServer(
   const methodsOf = allowedMethods(server)
   server.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(request.url)
-    if (methods.length === 0) {
+    // The router takes no line breaks in a path; what is left is a path of nothing.
+    if (methods.length === 0 || methods.includes(request.method)) {
       return reply.code(404).send({ error: '404: Not Found', code: 'not_found', path: 'path' })
     }
     const error = `405: Method Not Allowed: this path takes ${methods.join(', ')}`
     return reply.code(405).header('allow', methods.join(', ')).send({ error, code: 'method_not_allowed' })
   })
   for (const routes of context.config.role === 'process' ? routesOfProcessing : allRoutes) {
-    await server.register(routes({ ...context, hub }, services))
+    await server.register(routes({ ...context, hub, totals }, services))
   }
   await server.register(placementRoutes(services.placement))
   await server.register(schedulerRoutes(services.placement))
+  await server.register(computeListRoutes(services.placement))
   return server
 }
 

@@ -6,7 +6,6 @@ import { totalFields } from './json-list.ts'
 import { beyond, cursorTexts, encodeCursor, pageOf } from './query.ts'
 import { serve } from './serve.ts'
 import type { ApiContext } from './server.ts'
-import { Totals } from './totals.ts'
 
 /** Without addresses the older route tells about so many. */
 const mostAddresses = 1000
@@ -23,9 +22,7 @@ interface StatsRow {
 }
 
 /** How many messages addresses sent (protocol 03 §10.7). */
-export function statsRoutes({ pool, replica, logger }: ApiContext) {
-  const totals = new Totals(replica.db, logger)
-
+export function statsRoutes({ pool, replica, totals }: ApiContext) {
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.getAddressStats, async ({ request }) => {
       const given = (request.query as Record<string, string | string[] | undefined>)['addresses[]']
@@ -44,7 +41,7 @@ export function statsRoutes({ pool, replica, logger }: ApiContext) {
       const column = sql.ref(query.sortBy)
       const conditions = [sql<SqlBool>`total > 0`]
       const part = query.addressContains?.toLowerCase()
-      if (part) conditions.push(sql<SqlBool>`position(${part} in lower(sender)) > 0`)
+      if (part) conditions.push(sql<SqlBool>`lower(sender) like ${`%${part.replace(/[\\%_]/g, '\\$&')}%`}`)
       const matching = sql`from sender_counts where ${sql.join(conditions, sql` and `)}`
       const rest = page.after
         ? sql`and ${beyond(query.sortBy, 'sender', query.sortOrder, placeOf(page.after))}`

@@ -1,6 +1,7 @@
-import { CompiledQuery, type Kysely, type RawBuilder } from 'kysely'
+import { CompiledQuery, type RawBuilder } from 'kysely'
 import type { Logger } from 'pino'
-import type { Database } from '../database/schema.ts'
+import type { Readable } from '../database/read-pools.ts'
+import { countPatiently } from './patient-count.ts'
 import { SlowCache } from './slow-cache.ts'
 
 /** How many rows there are. */
@@ -15,31 +16,43 @@ const mostWaitedFor = 20_000
 
 /** How many rows lists have in all: exactly for short lists, and without making a request wait for a long count. */
 export class Totals {
-  readonly #db: Kysely<Database>
+  readonly #lists: Readable
   readonly #cache: SlowCache<Total>
+  readonly #stopping = new AbortController()
 
-  constructor(db: Kysely<Database>, logger: Logger) {
-    this.#db = db
-    this.#cache = new SlowCache((error) => logger.warn({ err: error }, 'the rows of a list were not counted'))
+  /** @param lists where rows are counted unless a caller says otherwise */
+  constructor(lists: Readable, logger: Logger) {
+    this.#lists = lists
+    this.#cache = new SlowCache((error) => {
+      if (!this.#stopping.signal.aborted) logger.warn({ err: error }, 'the rows of a list were not counted')
+    })
+  }
+
+  /** Gives up counts that are under way. */
+  stop(): void {
+    this.#stopping.abort()
   }
 
   /** @param source `from …` and what follows, without an order */
-  async of(source: RawBuilder<unknown>): Promise<Total> {
-    const { sql, parameters } = source.compile(this.#db)
+  async of(source: RawBuilder<unknown>, { db, pool }: Readable = this.#lists): Promise<Total> {
+    const { sql: text, parameters: values } = source.compile(db)
     const ask = async <Row>(what: string): Promise<Row> => {
-      const { rows } = await this.#db.executeQuery<Row>(CompiledQuery.raw(`${what} ${sql}`, [...parameters]))
+      const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(`${what} ${text}`, [...values]))
       return rows[0]!
-    }
-    const count = async () => {
-      const row = await ask<{ count: bigint }>('select count(*) as count')
-      return { count: Number(row.count), isEstimate: false }
     }
     const plan = await ask<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>(
       'explain (format json) select 1',
     )
     const estimate = plan['QUERY PLAN'][0].Plan['Plan Rows']
-    if (estimate <= mostWaitedFor) return count()
-    return this.#cache.get(`${sql} ${JSON.stringify(parameters)}`, count, async () => ({
+    if (estimate <= mostWaitedFor) {
+      const row = await ask<{ count: bigint }>('select count(*) as count')
+      return { count: Number(row.count), isEstimate: false }
+    }
+    const count = async () => ({
+      count: await countPatiently(pool, { text, values }, this.#stopping.signal),
+      isEstimate: false,
+    })
+    return this.#cache.get(`${text} ${JSON.stringify(values)}`, count, async () => ({
       count: estimate,
       isEstimate: true,
     }))

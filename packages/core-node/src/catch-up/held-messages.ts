@@ -18,7 +18,7 @@ export interface HeldMessages {
 }
 
 /** Rows that are read into the set before others get a turn. */
-const rowsPerRead = 10_000
+const rowsPerRead = 1000
 
 const columns = 'sender, chain, signature, type, item_type, item_hash, item_content, time, channel'
 

@@ -25,8 +25,8 @@ afterEach(async () => {
   await chain[Symbol.asyncDispose]()
 })
 
-async function newReader(changes: Partial<BalanceReaderConfig> = {}) {
-  const reader = await createBalanceReader({
+function newReader(changes: Partial<BalanceReaderConfig> = {}) {
+  const reader = createBalanceReader({
     pool: database.pool,
     logger: silentLogger,
     rpcUrl: chain.chain.rpcUrl,
@@ -56,7 +56,7 @@ describe('balances read from the chain', () => {
       { to: 2, aleph: '1.5' },
     ])
     await chain.mine(20)
-    const reader = await newReader({ maxRange: 4 })
+    const reader = newReader({ maxRange: 4 })
     await reader.sync()
     await expectTruth()
     expect(await loadBalances(database.pool, [chain.address(2), chain.address(3)])).toEqual(
@@ -69,8 +69,8 @@ describe('balances read from the chain', () => {
 
   test('follow the chain while it runs, and tell who changed', async () => {
     const changed: string[] = []
-    const reader = await newReader({ onBalancesChanged: (addresses) => changed.push(...addresses) })
-    await reader.start()
+    const reader = newReader({ onBalancesChanged: (addresses) => changed.push(...addresses) })
+    reader.start()
     await reader.ready()
     expect(changed).toEqual([chain.address(0)])
     changed.length = 0
@@ -81,7 +81,7 @@ describe('balances read from the chain', () => {
 
   test('forget an address that gave everything away', async () => {
     await chain.pay(0, 1, '3')
-    const reader = await newReader()
+    const reader = newReader()
     await reader.sync()
     await chain.pay(1, 2, '3')
     await reader.sync()
@@ -91,10 +91,10 @@ describe('balances read from the chain', () => {
 
   test('go on where another run stopped, and count nothing twice', async () => {
     await chain.pay(0, 1, '3')
-    await (await newReader()).sync()
+    await newReader().sync()
     await chain.pay(0, 1, '4')
     const progress: ChainProgress[] = []
-    await (await newReader({ onProgress: (step) => progress.push(step) })).sync()
+    await newReader({ onProgress: (step) => progress.push(step) }).sync()
     await expectTruth()
     expect(progress.at(-1)).toEqual({
       chain: 'ETH',
@@ -108,17 +108,17 @@ describe('balances read from the chain', () => {
 
   test('are the same rows whether read at once or block by block', async () => {
     for (let payment = 1; payment <= 6; payment++) await chain.pay(0, 1 + (payment % 3), `${payment}.25`)
-    await (await newReader()).sync()
+    await newReader().sync()
     const atOnce = await database.digest()
     await database.clear()
-    await (await newReader({ maxRange: 1 })).sync()
+    await newReader({ maxRange: 1 }).sync()
     expect(await database.digest()).toBe(atOnce)
   })
 
   test('leave the newest blocks unread when told to', async () => {
     await chain.pay(0, 1, '3')
     await chain.mine(1)
-    const reader = await newReader({ finality: { headLag: 2, reorgWindow: 64 } })
+    const reader = newReader({ finality: { headLag: 2, reorgWindow: 64 } })
     await reader.sync()
     expect(await loadBalances(database.pool, [chain.address(1)])).toEqual(new Map([[chain.address(1), '0']]))
     await chain.mine(1)
@@ -128,10 +128,10 @@ describe('balances read from the chain', () => {
 
   test('start anew when the token is another contract', async () => {
     await chain.pay(0, 1, '3')
-    await (await newReader()).sync()
+    await newReader().sync()
     const other = '0x00000000000000000000000000000000000000AA'
     const token = { chain: 'ETH', evmChainId: 31337, contract: other, decimals: 18, startBlock: 0 }
-    await (await newReader({ token })).sync()
+    await newReader({ token }).sync()
     expect(await database.digest()).toBe('')
   })
 })
@@ -139,7 +139,7 @@ describe('balances read from the chain', () => {
 describe('when the chain takes blocks back', () => {
   test('payments of replaced blocks are undone and those of the new blocks count', async () => {
     await chain.pay(0, 1, '100')
-    const reader = await newReader()
+    const reader = newReader()
     await reader.sync()
     await chain.pay(0, 2, '20')
     await reader.sync()
@@ -156,7 +156,7 @@ describe('when the chain takes blocks back', () => {
 
   test('those whose balance changed are told', async () => {
     const changed = new Set<string>()
-    const reader = await newReader({
+    const reader = newReader({
       onBalancesChanged: (addresses) => addresses.forEach((address) => void changed.add(address)),
     })
     await reader.sync()
@@ -169,7 +169,7 @@ describe('when the chain takes blocks back', () => {
   })
 
   test('a chain that got shorter is believed after a while, and read on from there', async () => {
-    const reader = await newReader()
+    const reader = newReader()
     await chain.pay(0, 1, '100')
     await reader.sync()
     const before = await chain.snapshot()
@@ -186,7 +186,7 @@ describe('when the chain takes blocks back', () => {
   })
 
   test('more blocks than are remembered, everything is read again', async () => {
-    const reader = await newReader({ finality: { headLag: 0, reorgWindow: 2 } })
+    const reader = newReader({ finality: { headLag: 0, reorgWindow: 2 } })
     const empty = await chain.snapshot()
     for (let payment = 1; payment <= 5; payment++) {
       await chain.pay(0, payment, '11')
@@ -201,7 +201,7 @@ describe('when the chain takes blocks back', () => {
   test.each([10, 11, 12, 13])(
     'the rows are those of a node that never saw the old blocks, whatever happened (%i)',
     async (seed) => {
-      const reader = await newReader({ finality: { headLag: 0, reorgWindow: 4 }, maxRange: 3, pollMs: 1 })
+      const reader = newReader({ finality: { headLag: 0, reorgWindow: 4 }, maxRange: 3, pollMs: 1 })
       const random = seededRandom(seed)
       await chain.payMany(
         0,
@@ -225,7 +225,7 @@ describe('when the chain takes blocks back', () => {
       await expectTruth()
       const seen = await database.digest()
       await database.clear()
-      await (await newReader()).sync()
+      await newReader().sync()
       expect(await database.digest()).toBe(seen)
     },
   )

@@ -24,14 +24,14 @@ export interface BalanceReaderConfig {
  * A reader that keeps the balances of all ALEPH holders of one EVM chain (protocol 04 §19.1, read from the
  * chain itself instead of from an oracle).
  *
- *     await using reader = await createBalanceReader({ pool, logger, rpcUrl, token })
+ *     await using reader = createBalanceReader({ pool, logger, rpcUrl, token })
  *     await reader.sync() // balances are those of the newest block
- *     await reader.start() // and stay so
+ *     reader.start() // and stay so
  *     const balances = await loadBalances(pool, [address])
  */
-export async function createBalanceReader(config: BalanceReaderConfig): Promise<ChainReader<TokenTransfer>> {
+export function createBalanceReader(config: BalanceReaderConfig): ChainReader<TokenTransfer> {
   const { token, onBalancesChanged, ...rest } = config
-  return await ChainReader.create({
+  return new ChainReader({
     ...rest,
     chain: token.chain,
     stream: 'token',

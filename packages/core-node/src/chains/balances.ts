@@ -3,8 +3,9 @@ import type { Queryable } from './queryable.ts'
 /** What this node reads from chains itself; for all other chains, what posts report. */
 export const knownBalances = [
   'select address, chain, dapp, balance from balances',
-  `select address, chain, dapp, balance from reported_balances r
-   where not exists (select from chain_cursors c where c.chain = r.chain and c.stream = 'token')`,
+  // Not an anti-join: the planner would take it to leave nothing, and read the table for the first page of a list.
+  `select address, chain, dapp, balance from reported_balances
+   where chain not in (select c.chain from chain_cursors c where c.stream = 'token')`,
 ]
 const allBalances = knownBalances.join(' union all ')
 

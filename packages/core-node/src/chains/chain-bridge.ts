@@ -48,13 +48,13 @@ export class ChainBridge {
     for (const { chain, contract } of unread) {
       context.logger.info({ chain, contract }, 'no endpoint of this chain is set: its contract is not read')
     }
-    const readers = await Promise.all(contracts.map((contract) => createReader(context, contract, onChange)))
+    const readers = contracts.map((contract) => createReader(context, contract, onChange))
     return new ChainBridge(intake, readers, await createPacker(context, readers))
   }
 
-  async start(): Promise<void> {
+  start(): void {
     this.#intake.start()
-    for (const reader of this.#readers) await reader.start()
+    for (const reader of this.#readers) reader.start()
     this.#packer?.start()
   }
 
@@ -65,12 +65,12 @@ export class ChainBridge {
   }
 }
 
-async function createReader(
+function createReader(
   { pool, logger }: CoreNodeContext,
   contract: FollowedContract,
   onChange: () => void,
-): Promise<ChainReader<ContractEvent>> {
-  return await ChainReader.create({
+): ChainReader<ContractEvent> {
+  return new ChainReader({
     pool,
     logger,
     ...contract,

@@ -33,8 +33,8 @@ afterEach(async () => {
   await rpc.stop()
 })
 
-async function newReader(changes: Partial<BalanceReaderConfig> = {}) {
-  const reader = await createBalanceReader({
+function newReader(changes: Partial<BalanceReaderConfig> = {}) {
+  const reader = createBalanceReader({
     pool: database.pool,
     logger: silentLogger,
     rpcUrl: `${rpc.url}/v3/secret-api-key`,
@@ -57,7 +57,7 @@ function rpcError(code: number, message: string, status = 200): Fault {
 }
 
 test('another endpoint is asked while the first is out of reach, also in the middle of reading', async () => {
-  const reader = await newReader({
+  const reader = newReader({
     rpcUrl: `${rpc.url}/v3/secret-api-key, ${chain.chain.rpcUrl}`,
     maxRange: 5,
   })
@@ -77,14 +77,14 @@ describe('a provider that limits eth_getLogs', () => {
   for (const [name, refusal] of refusals) {
     test(`is read in smaller steps: ${name}`, async () => {
       rpc.fault = (call) => (blocksAsked(call) > 5 ? refusal : undefined)
-      await (await newReader()).sync()
+      await newReader().sync()
       expect(await database.balances()).toEqual(await chain.holdings())
     })
   }
 
   test('that refuses even one block is reported, and asked again later', async () => {
     rpc.fault = (call) => (call.method === 'eth_getLogs' ? rpcError(-32603, 'internal error') : undefined)
-    const reader = await newReader()
+    const reader = newReader()
     await expect(reader.sync()).rejects.toMatchObject({
       code: 'refused',
       message: /eth_getLogs.*internal error/,
@@ -99,8 +99,8 @@ describe('an RPC endpoint that is away', () => {
   test('is waited for, and then everything is there', async () => {
     const progress: ChainProgress[] = []
     rpc.fault = () => 'hang up'
-    const reader = await newReader({ onProgress: (step) => progress.push(step) })
-    await reader.start()
+    const reader = newReader({ onProgress: (step) => progress.push(step) })
+    reader.start()
     await expect.poll(() => progress.at(-1)?.error).toMatch(/eth_chainId/)
     rpc.fault = undefined
     await reader.ready()
@@ -111,7 +111,7 @@ describe('an RPC endpoint that is away', () => {
   test('in the middle of a long read loses nothing of what was read', async () => {
     let answers = 0
     rpc.fault = (call) => (blocksAsked(call) > 0 && ++answers > 3 ? 'hang up' : undefined)
-    const reader = await newReader({ maxRange: 5 })
+    const reader = newReader({ maxRange: 5 })
     await expect(reader.sync()).rejects.toMatchObject({ code: 'unreachable' })
     expect(reader.progress.block).toBe(14)
     rpc.fault = undefined
@@ -124,15 +124,15 @@ describe('an RPC endpoint that is away', () => {
 
   test('is not asked for less: rate limits are waited out at the same size', async () => {
     rpc.fault = (call) => (blocksAsked(call) > 0 ? rpcError(-32005, 'rate limit exceeded', 429) : undefined)
-    const reader = await newReader()
+    const reader = newReader()
     await expect(reader.sync()).rejects.toMatchObject({ code: 'unreachable' })
     expect(rpc.calls.filter((call) => call.method === 'eth_getLogs')).toHaveLength(1)
   })
 
   test('does not hold up a stop', async () => {
     rpc.fault = () => new Promise<Fault>(() => {})
-    const reader = await newReader()
-    await reader.start()
+    const reader = newReader()
+    reader.start()
     await expect.poll(() => rpc.calls.length).toBe(1)
     const ready = expect(reader.ready()).rejects.toMatchObject({ code: 'closed' })
     await reader.stop()
@@ -143,7 +143,9 @@ describe('an RPC endpoint that is away', () => {
   test('never shows its API key in an error', async () => {
     for (const fault of ['hang up', { status: 500, body: 'oops' }, rpcError(-32000, 'no')] as Fault[]) {
       rpc.fault = () => fault
-      const error = await (await newReader()).sync().catch((reason: Error) => reason)
+      const error = await newReader()
+        .sync()
+        .catch((reason: Error) => reason)
       expect(error).toBeInstanceOf(Error)
       expect(`${error!.message} ${error!.stack} ${JSON.stringify(error)}`).not.toContain('secret-api-key')
       expect(error!.cause).toBeUndefined()
@@ -152,7 +154,7 @@ describe('an RPC endpoint that is away', () => {
 })
 
 test('many who ask for the newest state at once share one look at the chain', async () => {
-  const reader = await newReader()
+  const reader = newReader()
   await reader.sync()
   rpc.calls.length = 0
   await Promise.all(Array.from({ length: 50 }, () => reader.sync()))
@@ -162,7 +164,7 @@ test('many who ask for the newest state at once share one look at the chain', as
 describe('an RPC endpoint that confuses', () => {
   test('with another chain is refused before anything is stored', async () => {
     const token = { chain: 'ETH', evmChainId: 1, contract: chain.token, decimals: 18, startBlock: 0 }
-    await expect((await newReader({ token })).sync()).rejects.toMatchObject({
+    await expect(newReader({ token }).sync()).rejects.toMatchObject({
       code: 'wrong_chain',
       message: /chain 31337, not 1/,
     })
@@ -185,14 +187,14 @@ describe('an RPC endpoint that confuses', () => {
       }
       return undefined
     }
-    await (await newReader()).sync()
+    await newReader().sync()
     expect(await database.balances()).toEqual(await chain.holdings())
     expect(await database.balances()).not.toHaveProperty(chain.address(5))
   })
 
   test('with a server that lags a moment changes nothing', async () => {
     const changes: string[] = []
-    const reader = await newReader({ onBalancesChanged: (addresses) => changes.push(...addresses) })
+    const reader = newReader({ onBalancesChanged: (addresses) => changes.push(...addresses) })
     await reader.sync()
     changes.length = 0
     let lagging = 2

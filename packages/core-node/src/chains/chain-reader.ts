@@ -77,7 +77,8 @@ export class ChainReader<Event> {
   #nextPass: Promise<void> | undefined
   #loop: Promise<void> | undefined
 
-  private constructor(config: ChainReaderConfig<Event>) {
+  /** Prepares a reader; nothing is asked of the chain before `sync()` or `start()`. */
+  constructor(config: ChainReaderConfig<Event>) {
     const { chain, stream } = config
     this.#config = config
     this.#position = new ReadingPosition(chain, stream)
@@ -90,17 +91,12 @@ export class ChainReader<Event> {
     this.#firstSync.promise.catch(() => undefined)
   }
 
-  /** Prepares a reader; nothing is asked of the chain before `sync()` or `start()`. */
-  static async create<Event>(config: ChainReaderConfig<Event>): Promise<ChainReader<Event>> {
-    return new ChainReader(config)
-  }
-
   get progress(): ChainProgress {
     return this.#progress
   }
 
   /** Starts to follow the chain in the background; see `ready()`. */
-  async start(): Promise<void> {
+  start(): void {
     this.#loop ??= this.#follow()
   }
 

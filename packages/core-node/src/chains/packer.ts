@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { alephSyncAbi } from '@aleph-ts/contracts'
 import { offChainPayload } from '@aleph-ts/protocol'
 import {
@@ -17,6 +16,7 @@ import {
 import { privateKeyToAccount } from 'viem/accounts'
 import { ConfigError, type PackerSettings } from '../config.ts'
 import type { CoreNodeContext } from '../context.ts'
+import { RepeatedWork } from '../repeated-work.ts'
 import type { ChainReader } from './chain-reader.ts'
 import type { ContractEvent } from './contract-event.ts'
 import type { EvmContract } from './evm-contract-events.ts'
@@ -54,8 +54,7 @@ export class Packer {
   readonly #config: PackerConfig
   readonly #client
   readonly #account
-  readonly #stopping = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #rounds: RepeatedWork
 
   /** @throws {ConfigError} when nobody would believe this key */
   constructor(config: PackerConfig) {
@@ -70,29 +69,19 @@ export class Packer {
         `The packer's key is that of ${this.#account.address}, which is none of the profile's syncContract.authorizedEmitters`,
       )
     }
+    this.#rounds = new RepeatedWork({
+      work: () => this.#round(),
+      pauseMs: () => config.settings.seconds * 1000,
+      onError: (error) => config.context.logger.warn({ err: error }, 'messages cannot be put on chain now'),
+    })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start()
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#loop
-  }
-
-  async #run(): Promise<void> {
-    const { settings, context } = this.#config
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      try {
-        await this.#round()
-      } catch (error) {
-        if (signal.aborted) return
-        context.logger.warn({ err: error }, 'messages cannot be put on chain now')
-      }
-      await sleep(settings.seconds * 1000, undefined, { signal }).catch(() => undefined)
-    }
+    await this.#rounds.stop()
   }
 
   async #round(): Promise<void> {

@@ -22,10 +22,23 @@ export class Kubo {
    * block in time.
    */
   async *exportCar(cid: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* this.#ask('dag/export', { arg: cid, progress: 'false' }, signal)
+  }
+
+  /** One block, to be verified by whoever reads it. The stream fails when Kubo does not find it in time. */
+  async *block(cid: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    yield* this.#ask('block/get', { arg: cid }, signal)
+  }
+
+  async *#ask(
+    command: string,
+    parameters: Record<string, string>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
     const controller = new AbortController()
     const abort = (reason: Error) => controller.abort(reason)
-    const url = new URL('api/v0/dag/export', this.#url)
-    url.search = new URLSearchParams({ arg: cid, progress: 'false' }).toString()
+    const url = new URL(`api/v0/${command}`, this.#url)
+    url.search = new URLSearchParams(parameters).toString()
     const slow = setTimeout(() => abort(new Error('Kubo does not find it')), this.#stallMs)
     try {
       const response = await fetch(url, {

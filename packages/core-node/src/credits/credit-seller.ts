@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type CreditSale, distributionPost } from '@aleph-ts/protocol'
 import { ChainReader } from '../chains/chain-reader.ts'
 import { evmRpcUrl } from '../chains/followed-contracts.ts'
 import type { CoreNodeContext } from '../context.ts'
 import type { OperatorKey } from '../operator-key.ts'
 import { publishOwnMessage } from '../own-message.ts'
+import { RepeatedWork } from '../repeated-work.ts'
 import {
   loadOpenPurchases,
   markAnnounced,
@@ -29,68 +29,41 @@ const pollMs = 2_000
  */
 export class CreditSeller {
   readonly #options: CreditSellerOptions
-  readonly #stopping = new AbortController()
-  #counters: { sale: CreditSale; reader: ChainReader<PlacedPurchase> }[] = []
-  #loop: Promise<void> | undefined
+  readonly #counters: RepeatedWork[] = []
+  readonly #readers = new Map<CreditSale, ChainReader<PlacedPurchase>>()
 
   constructor(options: CreditSellerOptions) {
     this.#options = options
+    const { config, profile, logger } = options.context
+    for (const sale of profile.creditSales) {
+      const rpcUrl = evmRpcUrl(config, sale.chain)
+      if (!rpcUrl) {
+        const { chain, token } = sale
+        logger.warn({ chain, token }, 'no endpoint of this chain is set: its purchases are not read')
+        continue
+      }
+      const counter = new RepeatedWork({
+        work: () => this.#serve(sale, rpcUrl),
+        pauseMs: () => pollMs,
+        onError: (error) => logger.warn({ err: error }, 'purchases of credits could not be announced'),
+      })
+      this.#counters.push(counter)
+    }
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    for (const counter of this.#counters) counter.start()
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#loop
-    await Promise.all(this.#counters.map(({ reader }) => reader.stop()))
+    await Promise.all(this.#counters.map((counter) => counter.stop()))
+    await Promise.all([...this.#readers.values()].map((reader) => reader.stop()))
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping
-    const { logger } = this.#options.context
-    try {
-      await this.#openCounters()
-    } catch (error) {
-      logger.error({ err: error }, 'the creditSales of the profile cannot be used: no credits are sold')
-      return
-    }
-    while (!signal.aborted) {
-      for (const counter of this.#counters) {
-        await this.#serve(counter).catch((error: unknown) => {
-          if (!signal.aborted) logger.warn({ err: error }, 'purchases of credits could not be announced')
-        })
-      }
-      await sleep(pollMs, undefined, { signal }).catch(() => undefined)
-    }
-  }
-
-  async #openCounters(): Promise<void> {
-    const { config, profile, pool, logger } = this.#options.context
-    for (const sale of profile.creditSales) {
-      const { chain, startBlock } = sale
-      const rpcUrl = evmRpcUrl(config, chain)
-      if (!rpcUrl) {
-        logger.warn(
-          { chain, token: sale.token },
-          'no endpoint of this chain is set: its purchases are not read',
-        )
-        continue
-      }
-      const stream = streamOf(sale)
-      const source = purchaseSource(sale, rpcUrl)
-      const ledger = purchaseLedger(stream)
-      const reader = await ChainReader.create({ pool, logger, source, ledger, chain, stream, startBlock })
-      this.#counters.push({ sale, reader })
-      await reader.start()
-    }
-  }
-
-  async #serve({ sale, reader }: { sale: CreditSale; reader: ChainReader<PlacedPurchase> }): Promise<void> {
+  async #serve(sale: CreditSale, rpcUrl: string): Promise<void> {
     const { context, key } = this.#options
     const { pool, profile, logger } = context
-    const { head } = reader.progress
+    const { head } = this.#readerOf(sale, rpcUrl).progress
     if (head === null) return
     for (const purchase of await loadOpenPurchases(pool, sale, head - sale.finalAfterBlocks)) {
       const content = distributionPost(purchase, sale)
@@ -101,5 +74,19 @@ export class CreditSeller {
       }
       await markAnnounced(pool, sale, purchase)
     }
+  }
+
+  #readerOf(sale: CreditSale, rpcUrl: string): ChainReader<PlacedPurchase> {
+    const open = this.#readers.get(sale)
+    if (open) return open
+    const { pool, logger } = this.#options.context
+    const { chain, startBlock } = sale
+    const stream = streamOf(sale)
+    const source = purchaseSource(sale, rpcUrl)
+    const ledger = purchaseLedger(stream)
+    const reader = new ChainReader({ pool, logger, source, ledger, chain, stream, startBlock })
+    reader.start()
+    this.#readers.set(sale, reader)
+    return reader
   }
 }

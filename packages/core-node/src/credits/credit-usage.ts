@@ -14,6 +14,8 @@ import {
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
 
+const bytesPerMib = 2 ** 20
+
 /** What accounts owe in credits for resources that existed in a window. */
 export async function loadCreditCharges(pool: pg.Pool, window: BillingWindow): Promise<CreditCharge[]> {
   const { rows } = await pool.query<{
@@ -22,17 +24,22 @@ export async function loadCreditCharges(pool: pg.Pool, window: BillingWindow): P
     amount: string
     place: Place
     until: Place | null
+    is_file: boolean
+    size: bigint | null
   }>(
-    `select item_hash, account, amount::text as amount, place, until from charges
-     where payment_type = 'credit' and amount > 0 and place < $2 and (until is null or until > $1)`,
+    `select c.item_hash, c.account, c.amount::text as amount, c.place, c.until, f.item_hash is not null as is_file, f.size
+     from charges c left join stored_files f on f.item_hash = c.item_hash
+     where c.payment_type = 'credit' and c.amount > 0 and c.place < $2 and (c.until is null or c.until > $1)`,
     [placeAt(window.start), placeAt(window.end)],
   )
   return rows.map((row) => ({
     resource: row.item_hash,
+    kind: row.is_file ? 'storage' : 'execution',
     payer: row.account,
     creditsPerSecond: row.amount,
     since: timeOfPlace(row.place),
     until: row.until === null ? null : timeOfPlace(row.until),
+    ...(row.size === null ? {} : { sizeMib: Number(row.size) / bytesPerMib }),
   }))
 }
 

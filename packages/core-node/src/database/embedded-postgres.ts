@@ -17,7 +17,7 @@ export class DatabaseStartError extends Error {
  * Durable first (an acknowledged message must survive a power cut), then fast: no replication, no JIT for our
  * short statements, few checkpoints.
  */
-const settings = {
+const defaultSettings = {
   listen_addresses: '',
   max_connections: '40',
   shared_buffers: `${sharedBuffersMib(totalmem())}MB`,
@@ -51,6 +51,7 @@ export class EmbeddedDatabase {
   readonly connectionString: string
   readonly #folder: string
   readonly #socketFolder: string
+  readonly #settings: Record<string, string>
   readonly #logger: Logger | undefined
   #runner: PostgresRunner | undefined
   #child: ChildProcess | undefined
@@ -58,20 +59,32 @@ export class EmbeddedDatabase {
   #stopping = false
   #restarting: Promise<void> | undefined
 
-  private constructor(folder: string, socketFolder: string, logger: Logger | undefined) {
+  private constructor(
+    folder: string,
+    socketFolder: string,
+    { settings, logger }: { settings?: Record<string, string>; logger?: Logger },
+  ) {
     this.#folder = folder
     this.#socketFolder = socketFolder
+    this.#settings = { ...defaultSettings, ...settings, unix_socket_directories: socketFolder }
     this.#logger = logger
     this.connectionString = `postgresql://${user}@localhost/postgres?host=${encodeURIComponent(socketFolder)}`
   }
 
-  /** @param options.dataDir folder of the node; the cluster lives in its `postgres` subfolder */
-  static async create(options: { dataDir: string; logger?: Logger }): Promise<EmbeddedDatabase> {
+  /**
+   * @param options.dataDir folder of the node; the cluster lives in its `postgres` subfolder
+   * @param options.settings of the server, instead of or beside ours
+   */
+  static async create(options: {
+    dataDir: string
+    settings?: Record<string, string>
+    logger?: Logger
+  }): Promise<EmbeddedDatabase> {
     const folder = resolve(options.dataDir, 'postgres')
     const inside = join(folder, 'run')
     const digest = createHash('sha256').update(folder).digest('hex').slice(0, 16)
     const socketFolder = inside.length <= longestSocketFolder ? inside : join(tmpdir(), `aleph-pg-${digest}`)
-    return new EmbeddedDatabase(folder, socketFolder, options.logger)
+    return new EmbeddedDatabase(folder, socketFolder, options)
   }
 
   /**
@@ -180,11 +193,10 @@ export class EmbeddedDatabase {
   }
 
   async #launch(): Promise<void> {
-    const options = Object.entries({ ...settings, unix_socket_directories: this.#socketFolder })
     const child = this.#spawn('postgres', [
       '-D',
       this.#cluster,
-      ...options.flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ...Object.entries(this.#settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ])
     this.#child = child
     let failure: Error | undefined

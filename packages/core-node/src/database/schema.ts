@@ -11,6 +11,8 @@ export interface Database {
   unannounced_messages: { item_hash: string }
   rejected_messages: RejectedMessagesTable
   forgotten_messages: ForgottenMessagesTable
+  /** Of messages, by status and type; kept by triggers. */
+  status_counts: { status: string; type: string; total: bigint }
   message_status: { item_hash: string; status: string; reception_time: Date; rank: number }
   posts: PostsTable
   aggregate_elements: {
@@ -98,6 +100,8 @@ export interface PostsTable {
   latest_amend: string | null
   last_updated: Seconds
   tags: string[] | null
+  /** Of an original: the tags of its newest version. */
+  shown_tags: string[] | null
 }
 
 export interface AggregatesTable {

@@ -73,7 +73,7 @@ export async function loadAccounts(
   for (const [paymentType, payers] of Map.groupBy(candidates, paymentOf)) {
     const names = [...new Set(payers.map(accountOf))]
     const balances = paymentType === 'hold' ? await loadBalances(tx, names) : new Map<string, string>()
-    if (paymentType === 'credit') books = await CreditBooks.load(tx, names, first)
+    if (paymentType === 'credit') books = await CreditBooks.load(tx, names, { from: first })
     for (const name of names) {
       const account = { balance: balances.get(name) ?? '0', settled: 0n, charges: [] }
       accounts.set(accountKey(name, paymentType), account)

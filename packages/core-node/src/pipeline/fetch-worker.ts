@@ -18,6 +18,7 @@ import {
 } from '../state/pending.ts'
 import { insertRejections } from '../state/rejections.ts'
 import type { FileStore } from '../storage/file-store.ts'
+import { affordableBytes } from './affordable-bytes.ts'
 import type { Candidate } from './candidate.ts'
 import { check, contentUnavailable } from './check.ts'
 import { fileUnavailable } from './fetch.ts'
@@ -47,9 +48,15 @@ export class FetchWorker {
   readonly #running = new Map<bigint, Promise<void>>()
   readonly #abort = new AbortController()
   #loop: Promise<void> | undefined
+  #refreshBalances: () => Promise<void> = async () => {}
 
   constructor(options: FetchWorkerOptions) {
     this.#options = options
+  }
+
+  /** @param refresh brings balances up to the head of the chain */
+  useBalances(refresh: () => Promise<void>): void {
+    this.#refreshBalances = refresh
   }
 
   async start(): Promise<void> {
@@ -129,11 +136,7 @@ export class FetchWorker {
       }
       await check([candidate], this.#options)
       if (candidate.outcome?.kind === 'failed') throw candidate.outcome.error
-      if (envelope.type === 'STORE') {
-        const { item_hash: hash, item_type: itemType } = candidate.parsed!.content as StoreContent
-        const maxBytes = itemType === 'ipfs' ? profile.limits.carBytes : profile.limits.fileBytes
-        if (!(await this.#obtain(hash, itemType, maxBytes))) throw fileUnavailable(hash)
-      }
+      if (envelope.type === 'STORE') await this.#obtainFile(candidate)
       await markFetched(pool, candidate.id!)
       this.#options.onFetched()
     } catch (error) {
@@ -154,6 +157,21 @@ export class FetchWorker {
     if (origin === 'chain' && envelope.signature === null) return
     const verdict = await this.#options.verifier.verify(envelope)
     if (verdict.outcome !== 'valid') throw verdict.error
+  }
+
+  async #obtainFile({ envelope, parsed, origin }: Candidate): Promise<void> {
+    const { fileStore, fetcher, profile } = this.#options
+    const content = parsed!.content as StoreContent
+    const { item_hash: hash, item_type: itemType } = content
+    let maxBytes = itemType === 'ipfs' ? profile.limits.carBytes : profile.limits.fileBytes
+    if (itemType === 'ipfs' && origin !== 'chain' && !(await fileStore.has(hash))) {
+      const claimed = await fetcher.claimedSize?.(hash, { signal: this.#abort.signal })
+      if (claimed) {
+        const options = { ...this.#options, refreshBalances: this.#refreshBalances }
+        maxBytes = await affordableBytes(envelope, content, claimed, options)
+      }
+    }
+    if (!(await this.#obtain(hash, itemType, maxBytes))) throw fileUnavailable(hash)
   }
 
   async #obtain(hash: string, itemType: 'storage' | 'ipfs', maxBytes: number): Promise<boolean> {

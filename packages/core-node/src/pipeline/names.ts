@@ -24,6 +24,11 @@ export function creditsOf(address: string): string {
   return `credits ${address}`
 }
 
+/** Bills of a window of time, as {@link leaseWindow} tells it. */
+export function billsOf(window: string): string {
+  return `bills ${window}`
+}
+
 /** Revisions of the file of a STORE message. */
 export function revisionsOf(hash: string): string {
   return `revisions ${hash}`

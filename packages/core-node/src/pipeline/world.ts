@@ -5,7 +5,7 @@ import { loadRulingElements, type RulingElement } from '../state/ruling-elements
 import { loadStoredFiles, type StoredFile } from '../state/stored-files.ts'
 import { loadSubjects, type Subject } from '../state/subjects.ts'
 import { loadVmVersions, type VmVersion } from '../state/vm-versions.ts'
-import { type Candidate, contentOf, isOfType, ownerOf } from './candidate.ts'
+import { type Candidate, contentOf, hashOf, isOfType, ownerOf } from './candidate.ts'
 import { type ForgetReach, loadForgetReach } from './forget-reach.ts'
 import { standsAt, standsBefore } from './span.ts'
 import { rulesOf } from './type-rules.ts'
@@ -55,11 +55,19 @@ export class World {
     for (const element of reach.elementSubjects) subjects.set(element.item_hash, element)
     const creditPosts = candidates.filter((candidate) => candidate.special?.kind === 'credits')
     const first = creditPosts.map((candidate) => candidate.place!).sort()[0]
-    const accounts = creditPosts.flatMap((candidate) =>
-      candidate.special?.kind === 'credits' ? candidate.special.accounts : [],
+    const creditOperations = creditPosts.flatMap(({ special }) =>
+      special?.kind === 'credits' ? special : [],
     )
     return new World({
-      credits: await CreditBooks.load(tx, [...new Set(accounts)], first),
+      credits: await CreditBooks.load(
+        tx,
+        [...new Set(creditOperations.flatMap(({ accounts }) => accounts))],
+        {
+          from: first,
+          leases: [...new Set(creditOperations.flatMap(({ leases }) => leases))],
+          judged: creditPosts.filter(({ standing }) => standing).map(hashOf),
+        },
+      ),
       profile,
       reach,
       subjects,

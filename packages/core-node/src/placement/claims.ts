@@ -14,6 +14,8 @@ export interface Claim {
   computeNode: string
   /** Epoch seconds of the assignment. */
   since: number
+  /** The compute node that it is on its way to. */
+  target?: string
 }
 
 /** One owner's `allocations` aggregate: VM hash → allocation, or null where it was released. */
@@ -47,10 +49,11 @@ export function validClaims(aggregates: OwnerAllocations[], corechannel: Corecha
     return Object.entries(content).flatMap(([vmHash, value]): Claim[] => {
       const allocation = allocationSchema.safeParse(value)
       if (!allocation.success) return []
-      const { node, since } = allocation.data
+      const { node, since, state, target } = allocation.data
       const coreNode = parents.get(node)
       if (!coreNode || owners.get(coreNode) !== ownerKey) return []
-      return [{ vmHash, coreNode, computeNode: node, since }]
+      const isMoving = state === 'migrating' && target !== undefined && parents.get(target) === coreNode
+      return [{ vmHash, coreNode, computeNode: node, since, ...(isMoving ? { target } : {}) }]
     })
   })
 }

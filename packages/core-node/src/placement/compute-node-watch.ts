@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CapacityReport } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
+import type { AskRegistered } from '../registered-request.ts'
 import { computeNodeReport } from './compute-node-report.ts'
 
 export interface ComputeNodeWatchOptions {
   logger: CoreNodeContext['logger']
+  askRegistered: AskRegistered
   /** Pause between two looks at a node, ms. */
   pollMs: number
   /** Called when something a node says of itself, or whether it answers, has changed. */
@@ -94,9 +96,9 @@ export class ComputeNodeWatch {
       const before = { away: node.failures >= failuresUntilAway, report: JSON.stringify(node.report) }
       try {
         const [config, usage, executions] = await Promise.all([
-          ask(node.url, '/status/config', signal),
-          ask(node.url, '/about/usage/system', signal),
-          ask(node.url, '/v2/about/executions/list', signal),
+          this.#ask(node.url, '/status/config', signal),
+          this.#ask(node.url, '/about/usage/system', signal),
+          this.#ask(node.url, '/v2/about/executions/list', signal),
         ])
         node.report = computeNodeReport(hash, config, usage)
         node.running = runningVms(executions)
@@ -118,26 +120,19 @@ export class ComputeNodeWatch {
       await sleep(pollMs, undefined, { signal }).catch(() => {})
     }
   }
+
+  async #ask(url: string, path: string, stopped: AbortSignal): Promise<unknown> {
+    const { status, body } = await this.#options.askRegistered(new URL(path, url), {
+      signal: AbortSignal.any([stopped, AbortSignal.timeout(answerMs)]),
+      maxBytes: answerBytes,
+    })
+    if (status !== 200) throw new Error(`${path} answered ${status}`)
+    return JSON.parse(body.toString('utf8'))
+  }
 }
 
 /** VMs that run, from the answer of `/v2/about/executions/list` (protocol 06 §7.6). */
 function runningVms(executions: unknown): ReadonlySet<string> {
   const entries = Object.entries(executions ?? {}) as [string, { running?: unknown } | null][]
   return new Set(entries.filter(([, execution]) => execution?.running === true).map(([hash]) => hash))
-}
-
-async function ask(url: string, path: string, stopped: AbortSignal): Promise<unknown> {
-  const response = await fetch(new URL(path, url), {
-    redirect: 'error',
-    signal: AbortSignal.any([stopped, AbortSignal.timeout(answerMs)]),
-  })
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`)
-  const parts: Uint8Array[] = []
-  let size = 0
-  for await (const part of response.body ?? []) {
-    size += part.byteLength
-    if (size > answerBytes) throw new Error(`${path} answered more than ${answerBytes} bytes`)
-    parts.push(part)
-  }
-  return JSON.parse(Buffer.concat(parts).toString('utf8'))
 }

@@ -1,6 +1,5 @@
 import {
   type Allocation,
-  addressKey,
   allocationsKey,
   CapacityLedger,
   type CapacityReport,
@@ -10,21 +9,33 @@ import {
 } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { CoreEventMap, ProcessedMessage } from '../events.ts'
-import { peerIdOf } from '../gossip/peer-address.ts'
 import type { Registry } from '../registry/registry.ts'
+import { isRefused } from './capacity-check.ts'
 import { loadCapacityReports } from './capacity-reports.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
+import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
+import { isAboutStanding, NodeStanding } from './node-standing.ts'
+import { nodePlans, ownComputeNodes, ownCoreNode } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
 import { type Assignment, type Plan, plan } from './plan.ts'
-import { type NodePlan, PlanPusher, type PlanPusherOptions, planListOf } from './plan-pusher.ts'
+import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
+import { Relocation } from './relocation.ts'
 import { ReportPublisher } from './report-publisher.ts'
 import { type Workload, WorkloadCatalog, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
   CoreNodeContext,
-  'pool' | 'profile' | 'events' | 'inbox' | 'fileStore' | 'operatorKey' | 'logger'
+  | 'pool'
+  | 'profile'
+  | 'events'
+  | 'inbox'
+  | 'fileStore'
+  | 'operatorKey'
+  | 'logger'
+  | 'config'
+  | 'askRegistered'
 >
 
 export interface PlacementOptions {
@@ -37,13 +48,17 @@ export interface PlacementOptions {
   moveProgramsAfterSeconds?: number
   /** The same for its instances, whose disks are lost then. */
   moveInstancesAfterSeconds?: number
-  pusher?: Partial<Omit<PlanPusherOptions, 'operatorKey' | 'logger'>>
+  /** How long a compute node's score may be too low before it is emptied, seconds. */
+  drainAfterSeconds?: number
+  pusher?: Partial<Omit<PlanPusherOptions, 'calls' | 'logger'>>
 }
 
 /** Many messages in a row change the plan once, ms. */
 const settleMs = 10
 /** Turns pass with time alone, ms. */
 const periodMs = 15_000
+/** Compute nodes are asked so often for one plan, at most. */
+const mostConsultations = 3
 /** A change we sent counts as made until it is processed, for this long, seconds. */
 const changePatienceSeconds = 60
 
@@ -56,13 +71,18 @@ export class Placement {
   readonly #options: PlacementOptions
   readonly #reportPublisher: ReportPublisher
   readonly #workloads: WorkloadCatalog
+  readonly #calls: ComputeNodeCalls
   readonly #watch: ComputeNodeWatch
+  readonly #standing: NodeStanding
+  readonly #relocation: Relocation
   readonly #pusher: PlanPusher
   /** What happened to the places of VMs since this node is. */
   readonly history: PlacementHistory
   /** Changes we published that the state may not show yet. */
   readonly #sent = new Map<string, { change: Allocation | null; at: number }>()
   readonly #homelessSince = new Map<string, number>()
+  /** Why claims of ours were given up, by VM. */
+  #reasonsToLeave = new Map<string, string>()
   #plan: Plan = {
     assignments: new Map(),
     changes: new Map(),
@@ -75,6 +95,7 @@ export class Placement {
   #reports: Promise<Map<string, CapacityReport>> | undefined
   #synced = false
   #stopped = false
+  readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> | undefined
   #again = false
@@ -82,16 +103,39 @@ export class Placement {
   private constructor(context: PlacementContext, options: PlacementOptions) {
     this.#context = context
     this.#options = options
-    const { operatorKey, logger, pool } = context
+    const { askRegistered, operatorKey, logger, pool } = context
+    const calls = new ComputeNodeCalls({ askRegistered, operatorKey })
+    this.#calls = calls
+    const pollMs = (options.pollSeconds ?? 30) * 1000
+    const onChange = () => this.#wake(settleMs)
     this.#reportPublisher = new ReportPublisher(context)
     this.#workloads = new WorkloadCatalog(pool)
     this.history = new PlacementHistory(pool)
     this.#watch = new ComputeNodeWatch({
       logger,
-      pollMs: (options.pollSeconds ?? 30) * 1000,
-      onChange: () => this.#wake(settleMs),
+      askRegistered,
+      pollMs,
+      onChange,
     })
-    this.#pusher = new PlanPusher({ operatorKey, logger, ...options.pusher })
+    this.#standing = new NodeStanding(context, {
+      watch: this.#watch,
+      moveProgramsAfterSeconds: options.moveProgramsAfterSeconds ?? 600,
+      moveInstancesAfterSeconds: options.moveInstancesAfterSeconds ?? 6 * 3600,
+      drainAfterSeconds: options.drainAfterSeconds ?? 3 * 86_400,
+      streamPauseMs: pollMs,
+    })
+    this.#relocation = new Relocation({
+      calls,
+      logger,
+      onChange,
+      onRefused: ({ vmHash, target }, code) => this.#standing.refusals.add(vmHash, target.hash, code),
+    })
+    this.#pusher = new PlanPusher({
+      calls,
+      logger,
+      onFailing: (url, errors) => this.#onFailing(url, errors),
+      ...options.pusher,
+    })
   }
 
   static create(context: PlacementContext, options: PlacementOptions): Placement {
@@ -106,6 +150,8 @@ export class Placement {
     const { events } = this.#context
     events.on('processed', this.#onProcessed)
     events.on('forgotten', this.#onForgotten)
+    events.on('removing', this.#onForgotten)
+    events.on('recovered', this.#onForgotten)
     this.#options.registry.onChange(() => {
       this.#reports = undefined
       this.#wake(settleMs)
@@ -120,9 +166,15 @@ export class Placement {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
-    this.#context.events.off('processed', this.#onProcessed)
-    this.#context.events.off('forgotten', this.#onForgotten)
+    const { events } = this.#context
+    events.off('processed', this.#onProcessed)
+    events.off('forgotten', this.#onForgotten)
+    events.off('removing', this.#onForgotten)
+    events.off('recovered', this.#onForgotten)
+    this.#stopping.abort()
     await this.#round
+    await this.#relocation.stop()
+    this.#standing.close()
     await this.#watch.stop()
     await this.#pusher.stop()
   }
@@ -157,9 +209,10 @@ export class Placement {
     return seen && { ...seen, secondsAway: this.#watch.secondsAway(nodeHash) }
   }
 
-  /** Why a compute node gets nothing new, as far as this node knows; null when it may. */
-  refusalOf({ hash }: ComputeNode): string | null {
-    return this.#watch.secondsAway(hash) > 0 ? 'node_unhealthy' : null
+  /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */
+  refusalOf(node: ComputeNode, workload?: Workload): string | null {
+    const reason = this.#standing.refusal(node, workload?.hash)
+    return reason ?? (workload ? this.#standing.paymentReason(node, workload) : null)
   }
 
   get corechannel(): CorechannelAggregate | null {
@@ -175,7 +228,7 @@ export class Placement {
     const matters = batch.some(
       ({ type, content }) =>
         workloadTypes.includes(type) ||
-        (type === 'AGGREGATE' && (content as { key?: unknown } | null)?.key === allocationsKey),
+        (type === 'AGGREGATE' && isAboutPlaces((content as { key?: unknown } | null)?.key)),
     )
     if (matters || reported) this.#wake(settleMs)
   }
@@ -205,18 +258,51 @@ export class Placement {
     if (!corechannel) return
     this.#watch.setNodes(new Map(this.#ownNodes(corechannel).map(({ hash, address }) => [hash, address])))
     try {
-      const next = await this.#decide(corechannel)
+      const next = await this.#decideWithConsent(corechannel)
       // Changes count only once they are safe in our inbox.
       if (next.changes.size > 0 && this.#synced) await this.#publish(next)
       else for (const vmHash of next.changes.keys()) next.assignments.delete(vmHash)
       this.#plan = next
       if (!this.#synced) return
-      this.#pusher.setPlans(this.#nodePlans(corechannel))
+      this.#pusher.setPlans(nodePlans(this.#ownNodes(corechannel), next.assignments.values()))
       await this.#note(next)
       await this.#reportPublisher.publish(this.#watch.reports(), await this.#believedReports(corechannel))
     } catch (error) {
       this.#context.logger.warn({ err: error }, 'placement could not be decided; trying again')
     }
+  }
+
+  /** A plan that our compute nodes agree to: what one refuses is placed elsewhere before anything is published. */
+  async #decideWithConsent(corechannel: CorechannelAggregate): Promise<Plan> {
+    let next = await this.#decide(corechannel)
+    if (!this.#synced) return next
+    const asking = { calls: this.#calls, refusals: this.#standing.refusals, stopped: this.#stopping.signal }
+    const own = this.#ownNodes(corechannel)
+    for (let tries = 0; tries < mostConsultations && (await isRefused(next, own, asking)); tries++) {
+      next = await this.#decide(corechannel)
+    }
+    const self = this.#self(corechannel)
+    if (self === null) return next
+    const workloads = new Map(next.workloads.map((workload) => [workload.hash, workload]))
+    this.#relocation.update(next, {
+      corechannel,
+      self,
+      leaving: this.#standing.leaving,
+      refuse: (node, vmHash) => this.refusalOf(node, workloads.get(vmHash)),
+      now: Date.now() / 1000,
+    })
+    return next
+  }
+
+  /** What could not be started where it was placed; the errors begin with their code. */
+  #onFailing(url: string, errors: Record<string, string>): void {
+    const { corechannel } = this.#options.registry
+    const node = corechannel && this.#ownNodes(corechannel).find(({ address }) => address === url)
+    if (!node) return
+    const refusals = Object.entries(errors).map(([vmHash, error]) =>
+      this.#standing.refusals.add(vmHash, node.hash, error.split(':', 1)[0]!),
+    )
+    if (refusals.includes(true)) this.#wake(settleMs)
   }
 
   async #decide(corechannel: CorechannelAggregate): Promise<Plan> {
@@ -229,6 +315,8 @@ export class Placement {
         ...new Set([...corechannel.nodes.map((node) => node.owner), operatorKey.address]),
       ]),
     ])
+    await this.#standing.look(this.#ownNodes(corechannel), workloads, corechannel, now)
+    const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
     this.#dropProcessedChanges(ownClaims(stored, operatorKey.address), now)
     const changes = [...this.#sent].map(([vmHash, { change }]): [string, Allocation | null] => [
       vmHash,
@@ -239,10 +327,11 @@ export class Placement {
       workloads,
       corechannel,
       reports,
-      claims: this.#tenable(validClaims(aggregates, corechannel), workloads),
-      refuse: (node) => this.refusalOf(node),
+      claims: this.#tenable(validClaims(aggregates, corechannel), byHash),
+      refuse: (node, vmHash) => this.refusalOf(node, byHash.get(vmHash)),
       self: this.#self(corechannel),
       published: ownClaims(aggregates, operatorKey.address),
+      turnSeconds: this.#context.profile.placement.turnSeconds,
       homelessSince: (vmHash) => this.#homelessSince.get(vmHash) ?? now,
       now,
     })
@@ -264,14 +353,14 @@ export class Placement {
     return reports
   }
 
-  /** Claims less those for compute nodes of ours that have been away for too long. */
-  #tenable(claims: Claim[], workloads: Workload[]): Claim[] {
-    const { moveProgramsAfterSeconds = 600, moveInstancesAfterSeconds = 6 * 3600 } = this.#options
-    const kindOf = new Map(workloads.map(({ hash, kind }) => [hash, kind]))
-    return claims.filter(({ vmHash, computeNode }) => {
-      const isInstance = kindOf.get(vmHash) === 'instance'
-      const patience = isInstance ? moveInstancesAfterSeconds : moveProgramsAfterSeconds
-      return this.#watch.secondsAway(computeNode) < patience
+  /** Claims less those that do not hold any more. */
+  #tenable(claims: Claim[], workloads: ReadonlyMap<string, Workload>): Claim[] {
+    this.#reasonsToLeave = new Map()
+    return claims.filter((claim) => {
+      const workload = workloads.get(claim.vmHash)
+      const reason = workload ? this.#standing.reasonToLeave(claim, workload) : null
+      if (reason !== null) this.#reasonsToLeave.set(claim.vmHash, reason)
+      return reason === null
     })
   }
 
@@ -284,7 +373,9 @@ export class Placement {
       ),
       reasonToLeave: (vmHash, nodeHash) => {
         if (!wanted.has(vmHash)) return 'vm_removed'
-        return this.#watch.secondsAway(nodeHash) > 0 ? 'node_unhealthy' : 'reassigned'
+        if (this.#standing.leaving.has(nodeHash)) return 'node_draining'
+        const isAway = this.#watch.secondsAway(nodeHash) > 0
+        return this.#reasonsToLeave.get(vmHash) ?? (isAway ? 'node_unhealthy' : 'reassigned')
       },
     })
   }
@@ -292,7 +383,8 @@ export class Placement {
   #dropProcessedChanges(published: Map<string, unknown>, now: number): void {
     for (const [vmHash, { change, at }] of this.#sent) {
       const shown = published.get(vmHash) as Partial<Allocation> | undefined
-      const processed = change ? shown?.node === change.node && shown.since === change.since : !shown
+      const isShown = (key: 'node' | 'since' | 'target') => shown?.[key] === change?.[key]
+      const processed = change ? isShown('node') && isShown('since') && isShown('target') : !shown
       if (processed || now - at > changePatienceSeconds) this.#sent.delete(vmHash)
     }
   }
@@ -309,33 +401,15 @@ export class Placement {
 
   /** The registered core node that this process is. */
   #self(corechannel: CorechannelAggregate): string | null {
-    const owner = addressKey('ETH', this.#context.operatorKey.address)
-    const owned = corechannel.nodes.filter((node) => addressKey('ETH', node.owner) === owner)
-    const byPeerId = owned.find((node) => peerIdOf(node.multiaddress) === this.#options.peerId)
-    return (byPeerId ?? (owned.length === 1 ? owned[0] : undefined))?.hash ?? null
+    const { peerId } = this.#options
+    return ownCoreNode(corechannel, { address: this.#context.operatorKey.address, peerId })
   }
 
-  /** Our compute nodes that can be reached by HTTP. */
-  #ownNodes(corechannel: CorechannelAggregate) {
-    const self = this.#self(corechannel)
-    if (self === null) return []
-    return corechannel.resource_nodes.filter(
-      (node) => node.parent === self && /^https?:\/\//.test(node.address),
-    )
+  #ownNodes(corechannel: CorechannelAggregate): ComputeNode[] {
+    return ownComputeNodes(corechannel, this.#self(corechannel))
   }
+}
 
-  /** The whole plan of each of our own compute nodes that can be reached, by its URL. */
-  #nodePlans(corechannel: CorechannelAggregate): Map<string, NodePlan> {
-    const plans = new Map<string, NodePlan>()
-    const planOf = new Map<string, NodePlan>()
-    for (const node of this.#ownNodes(corechannel)) {
-      const empty: NodePlan = { persistent_vms: [], instances: [], on_demand_vms: [], v_programs: [] }
-      plans.set(node.address, empty)
-      planOf.set(node.hash, empty)
-    }
-    for (const { workload, computeNode } of this.#plan.assignments.values()) {
-      planOf.get(computeNode)?.[planListOf[workload.kind]].push(workload.hash)
-    }
-    return plans
-  }
+function isAboutPlaces(key: unknown): boolean {
+  return key === allocationsKey || isAboutStanding(key)
 }

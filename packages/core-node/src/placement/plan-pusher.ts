@@ -1,5 +1,6 @@
-import { signAllocationRequest } from '@aleph-ts/protocol'
+import { z } from 'zod'
 import type { CoreNodeContext } from '../context.ts'
+import type { ComputeNodeCalls } from './compute-node-calls.ts'
 import type { WorkloadKind } from './workloads.ts'
 
 /** Everything one compute node has to run, as it is sent (protocol 06 §7.4). */
@@ -19,8 +20,10 @@ export const planListOf = {
 } as const satisfies Record<WorkloadKind, keyof NodePlan>
 
 export interface PlanPusherOptions {
-  operatorKey: CoreNodeContext['operatorKey']
+  calls: ComputeNodeCalls
   logger: CoreNodeContext['logger']
+  /** Hears what a compute node could not start: by VM, why. */
+  onFailing?: (url: string, errors: Record<string, string>) => void
   refreshMs?: number
   firstRetryMs?: number
   lastRetryMs?: number
@@ -35,11 +38,11 @@ interface Target {
   changed: boolean
   pushing: Promise<void> | undefined
   retryMs: number
-  lastIssuedAt: number
   timer: NodeJS.Timeout | undefined
 }
 
 const path = '/control/allocations'
+const failingSchema = z.looseObject({ errors: z.record(z.string(), z.string()) })
 const maxReasonCharacters = 500
 
 /**
@@ -106,37 +109,19 @@ export class PlanPusher {
 
   /** @returns whether the compute node took the plan; VMs of it that failed there are its own to retry */
   async #push(target: Target): Promise<boolean> {
-    const { operatorKey, logger, answerMs = 180_000 } = this.#options
-    const body = Buffer.from(target.body)
+    const { calls, logger, answerMs = 180_000 } = this.#options
     target.changed = false
-    // The receiver refuses a request it has seen: equal plans need different times of issue.
-    target.lastIssuedAt = Math.max(Math.floor(Date.now() / 1000), target.lastIssuedAt + 1)
-    const { privateKey } = operatorKey
     try {
-      const endpoint = new URL(path, target.url)
-      const response = await fetch(endpoint, {
-        method: 'POST',
-        body,
-        headers: {
-          'content-type': 'application/json',
-          authorization: signAllocationRequest({
-            method: 'POST',
-            path,
-            body,
-            iat: target.lastIssuedAt,
-            privateKey,
-          }),
-        },
-        redirect: 'error',
-        signal: AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(answerMs)]),
-      })
-      const answer = (await response.text()).slice(0, maxReasonCharacters)
-      if (response.ok) {
-        if (response.status === 207)
+      const signal = AbortSignal.any([this.#stopped.signal, AbortSignal.timeout(answerMs)])
+      const { status, text } = await calls.post(target.url, path, { body: target.body, signal })
+      const answer = text.slice(0, maxReasonCharacters)
+      this.#tellFailing(target.url, text)
+      if (status >= 200 && status < 300) {
+        if (status === 207)
           logger.warn({ node: target.url, answer }, 'a compute node could not start all VMs')
         return true
       }
-      logger.warn({ node: target.url, status: response.status, answer }, 'a compute node refused its plan')
+      logger.warn({ node: target.url, status, answer }, 'a compute node refused its plan')
     } catch (error) {
       if (this.#stopped.signal.aborted) return false
       logger.warn(
@@ -146,8 +131,23 @@ export class PlanPusher {
     }
     return false
   }
+
+  #tellFailing(url: string, answer: string): void {
+    const { onFailing } = this.#options
+    if (!onFailing || !answer.startsWith('{')) return
+    const parsed = failingSchema.safeParse(parseJson(answer))
+    if (parsed.success) onFailing(url, parsed.data.errors)
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 function newTarget(url: string): Target {
-  return { url, body: '', changed: false, pushing: undefined, retryMs: 0, lastIssuedAt: 0, timer: undefined }
+  return { url, body: '', changed: false, pushing: undefined, retryMs: 0, timer: undefined }
 }

@@ -7,7 +7,7 @@ import {
 } from '@aleph-ts/protocol'
 import { expect, test } from 'vitest'
 import { type Claim, type OwnerAllocations, validClaims, withChanges } from './claims.ts'
-import { type PlanInputs, plan, turnSeconds } from './plan.ts'
+import { type PlanInputs, plan } from './plan.ts'
 import type { Workload } from './workloads.ts'
 
 const owners = ['0x70997970C51812dc3A010C7d01b50e0d17dc79C8', '0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC']
@@ -31,11 +31,14 @@ const workloads: Workload[] = Array.from({ length: 40 }, (_, index) => ({
   owner: owners[0]!,
   sender: owners[0]!,
   paymentType: 'hold',
+  paymentChain: null,
   gpus: [],
   requirements: noRequirements,
   confirmedHeight: null,
   time: index,
 }))
+
+const turnSeconds = 90
 
 function firstChoice(vmHash: string, topology = corechannel): string {
   const placed = placeVm(vmHash, noRequirements, topology)
@@ -53,6 +56,7 @@ function planFor(self: string | null, inputs: Partial<PlanInputs> = {}) {
     self,
     published: new Map(),
     homelessSince: () => 1000,
+    turnSeconds,
     now: 1000,
     ...inputs,
   })

@@ -18,6 +18,8 @@ export interface Assignment {
   computeNode: string
   /** Epoch seconds. */
   since: number
+  /** The compute node that it is on its way to. */
+  target?: string
 }
 
 export interface PlanInputs {
@@ -33,8 +35,10 @@ export interface PlanInputs {
   published: Map<string, unknown>
   /** Epoch seconds since when this node knows that a workload has no place. */
   homelessSince: (vmHash: string) => number
-  /** Why a compute node gets nothing new, as far as this node knows; null when it may. */
-  refuse: (node: ComputeNode) => string | null
+  /** Why a compute node does not get a VM, as far as this node knows; null when it may. */
+  refuse: (node: ComputeNode, vmHash: string) => string | null
+  /** How long a better ranked core node has to claim a workload, seconds (protocol 06 §8.5). */
+  turnSeconds: number
   /** Epoch seconds. */
   now: number
 }
@@ -52,8 +56,6 @@ export interface Plan {
   reports: ReadonlyMap<string, CapacityReport>
 }
 
-/** A better placed core node has this long to claim a workload before the next one may (protocol 06 §8.5), seconds. */
-export const turnSeconds = 90
 const epochSeconds = 60
 
 /**
@@ -84,8 +86,8 @@ export function plan(inputs: PlanInputs): Plan {
     const { hash } = workload
     const claim = winners.get(hash)
     if (claim) {
-      const { coreNode, computeNode, since } = claim
-      result.assignments.set(hash, { workload, coreNode, computeNode, since })
+      const { vmHash: _, ...place } = claim
+      result.assignments.set(hash, { workload, ...place })
       continue
     }
     const placed = network.placed.get(hash)
@@ -126,7 +128,7 @@ function winner({ hash, requirements }: Workload, claims: Claim[], corechannel: 
 function ownTurn(
   vmHash: string,
   { candidates }: Placed,
-  { self, homelessSince, now }: PlanInputs,
+  { self, homelessSince, turnSeconds, now }: PlanInputs,
 ): { computeNode: string; rank: number } | undefined {
   const rank = candidates.findIndex((candidate) => candidate.coreNode === self)
   if (rank === -1 || now < homelessSince(vmHash) + rank * turnSeconds) return undefined

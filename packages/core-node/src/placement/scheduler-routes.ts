@@ -32,9 +32,9 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
     if (!found) throw new ApiError(404, 'not_found', `No compute node ${hash} is registered`)
     return found
   }
-  const options = () => {
+  const options = (vm?: Workload) => {
     const { reports, ledger } = placement.current
-    return { reports, ledger, refuse: (node: ComputeNode) => placement.refusalOf(node) }
+    return { reports, ledger, refuse: (node: ComputeNode) => placement.refusalOf(node, vm) }
   }
 
   return async (server) => {
@@ -46,7 +46,9 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
       const empty = { nodes: [], resource_nodes: [] }
       const place = placeVm('', { ...noRequirements, uses }, placement.corechannel ?? empty, options())
       if (!('unschedulable' in place)) return { schedulable: true, reasons: [] }
-      return reply.code(503).send({ schedulable: false, reasons: Object.keys(place.unschedulable) })
+      const reasons = Object.keys(place.unschedulable)
+      const error = `No compute node takes it: ${reasons.join(', ')}`
+      return reply.code(503).send({ schedulable: false, reasons, error, code: 'unschedulable' })
     })
 
     serve(server, apiRoutes.getSchedulerStats, () => {
@@ -82,11 +84,12 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
     serve(server, apiRoutes.getSchedulerVm, ({ params }) => schedulerVm(workload(params.hash), placement))
 
     serve(server, apiRoutes.explainPlacement, ({ params }) => {
-      const { hash, requirements } = workload(params.hash)
+      const vm = workload(params.hash)
+      const { hash, requirements } = vm
       const corechannel = placement.corechannel!
-      const place = placeVm(hash, requirements, corechannel, options())
+      const place = placeVm(hash, requirements, corechannel, options(vm))
       const ranking = 'candidates' in place ? place.candidates.flatMap((each) => each.computeNodes) : []
-      const verdicts = explainPlacement(requirements, corechannel, options())
+      const verdicts = explainPlacement(requirements, corechannel, options(vm))
       return {
         vm_hash: hash,
         allocated_node: placement.assignmentOf(hash)?.computeNode ?? null,

@@ -42,7 +42,7 @@ export function schedulerVm(workload: Workload, placement: Placement): Scheduler
     cpu_architecture: requirements.architecture,
     cpu_vendor: requirements.cpuVendor,
     cpu_features: requirements.cpuFeatures,
-    migration_target: null,
+    migration_target: assignment?.target ?? null,
     migration_started_at: null,
     owner: workload.owner,
     sender: workload.sender,
@@ -90,6 +90,7 @@ export function schedulerNode(node: ComputeNode, placement: Placement): Schedule
 function statusOf(workload: Workload, placement: Placement): SchedulerVm['status'] {
   const assignment = placement.assignmentOf(workload.hash)
   if (!assignment) return isUnschedulable(workload, placement) ? 'unschedulable' : 'unknown'
+  if (assignment.target !== undefined) return 'migrating'
   const observed = placement.observed(assignment.computeNode)
   if (!observed) return 'scheduled'
   if (observed.running.has(workload.hash)) return 'dispatched'

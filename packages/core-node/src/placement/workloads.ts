@@ -7,6 +7,8 @@ export interface Workload extends PlannedVm {
   owner: string
   sender: string
   paymentType: string
+  /** Where a stream flows. */
+  paymentChain: string | null
   /** The cards it asks for, as its message names them. */
   gpus: { device_id: string }[]
 }
@@ -36,12 +38,12 @@ export class WorkloadCatalog {
     this.#pool = pool
   }
 
-  /** All VMs, oldest first; an amended program counts once, under its first hash. */
+  /** All VMs that are paid for as far as the state tells, oldest first; an amended program counts once, under its first hash. */
   async load(): Promise<Workload[]> {
     const { rows } = await this.#pool.query<{ item_hash: string; height: bigint | null }>(
       `select v.item_hash, m.first_confirmed_height as height
        from vms v join messages m on m.item_hash = v.item_hash
-       where v.replaces is null order by v.created, v.item_hash`,
+       where v.replaces is null and m.status = 'processed' order by v.created, v.item_hash`,
     )
     const unknown = rows.filter((row) => !this.#known.has(row.item_hash)).map((row) => row.item_hash)
     for (const workload of await this.#read(unknown)) this.#known.set(workload.hash, workload)
@@ -68,6 +70,7 @@ export class WorkloadCatalog {
         owner: row.owner,
         sender: row.sender,
         paymentType: row.payment_type,
+        paymentChain: content.payment?.chain ?? null,
         gpus: content.requirements?.gpu ?? [],
         requirements: vmRequirements(content),
         confirmedHeight: null,

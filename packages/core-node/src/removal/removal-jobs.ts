@@ -4,17 +4,17 @@ import type { ProcessWorker } from '../pipeline/process-worker.ts'
 import { reviewRefusedHolders } from '../state/removals.ts'
 import { reviewAccounts } from './review-accounts.ts'
 
-const periodMs = 3600 * 1000
+const usualSeconds = 3600
 
-/** Suspends what is not paid for any more, and brings back what is paid again; once an hour (protocol 02 §15). */
+/** Suspends what is not paid for any more, and brings back what is paid again; usually once an hour (protocol 02 §15). */
 export class RemovalJobs {
-  readonly #context: Pick<CoreNodeContext, 'pool' | 'profile' | 'events' | 'logger'>
+  readonly #context: Pick<CoreNodeContext, 'config' | 'pool' | 'profile' | 'events' | 'logger'>
   readonly #worker: Pick<ProcessWorker, 'exclusively' | 'reconsider'>
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
 
   constructor(
-    context: Pick<CoreNodeContext, 'pool' | 'profile' | 'events' | 'logger'>,
+    context: Pick<CoreNodeContext, 'config' | 'pool' | 'profile' | 'events' | 'logger'>,
     worker: Pick<ProcessWorker, 'exclusively' | 'reconsider'>,
   ) {
     this.#context = context
@@ -22,11 +22,12 @@ export class RemovalJobs {
   }
 
   start(): void {
+    const periodMs = (this.#context.config.reviewSeconds ?? usualSeconds) * 1000
     this.#timer = setInterval(() => {
       this.#running = this.run().catch((error) => {
         this.#context.logger.warn(
           { err: error },
-          'balances were not compared with costs; trying again in an hour',
+          'balances were not compared with costs; trying again next time',
         )
       })
     }, periodMs)

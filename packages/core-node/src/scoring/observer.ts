@@ -3,10 +3,14 @@ import { metricsPostTypes } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import { publishOwnMessage } from '../own-message.ts'
 import type { Registry } from '../registry/registry.ts'
+import { RepeatedWork } from '../repeated-work.ts'
 import { type ProbeRow, probeComputeNode, probeCoreNode } from './probes.ts'
 
 export interface ObserverOptions {
-  context: Pick<CoreNodeContext, 'profile' | 'inbox' | 'fileStore' | 'logger' | 'operatorKey'>
+  context: Pick<
+    CoreNodeContext,
+    'profile' | 'inbox' | 'fileStore' | 'logger' | 'operatorKey' | 'askRegistered'
+  >
   registry: Registry
   /** Where this node answers, as others see it. */
   url: () => string | undefined
@@ -21,49 +25,40 @@ const mostAtOnce = 8
  */
 export class Observer {
   readonly #options: ObserverOptions
-  readonly #stopping = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #rounds: RepeatedWork
 
   constructor(options: ObserverOptions) {
     this.#options = options
+    const { profile, logger } = options.context
+    const everyMs = profile.scoring.measureSeconds * 1000
+    this.#rounds = new RepeatedWork({
+      work: async (stopping) => {
+        // Some time within the round, so that observers do not all come at once.
+        await sleep(Math.random() * everyMs, undefined, { signal: stopping })
+        await this.#measure(stopping)
+      },
+      pauseMs: () => everyMs - (Date.now() % everyMs),
+      onError: (error) => logger.warn({ err: error }, 'nodes could not be measured; trying again'),
+    })
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#rounds.start()
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#loop
-  }
-
-  async #run(): Promise<void> {
-    const { profile, logger } = this.#options.context
-    const { signal } = this.#stopping
-    const everyMs = profile.scoring.measureSeconds * 1000
-    while (!signal.aborted) {
-      // Somewhere in the time that is left, so that observers do not all come at once.
-      await sleep(Math.random() * everyMs, undefined, { signal }).catch(() => undefined)
-      const started = Date.now()
-      try {
-        await this.measure()
-      } catch (error) {
-        if (!signal.aborted) logger.warn({ err: error }, 'nodes could not be measured; trying again')
-      }
-      const rest = everyMs - (started % everyMs)
-      await sleep(rest, undefined, { signal }).catch(() => undefined)
-    }
+    await this.#rounds.stop()
   }
 
   /** Measures every node once, and publishes it. */
-  async measure(): Promise<void> {
+  async #measure(signal: AbortSignal): Promise<void> {
     const { context, registry, url } = this.#options
     const { profile } = context
     const { corechannel } = registry
-    if (!corechannel || this.#stopping.signal.aborted) return
-    const { signal } = this.#stopping
-    const ccn = await inTurns(corechannel.nodes, (node) => probeCoreNode(node, profile, signal))
-    const crn = await inTurns(corechannel.resource_nodes, (node) => probeComputeNode(node, profile, signal))
+    if (!corechannel) return
+    const asking = { askRegistered: context.askRegistered, signal }
+    const ccn = await inTurns(corechannel.nodes, (node) => probeCoreNode(node, profile, asking))
+    const crn = await inTurns(corechannel.resource_nodes, (node) => probeComputeNode(node, profile, asking))
     const metrics = { server: hostOf(url()), server_asn: null, server_as_name: null, ccn, crn }
     await publishOwnMessage(context, context.operatorKey, {
       type: 'POST',

@@ -1,4 +1,5 @@
 import type { ComputeNode, CoreNode, NetworkProfile } from '@aleph-ts/protocol'
+import type { AskRegistered } from '../registered-request.ts'
 
 /** What one observer finds of one node, as it is published (protocol 06 §4.1). Latencies in seconds; null: it failed. */
 export interface ProbeRow {
@@ -17,15 +18,21 @@ const checkTimeoutMs = 20_000
 const mostBytes = 8 * 1024 * 1024
 const defaultApiPort = 4024
 
+/** How an observer asks. */
+export interface Asking {
+  askRegistered: AskRegistered
+  signal: AbortSignal
+}
+
 /** Measures a core node; null when it has no address that could be asked. */
 export async function probeCoreNode(
   node: CoreNode,
   { addresses, scoring }: Pick<NetworkProfile, 'addresses' | 'scoring'>,
-  signal: AbortSignal,
+  asking: Asking,
 ): Promise<ProbeRow | null> {
   const url = apiUrlOf(node)
   if (url === null) return null
-  const time = (path: string) => probe(url + path, signal)
+  const time = (path: string) => probe(url + path, asking)
   const measuredAt = Date.now() / 1000
   const base = await time('/api/v0/info/public.json')
   const metrics = await time('/metrics.json')
@@ -50,19 +57,19 @@ export async function probeCoreNode(
 export async function probeComputeNode(
   node: ComputeNode,
   { scoring }: Pick<NetworkProfile, 'scoring'>,
-  signal: AbortSignal,
+  asking: Asking,
 ): Promise<ProbeRow | null> {
   const url = webAddress(node.address)
   if (url === null) return null
   const measuredAt = Date.now() / 1000
   // A page that asks for a password: whoever answers something else is no compute node.
-  const base = await probe(`${url}/about/login`, signal, { status: 401 })
+  const base = await probe(`${url}/about/login`, asking, { status: 401 })
   const { diagnosticProgram } = scoring
-  const program = diagnosticProgram === null ? null : await probe(`${url}/vm/${diagnosticProgram}`, signal)
+  const program = diagnosticProgram === null ? null : await probe(`${url}/vm/${diagnosticProgram}`, asking)
   const check =
     diagnosticProgram === null
       ? null
-      : await probe(`${url}/status/check/fastapi`, signal, { timeoutMs: checkTimeoutMs })
+      : await probe(`${url}/status/check/fastapi`, asking, { timeoutMs: checkTimeoutMs })
   return {
     ...identity(node.hash, url, measuredAt, /^aleph-vm\/(\S+)/.exec(base.server)?.[1] ?? null),
     base_latency: base.latency,
@@ -101,35 +108,23 @@ interface Probed {
 
 async function probe(
   url: string,
-  signal: AbortSignal,
+  { askRegistered, signal }: Asking,
   options: { status?: number; timeoutMs?: number } = {},
 ): Promise<Probed> {
   const started = performance.now()
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(options.timeoutMs ?? timeoutMs)])
-    const response = await fetch(url, { signal: limit, redirect: 'manual' })
-    const body = await readBody(response)
-    const isDue = response.status === (options.status ?? 200)
+    const { status, headers, body } = await askRegistered(url, { signal: limit, maxBytes: mostBytes })
+    const isDue = status === (options.status ?? 200)
     return {
       latency: isDue ? (performance.now() - started) / 1000 : null,
-      server: response.headers.get('server') ?? '',
-      body,
+      server: String(headers.server ?? ''),
+      body: body.toString('utf8'),
     }
   } catch {
     signal.throwIfAborted()
     return { latency: null, server: '', body: '' }
   }
-}
-
-async function readBody(response: Response): Promise<string> {
-  const parts: Uint8Array[] = []
-  let size = 0
-  for await (const part of response.body ?? []) {
-    size += part.length
-    if (size > mostBytes) throw new RangeError(`the answer has more than ${mostBytes} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString()
 }
 
 function parseJson(text: string): unknown {

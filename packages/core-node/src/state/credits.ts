@@ -6,37 +6,68 @@ export interface PlacedEntry extends CreditEntry {
   place: Place
 }
 
+/** A lease that a post of the state paid. */
+interface PaidLease {
+  lease: string
+  ref: string
+  place: Place
+}
+
+export interface CreditQuestions {
+  /** No answer will be asked for an earlier place. */
+  from: Place | undefined
+  /** Leases that may have been paid before. */
+  leases?: string[]
+  /** Posts that are judged again: what they did does not stand before themselves. */
+  judged?: string[]
+}
+
 /** Credits of some accounts as of any place of the order. */
 export class CreditBooks {
   readonly #lots: Map<string, CreditLot[]>
   /** Whole histories, for accounts in which something came later than the first place asked for. */
   readonly #histories: Map<string, PlacedEntry[]>
+  readonly #paidLeases: PaidLease[]
 
-  private constructor(lots: Map<string, CreditLot[]>, histories: Map<string, PlacedEntry[]>) {
+  private constructor(
+    lots: Map<string, CreditLot[]>,
+    histories: Map<string, PlacedEntry[]>,
+    paidLeases: PaidLease[],
+  ) {
     this.#lots = lots
     this.#histories = histories
+    this.#paidLeases = paidLeases
   }
 
-  /** @param from no answer will be asked for an earlier place */
   static async load(
     tx: pg.PoolClient | pg.Pool,
     addresses: string[],
-    from: Place | undefined,
+    { from, leases = [], judged = [] }: CreditQuestions,
   ): Promise<CreditBooks> {
-    if (addresses.length === 0 || from === undefined) return new CreditBooks(new Map(), new Map())
+    if (addresses.length === 0 || from === undefined) return new CreditBooks(new Map(), new Map(), [])
     const later = await tx.query<{ address: string }>({
       name: 'credit-accounts-with-later-entries',
       text: `select address from unnest($1::text[]) as a(address)
-             where exists (select from credit_history h where h.address = a.address and h.place >= $2)`,
-      values: [addresses, from],
+             where exists (select from credit_history h
+               where h.address = a.address and (h.place >= $2 or h.credit_ref = any($3)))`,
+      values: [addresses, from, judged],
     })
     const replayed = later.rows.map((row) => row.address)
-    return new CreditBooks(await loadLots(tx, addresses), await loadHistories(tx, replayed))
+    return new CreditBooks(
+      await loadLots(tx, addresses),
+      await loadHistories(tx, replayed),
+      await loadPaidLeases(tx, leases),
+    )
   }
 
-  /** What accounts have left before a place. */
-  ledgerBefore(addresses: string[], place: Place): CreditLedger {
-    return CreditLedger.of(addresses.flatMap((address) => this.#lotsBefore(address, place)))
+  /** What accounts have left, and which leases are paid, before the place of a post. */
+  ledgerBefore(addresses: string[], post: { itemHash: string; place: Place }): CreditLedger {
+    const { itemHash, place } = post
+    const ledger = CreditLedger.of(addresses.flatMap((address) => this.#lotsBefore(address, place, itemHash)))
+    for (const paid of this.#paidLeases) {
+      if (paid.place < place && paid.ref !== itemHash) ledger.payLease(paid.lease)
+    }
+    return ledger
   }
 
   /** Credits that an account can spend at a place, at a time in epoch seconds. */
@@ -44,10 +75,10 @@ export class CreditBooks {
     return creditBalance(this.#lotsBefore(address, place), time)
   }
 
-  #lotsBefore(address: string, place: Place): readonly CreditLot[] {
+  #lotsBefore(address: string, place: Place, except?: string): readonly CreditLot[] {
     const history = this.#histories.get(address)
     if (history === undefined) return this.#lots.get(address) ?? []
-    return replayEntries(history.filter((entry) => entry.place < place)).lots(address)
+    return replayEntries(history.filter((entry) => entry.place < place && entry.ref !== except)).lots(address)
   }
 }
 
@@ -104,6 +135,16 @@ async function loadHistories(
     expiration: row.expiration === null ? null : Number(row.expiration),
   }))
   return Map.groupBy(entries, (entry) => entry.address)
+}
+
+async function loadPaidLeases(tx: pg.PoolClient | pg.Pool, leases: string[]): Promise<PaidLease[]> {
+  if (leases.length === 0) return []
+  const { rows } = await tx.query<PaidLease>(
+    `select distinct origin_ref as lease, credit_ref as ref, place from credit_history
+     where origin_ref = any($1) and origin_ref like 'lease/%'`,
+    [leases],
+  )
+  return rows
 }
 
 /** Adds the entries of posts and brings the lots of their accounts up to date. */

@@ -3,11 +3,13 @@ import { type Candidate, contentOf, hashOf, ownerOf } from '../pipeline/candidat
 import { tagsAsJson } from './messages.ts'
 
 const insert = `
-  insert into posts (item_hash, owner, type, ref, amends, channel, created, last_updated, tags)
-  select v.item_hash, v.owner, v.type, v.ref, v.amends, v.channel, v.created, v.created,
-    case when v.tags is not null then array(select jsonb_array_elements_text(v.tags::jsonb)) end
+  insert into posts (item_hash, owner, type, ref, amends, channel, created, last_updated, tags, shown_tags)
+  select v.item_hash, v.owner, v.type, v.ref, v.amends, v.channel, v.created, v.created, t.tags,
+    case when v.amends is null then t.tags end
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[])
-    as v(item_hash, owner, type, ref, amends, channel, created, tags)`
+    as v(item_hash, owner, type, ref, amends, channel, created, tags),
+    lateral (select case when v.tags is not null
+      then array(select jsonb_array_elements_text(v.tags::jsonb)) end as tags) t`
 
 /** Adds posts and amends (protocol 02 §8). */
 export async function insertPosts(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
@@ -54,10 +56,11 @@ async function refreshOriginals(tx: pg.PoolClient, originals: string[]): Promise
   if (originals.length === 0) return
   await tx.query(
     `update posts original
-     set latest_amend = newest.item_hash, last_updated = coalesce(newest.created, original.created)
+     set latest_amend = newest.item_hash, last_updated = coalesce(newest.created, original.created),
+       shown_tags = case when newest.item_hash is null then original.tags else newest.tags end
      from unnest($1::text[]) as wanted(item_hash)
      left join lateral (
-       select amend.item_hash, amend.created from posts amend
+       select amend.item_hash, amend.created, amend.tags from posts amend
        where amend.amends = wanted.item_hash
          and amend.created > (select created from posts where item_hash = wanted.item_hash)
        order by amend.created desc, amend.item_hash desc limit 1

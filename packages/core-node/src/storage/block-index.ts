@@ -20,6 +20,14 @@ export class BlockIndex {
     this.#table = table
   }
 
+  /** Every block, in the order of the digests. */
+  *entries(): Generator<{ digest: Uint8Array; place: BlockPlace }, void> {
+    for (let at = 0; at < this.#table.length; at += entryBytes) {
+      const digest = this.#table.subarray(at, at + digestBytes)
+      yield { digest, place: readPlace(this.#table, at + digestBytes) }
+    }
+  }
+
   find(cid: Cid): BlockPlace | undefined {
     const { digest } = cid.multihash
     let low = 0

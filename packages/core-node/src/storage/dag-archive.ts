@@ -12,6 +12,7 @@ import {
 } from '@aleph-ts/protocol'
 import { BlockIndex, BlockIndexBuilder } from './block-index.ts'
 import { type Draft, readExactly } from './draft.ts'
+import type { StoredBlock } from './stored-blocks.ts'
 
 /*
  * A DAG on disk: a CARv1 with one root, the index of its blocks, and a footer of fixed length that says where the
@@ -138,12 +139,15 @@ export class DagArchive {
 
   /** Verified again on its way out: a disk may rot. */
   readonly getBlock: GetBlock = async (cid) => {
-    this.#index ??= new BlockIndex(await readExactly(this.#file, this.carBytes, this.#indexBytes))
-    const place = this.#index.find(cid)
+    const place = (await this.#loadIndex()).find(cid)
     if (!place) return undefined
     const bytes = await readExactly(this.#file, place.offset, place.length)
     verifyBlock(cid, bytes)
     return bytes
+  }
+
+  async *blocks(): AsyncGenerator<StoredBlock, void> {
+    yield* (await this.#loadIndex()).entries()
   }
 
   async *car(): AsyncGenerator<Uint8Array, void> {
@@ -154,6 +158,11 @@ export class DagArchive {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#file.close()
+  }
+
+  async #loadIndex(): Promise<BlockIndex> {
+    this.#index ??= new BlockIndex(await readExactly(this.#file, this.carBytes, this.#indexBytes))
+    return this.#index
   }
 }
 

@@ -3,14 +3,14 @@ import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 const flushBytes = 1024 * 1024
-const flushPieces = 256
 
 /** A file being written: published whole and durable, or gone. */
 export class Draft {
   readonly #path: string
   readonly #file: FileHandle
-  #pieces: Uint8Array[] = []
-  #unwritten = 0
+  /** Bytes on their way to the disk. One place for all: what was appended is soon garbage. */
+  readonly #unwritten = Buffer.allocUnsafeSlow(flushBytes)
+  #filled = 0
   #size = 0
 
   private constructor(path: string, file: FileHandle) {
@@ -28,12 +28,15 @@ export class Draft {
     return this.#size
   }
 
-  /** Appends bytes, which must not change afterwards. */
   async append(bytes: Uint8Array): Promise<void> {
-    this.#pieces.push(bytes)
-    this.#unwritten += bytes.byteLength
     this.#size += bytes.byteLength
-    if (this.#unwritten >= flushBytes || this.#pieces.length >= flushPieces) await this.#flush()
+    for (let at = 0; at < bytes.byteLength; ) {
+      const part = bytes.subarray(at, at + flushBytes - this.#filled)
+      this.#unwritten.set(part, this.#filled)
+      this.#filled += part.byteLength
+      at += part.byteLength
+      if (this.#filled === flushBytes) await this.#flush()
+    }
   }
 
   /** Writes over bytes that are there already. */
@@ -62,13 +65,10 @@ export class Draft {
   }
 
   async #flush(): Promise<void> {
-    if (this.#pieces.length === 0) return
-    const pieces = this.#pieces
-    const expected = this.#unwritten
-    this.#pieces = []
-    this.#unwritten = 0
-    const { bytesWritten } = await this.#file.writev(pieces)
-    if (bytesWritten !== expected) throw new Error('the disk took only a part of a file: is it full?')
+    if (this.#filled === 0) return
+    const { bytesWritten } = await this.#file.write(this.#unwritten, 0, this.#filled)
+    if (bytesWritten !== this.#filled) throw new Error('the disk took only a part of a file: is it full?')
+    this.#filled = 0
   }
 }
 

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import {
+  type Block,
   type ByteRange,
   type CidVersion,
   ContentAddressError,
@@ -14,6 +15,7 @@ import {
   type TreeEntry,
   walkTree,
 } from '@aleph-ts/protocol'
+import type { BlockPlace } from './block-index.ts'
 import { DagArchive, type FileStat } from './dag-archive.ts'
 import { Draft } from './draft.ts'
 import { FileStoreError } from './file-store-error.ts'
@@ -21,11 +23,13 @@ import {
   type ByteSource,
   type FolderFile,
   type ImportedDag,
+  writeBlocks,
   writeCar,
   writeFile,
   writeFolder,
 } from './ipfs-drafts.ts'
 import { fileAsCar } from './plain-file-car.ts'
+import { blocksOfPlainFile, chunksOfFile, readLeaf, readPiece, type StoredBlock } from './stored-blocks.ts'
 
 export type { FileStat } from './dag-archive.ts'
 export { FileStoreError } from './file-store-error.ts'
@@ -212,7 +216,7 @@ export class FileStore {
     const { cid: root, size } = dag.finish()
     const cid = root.toString()
     checkCid(cid, options.expectedCid)
-    if (!(await this.has(cid))) await draft.publish(this.#path(cid))
+    await this.#keep(draft, cid, this.#path(cid))
     return { cid, size }
   }
 
@@ -229,7 +233,7 @@ export class FileStore {
     await using draft = await Draft.create(this.#incoming)
     const dag = await writeFolder(draft, files, options.maxBytes, options.cidVersion ?? 0)
     checkCid(dag.cid, options.expectedCid)
-    if (!(await this.has(dag.cid))) await draft.publish(this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
     return dag
   }
 
@@ -247,15 +251,48 @@ export class FileStore {
   ): Promise<ImportedDag> {
     await using draft = await Draft.create(this.#incoming)
     const dag = await writeCar(draft, source, options.maxBytes, options.expectedRoot)
-    if (!(await this.has(dag.cid))) await draft.publish(this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
     return dag
+  }
+
+  /**
+   * Streams the blocks of a DAG in, in any order, verifies that they are the whole of it, and keeps it under its root's
+   * CID. The blocks' own hashes were verified before.
+   *
+   * @throws {FileStoreError} `file_too_large` when all blocks have more than `maxBytes`
+   * @throws {ContentAddressError} for what is no whole and consistent UnixFS DAG
+   */
+  async importBlocks(
+    source: AsyncIterable<Block>,
+    { root, maxBytes }: { root: string; maxBytes: number },
+  ): Promise<ImportedDag> {
+    await using draft = await Draft.create(this.#incoming)
+    const dag = await writeBlocks(draft, source, maxBytes, parseCid(root))
+    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
+    return dag
+  }
+
+  /** Where the blocks are of what is stored under a CID. */
+  async *blocks(cid: string): AsyncGenerator<StoredBlock, void> {
+    if (await this.#isPlain(cid)) {
+      yield* blocksOfPlainFile(parseCid(cid), chunksOfFile(this.#path(cid)))
+      return
+    }
+    await using archive = await DagArchive.open(this.#archivePath(cid))
+    if (archive) yield* archive.blocks()
+  }
+
+  /** The block at a place that {@link blocks} told, not verified; undefined when the file is gone. */
+  async readBlock(cid: string, place: BlockPlace): Promise<Uint8Array | undefined> {
+    const leaf = await readLeaf(this.#path(cid), parseCid(cid).version, place).catch(ignoreAbsence)
+    return leaf ?? (await readPiece(this.#archivePath(cid), place).catch(ignoreAbsence))
   }
 
   /** What is stored under a CID as a CARv1, its blocks in no certain order; undefined when nothing is. */
   async exportCar(cid: string): Promise<Readable | undefined> {
     if (await this.#isPlain(cid)) {
-      const bytes = this.#readPlain(cid, {})
-      return Readable.from(fileAsCar(parseCid(cid), bytes), { objectMode: false, highWaterMark: chunkBytes })
+      const blocks = fileAsCar(parseCid(cid), chunksOfFile(this.#path(cid)))
+      return Readable.from(blocks, { objectMode: false, highWaterMark: chunkBytes })
     }
     const path = this.#archivePath(cid)
     if (!(await stat(path).catch(ignoreAbsence))) return undefined
@@ -276,6 +313,15 @@ export class FileStore {
           yield name.endsWith(archiveSuffix) ? name.slice(0, -archiveSuffix.length) : name
         }
       }
+    }
+  }
+
+  /** What is here already is as good, and new again. */
+  async #keep(draft: Draft, cid: string, path: string): Promise<void> {
+    if (!(await this.has(cid))) return draft.publish(path)
+    const now = new Date()
+    for (const known of [this.#path(cid), this.#archivePath(cid)]) {
+      await utimes(known, now, now).catch(ignoreAbsence)
     }
   }
 

@@ -107,6 +107,22 @@ export async function writeCar(
   return { cid: root!.toString(), ...(await archive.finish(root!)) }
 }
 
+/** Streams the blocks of a DAG into a draft, in any order; their hashes are known to be right. */
+export async function writeBlocks(
+  draft: Draft,
+  blocks: AsyncIterable<Block>,
+  maxBytes: number,
+  root: Cid,
+): Promise<ImportedDag> {
+  const archive = new DagArchiveWriter(draft)
+  await archive.begin(root)
+  for await (const block of blocks) {
+    await archive.add(block)
+    if (draft.size > maxBytes) throw tooLarge(maxBytes)
+  }
+  return { cid: root.toString(), ...(await archive.finish(root)) }
+}
+
 function onlyRoot(roots: Cid[], expected: string | undefined): Cid {
   const [root] = roots
   if (!root || roots.length !== 1) {

@@ -1,26 +1,32 @@
-import { type Block, type Cid, carFramePrefix, carHeader, FileDag } from '@aleph-ts/protocol'
+import { type Block, type Cid, carFramePrefix, carHeader, FileDag, type FileLeaf } from '@aleph-ts/protocol'
 
-/** A file that lies there as it is, as the CAR of the DAG that its bytes give: leaves first, in one pass. */
+/**
+ * A file that lies there as it is, as the CAR of the DAG that its bytes give: leaves first, in one pass.
+ *
+ * @param chunks the file, cut as the DAG cuts it
+ */
 export async function* fileAsCar(
   cid: Cid,
-  bytes: AsyncIterable<Uint8Array>,
+  chunks: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void> {
-  const made: Block[] = []
-  const dag = new FileDag({ cidVersion: cid.version, onBlock: (block) => void made.push(block) })
+  const made: Uint8Array[] = []
+  const dag = new FileDag({
+    cidVersion: cid.version,
+    onLeaf: ({ cid: leaf, before, chunk, after }: FileLeaf) =>
+      void made.push(carFramePrefix(leaf, before.length + chunk.length + after.length), before, chunk, after),
+    onBlock: ({ cid: node, bytes }: Block) => void made.push(carFramePrefix(node, bytes.length), bytes),
+  })
   yield carHeader([cid])
-  for await (const chunk of bytes) {
+  for await (const chunk of chunks) {
     dag.update(chunk)
-    yield* frames(made)
+    yield* pieces(made)
   }
   const { cid: actual } = dag.finish()
-  yield* frames(made)
+  yield* pieces(made)
   if (!actual.equals(cid)) throw new Error(`the stored file ${cid} is damaged: its CID is ${actual}`)
 }
 
-function* frames(blocks: Block[]): Generator<Uint8Array, void> {
-  for (const { cid, bytes } of blocks) {
-    yield carFramePrefix(cid, bytes.length)
-    yield bytes
-  }
-  blocks.length = 0
+/** Empty ones would end a stream. */
+function* pieces(made: Uint8Array[]): Generator<Uint8Array> {
+  for (const piece of made.splice(0)) if (piece.length > 0) yield piece
 }

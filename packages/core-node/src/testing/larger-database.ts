@@ -170,9 +170,12 @@ async function multiplyRows(pool: pg.Pool, times: number, onProgress: (done: str
     }
     for (const definition of indexes) await client.query(definition)
     onProgress('indexes')
-    await client.query('truncate sender_counts')
+    await client.query('truncate sender_counts, status_counts')
     await client.query(
       'select add_to_sender_counts(array_agg(sender), array_agg(type), 1) from messages group by sender',
+    )
+    await client.query(
+      'insert into status_counts (status, type, total) select status, type, count(*) from messages group by status, type',
     )
     await client.query('commit')
   } catch (error) {

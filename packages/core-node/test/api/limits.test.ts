@@ -4,9 +4,8 @@ import { connect } from 'node:net'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { defaultLimits } from '../../src/config.ts'
-import { DatabaseServer } from '../../src/testing/database-server.ts'
 import { TestNode } from '../testing/test-node.ts'
-import { newWallet, post, sign } from '../testing/wallet.ts'
+import { newWallet, post } from '../testing/wallet.ts'
 
 let node: TestNode
 
@@ -30,35 +29,6 @@ test('a query that takes too long is cancelled, and the client told to come back
     await other.end()
   }
   expect((await node.get('/api/v0/messages.json')).status).toBe(200)
-})
-
-test('lists are read from the replica, and what one has just written from the primary', async () => {
-  await using server = await DatabaseServer.start()
-  const [primary, behind] = [await server.create('writes'), await server.create('behind')]
-  await using node = await TestNode.start({
-    config: {
-      databaseUrl: primary.options.connectionString!,
-      databaseReadUrl: behind.options.connectionString!,
-    },
-  })
-  const wallet = newWallet()
-  const socket = new WebSocket(`${node.node.url.replace('http', 'ws')}/api/ws0/messages?history=1`)
-  const frame = once(socket, 'message')
-  await once(socket, 'open')
-  const message = post(wallet, 'fresh')
-  const aggregate = sign(wallet, 'AGGREGATE', { key: 'profile', content: { name: 'Alice' } })
-  for (const each of [message, aggregate]) expect((await node.publish(each)).status).toBe(200)
-
-  expect((await node.get(`/api/v0/messages/${message.item_hash}`)).body.status).toBe('processed')
-  expect((await node.get(`/api/v0/aggregates/${wallet.address}.json`)).body.data).toEqual({
-    profile: { name: 'Alice' },
-  })
-  const [event] = (await frame) as [MessageEvent]
-  expect(JSON.parse(String(event.data)).item_hash).toBe(message.item_hash)
-  socket.close()
-  for (const list of ['messages', 'posts', 'aggregates']) {
-    expect((await node.get(`/api/v0/${list}.json`)).body[list]).toEqual([])
-  }
 })
 
 test('long answers are compressed for those who can read it, short ones and files are not', async () => {

@@ -29,6 +29,9 @@ test('a post is found by the tags of its newest version alone', async () => {
   expect(await found('first')).toEqual([other.item_hash])
   expect(await found('first,second')).toEqual([original.item_hash, other.item_hash])
   expect(await found('none')).toEqual([])
+  await node.publish(sign(wallet, 'FORGET', { hashes: [amend.item_hash], reason: '' }))
+  expect(await found('second')).toEqual([])
+  expect(await found('first')).toEqual([other.item_hash, original.item_hash])
 })
 
 test('messages are counted by sender, and no more once they are forgotten', async () => {
@@ -57,6 +60,8 @@ test('a message that goes for want of payment says so', async () => {
     reason: 'credit_insufficient',
     message: { sender: message.sender },
   })
+  const list = await node.get('/api/v0/messages.json?msgStatuses=removing&msgTypes=POST&pagination=1')
+  expect(list.body.pagination_total).toBe(1)
 })
 
 test('totals of short lists are exact at once', async () => {

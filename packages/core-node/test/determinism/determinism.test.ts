@@ -115,6 +115,7 @@ test('nodes that get the same messages in any order, by any door, in any batches
       await tell(nodes[1]!, shuffled.slice(confirmedAfter), manner)
       expect(await nodes[1]!.fates(messages)).toEqual(await nodes[0]!.fates(messages))
       expect(await nodes[1]!.digests()).toEqual(await nodes[0]!.digests())
+      for (const node of nodes) expect(await node.keptFigures()).toEqual(await node.figures())
     }),
     {
       numRuns: Number(process.env.RUNS ?? 40),

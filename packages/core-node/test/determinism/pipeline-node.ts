@@ -130,6 +130,29 @@ export class PipelineNode {
     return stateDigests(this.pool)
   }
 
+  /** What is kept for lists: messages by status and type, and the tags that posts show. */
+  async keptFigures(): Promise<unknown[]> {
+    const counts = await this.pool.query(
+      'select status, type, total from status_counts where total <> 0 order by status, type',
+    )
+    const tags = await this.pool.query(
+      'select item_hash, shown_tags as tags from posts where shown_tags is not null order by item_hash',
+    )
+    return [counts.rows, tags.rows]
+  }
+
+  /** The same, from what it follows from. */
+  async figures(): Promise<unknown[]> {
+    const counts = await this.pool.query(
+      'select status, type, count(*) as total from messages group by status, type order by status, type',
+    )
+    const tags = await this.pool.query(
+      `select o.item_hash, m.tags from posts o join messages m on m.item_hash = coalesce(o.latest_amend, o.item_hash)
+       where o.amends is null and m.tags is not null order by o.item_hash`,
+    )
+    return [counts.rows, tags.rows]
+  }
+
   /** Status and error code of messages. */
   async fates(messages: Envelope[]): Promise<string[]> {
     const { rows } = await this.pool.query<{ item_hash: string; fate: string }>(

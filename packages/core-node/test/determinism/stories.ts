@@ -103,13 +103,18 @@ function perform(deed: Deed, index: number, before: Envelope[]): Envelope {
   const kib = (deed.other % 5) * 40
   switch (deed.kind) {
     case 'post':
-      return message(sender, 'POST', { address: owner, type: 'note', content: index, time })
+      return message(sender, 'POST', {
+        address: owner,
+        type: 'note',
+        content: { v: index, tags: [`t${index % 3}`] },
+        time,
+      })
     case 'amend':
       return message(sender, 'POST', {
         address: owner,
         type: 'amend',
         ref: pick('POST', deed.about),
-        content: { v: index },
+        content: { v: index, ...(index % 2 && { tags: [`t${index % 3}`] }) },
         time,
       })
     case 'aggregate':

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sha256Hex } from '@aleph-ts/protocol'
+import { parseCid, sha256Hex } from '@aleph-ts/protocol'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Kubo } from '../../src/content/kubo.ts'
@@ -206,4 +206,25 @@ test('what no peer has is asked of Kubo, and its blocks are verified like any ot
   expect(await fetcher.fetch(fileCid, 'ipfs', { maxBytes })).toBe('unavailable')
   expect(await fetcher.fetch(hash, 'storage', { maxBytes })).toBe('unavailable')
   expect(rpc.asked).toHaveLength(2)
+})
+
+test('the size of a DAG is told by its root alone, which is verified', async () => {
+  const { folderCid } = await otherStore()
+  const other = await FileStore.create(join(folder, 'other'))
+  const root = async (cid: string) => {
+    for await (const { digest, place, bytes } of other.blocks(cid)) {
+      if (Buffer.from(digest).equals(Buffer.from(parseCid(cid).multihash.digest))) {
+        return bytes ?? other.readBlock(cid, place)
+      }
+    }
+  }
+  const block = (await root(folderCid))!
+  const bad = await startPeer((_request, response) => response.end(randomBytes(50)))
+  const good = await startPeer((_request, response) => response.end(block))
+  await using fetcher = createFetcher(bad.url, good.url)
+  const { size } = (await other.stat(folderCid))!
+  expect(await fetcher.claimedSize(folderCid)).toEqual({ kind: 'directory', size })
+  expect(good.asked).toEqual([`/ipfs/${folderCid}?format=raw`])
+  await using alone = createFetcher(bad.url)
+  expect(await alone.claimedSize(folderCid)).toBe(undefined)
 })

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { evmAddress } from '@aleph-ts/protocol'
 import { pino } from 'pino'
 import { afterEach, expect, test, vi } from 'vitest'
+import { ComputeNodeCalls } from '../../src/placement/compute-node-calls.ts'
 import { type NodePlan, PlanPusher } from '../../src/placement/plan-pusher.ts'
+import { registeredRequests } from '../../src/registered-request.ts'
 import { ComputeNodeStub } from './compute-node-stub.ts'
 
 const privateKey = Uint8Array.from(randomBytes(32))
@@ -21,7 +23,11 @@ async function startComputeNode(): Promise<ComputeNodeStub> {
 }
 
 function createPusher(options: { refreshMs?: number; firstRetryMs?: number } = {}): PlanPusher {
-  const pusher = new PlanPusher({ operatorKey, logger: pino({ level: 'silent' }), ...options })
+  const calls = new ComputeNodeCalls({
+    askRegistered: registeredRequests({ allowPrivate: true }),
+    operatorKey,
+  })
+  const pusher = new PlanPusher({ calls, logger: pino({ level: 'silent' }), ...options })
   stops.push(() => pusher.stop())
   return pusher
 }

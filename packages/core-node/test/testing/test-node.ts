@@ -37,6 +37,7 @@ export class TestNode {
         p2p: { host: '127.0.0.1', port: 0, peers: [] },
         profile,
         evmRpc: {},
+        allowPrivateNodes: true,
         verifyWorkers: 1,
         privateKeyFile: join(dataDir, 'operator.key'),
         logLevel: 'error',

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type AlephPayment, transferAleph } from '@aleph-ts/contracts'
 import { type DevAccount, devAccounts } from '@aleph-ts/contracts/local-chain'
+import { sendSuperTokens } from '@aleph-ts/contracts/superfluid'
 import type { DevnetChain } from './chain.ts'
 import type { NetworkFile } from './network-file.ts'
 
@@ -25,6 +26,8 @@ export const packerAccount: DevAccount = accounts.at(-2)!
 /** Pays rewards, and nothing else. */
 export const rewardsAccount: DevAccount = accounts.at(-1)!
 export const rewardsAleph = '1000000'
+/** Of the token that streams, for each play account. */
+const streamingAleph = '10000'
 
 /** Pays each account what it is to have, once per chain: who was paid is kept in `file`. */
 export async function fundOnce(
@@ -45,6 +48,23 @@ export async function fundOnce(
   mkdirSync(dirname(file), { recursive: true })
   const document = { token: contracts.token, paid: [...paid, ...due.map(({ to }) => to)] }
   writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`)
+}
+
+/** Gives play accounts the token that streams, once per chain. */
+export async function fundStreamsOnce({ chain, contracts }: DevnetChain, file: string): Promise<void> {
+  const { superToken } = contracts.superfluid
+  if (readPaid(file, superToken).length > 0) return
+  const recipients = playAccounts.map(({ address }) => address)
+  const { privateKey } = networkAuthority
+  await sendSuperTokens({
+    rpcUrl: chain.rpcUrl,
+    privateKey,
+    superToken,
+    recipients,
+    amount: streamingAleph,
+  })
+  await chain.save()
+  writeFileSync(file, `${JSON.stringify({ token: superToken, paid: recipients }, null, 2)}\n`)
 }
 
 function readPaid(file: string, token: string): string[] {

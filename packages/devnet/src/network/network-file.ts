@@ -6,6 +6,20 @@ export interface NetworkFile {
   coreNodes: { url: string; peerId: string; address: string }[]
   computeNodes: { url: string; coreNode: string }[]
   chain: { rpc: string; chainId: number; contracts: Record<string, string> }
+  /** How to pay by the second, as in the network's profile. */
+  streams: { chain: string; evmChainId: number; superToken: string; forwarder: string; rpc: string }[]
+  /** Tokens that credits are bought with, and the contract they are sent to. */
+  creditSales: {
+    chain: string
+    evmChainId: number
+    contract: string
+    tokenContract: string
+    token: string
+    decimals: number
+    creditsPerToken: string
+    bonusPercent: number
+    rpc: string
+  }[]
   accounts: { address: string; privateKey: string; aleph: string }[]
   /** Item hash of the STORE message of each guest runtime. */
   runtimes: Record<string, string>

@@ -66,7 +66,7 @@ export async function registerComputeNode(
 ): Promise<ComputeNodeEntry> {
   const { name, url: address } = entry
   const before = known.computeNodes.find((node) => node.owner === entry.owner && node.name === name)
-  const details = { name, address }
+  const details = { name, address, stream_reward: entry.owner }
   const created = before
     ? undefined
     : await operator.publishNodeOperation({ action: 'create-resource-node', details })

@@ -8,6 +8,8 @@ export const allocationSchema = z.looseObject({
   /** Epoch seconds of the assignment. */
   since: z.number().nonnegative(),
   state: z.enum(['assigned', 'running', 'migrating']),
+  /** Hash of the compute node that it is on its way to while it is migrating. */
+  target: z.string().optional(),
   /** Place of the publishing core node in the VM's ranking, 0 being the best. */
   rank: z.int().nonnegative().default(0),
 })

@@ -21,14 +21,14 @@ const fileExample = {
 }
 
 const gatewayQuery = z.object({
-  format: z
-    .enum(['car', 'tar'])
-    .optional()
-    .meta({ description: 'car: all blocks, to be verified; tar: a folder as an archive.' }),
+  format: z.enum(['car', 'raw', 'tar']).optional().meta({
+    description: 'car: all blocks, to be verified; raw: the one block; tar: a folder as an archive.',
+  }),
 })
 const gatewayDescription =
   'Files have the type that their name says; a folder is its `index.html`. With `format=car` (or `Accept: ' +
-  'application/vnd.ipld.car`) all blocks of the CID itself.'
+  'application/vnd.ipld.car`) all blocks of the CID itself; with `format=raw` its one block, also of CIDs inside of ' +
+  'stored files.'
 const gatewayAnswer = {
   raw: 'application/octet-stream',
   description: 'The bytes, of the type that the name says',

@@ -5,7 +5,14 @@ import { defineRoute } from './route.ts'
 const tag = 'Placement'
 
 /** Of a VM: what is wanted, and whether it was seen (protocol 06 §7.2). */
-export const vmStatuses = ['scheduled', 'dispatched', 'missing', 'unschedulable', 'unknown'] as const
+export const vmStatuses = [
+  'scheduled',
+  'dispatched',
+  'migrating',
+  'missing',
+  'unschedulable',
+  'unknown',
+] as const
 export const placementActions = ['scheduled', 'unscheduled', 'migrated_from', 'migrated_to'] as const
 
 const text = z.string()

@@ -20,7 +20,7 @@ export interface CarBlock extends Block {
 export interface CarReaderOptions {
   /** Called once, before the first block. Throw to refuse. */
   onHeader?: (roots: Cid[]) => void
-  /** Takes every block, its hash verified. `bytes` must be copied to be kept. */
+  /** Takes every block, its hash verified. `bytes` are good until the next `push`. */
   onBlock: (block: CarBlock) => void
   /** Most blocks. @default 1,000,000 */
   maxBlocks?: number
@@ -43,6 +43,8 @@ export class CarReader {
   readonly #maxBlocks: number
   /** The beginning of a piece whose rest is still to come: the first `#held` bytes. */
   #buffer = new Uint8Array()
+  /** The buffer before it, to be filled next: blocks of the last `push` are still in it. */
+  #spare = new Uint8Array()
   #held = 0
   /** Bytes that must be there before it is worth looking. */
   #wanted = 1
@@ -69,7 +71,7 @@ export class CarReader {
     this.#hold(chunk)
     if (this.#held < this.#wanted) return
     const bytes = this.#buffer.subarray(0, this.#held)
-    this.#buffer = new Uint8Array()
+    ;[this.#buffer, this.#spare] = [this.#spare, this.#buffer]
     this.#held = 0
     this.#consume(bytes)
   }

@@ -58,7 +58,12 @@ export function decodeCid(bytes: Uint8Array): { cid: Cid; length: number } {
 
 /** The CID of a block; raw blocks have no version 0. */
 export function cidOf(bytes: Uint8Array, codec: number, version: CidVersion): Cid {
-  const digest = multihash(sha256Code, sha256Bytes(bytes))
+  return cidOfDigest(sha256Bytes(bytes), codec, version)
+}
+
+/** The CID of a block with this sha256. */
+export function cidOfDigest(sha256: Uint8Array, codec: number, version: CidVersion): Cid {
+  const digest = multihash(sha256Code, sha256)
   return version === 0 ? CID.createV0(digest) : CID.createV1(codec, digest)
 }
 

@@ -1,14 +1,27 @@
 import { encode } from '@ipld/dag-pb'
-import { type Cid, type CidVersion, cidOf, dagPbCodec, rawCodec } from './cid.ts'
+import { concatBytes, hexToBytes } from '@noble/hashes/utils.js'
+import { createSha256 } from '../hash/sha256.ts'
+import { type Cid, type CidVersion, cidOf, cidOfDigest, dagPbCodec, rawCodec } from './cid.ts'
 import { encodeUnixFs, unixFsTypes } from './unixfs-data.ts'
+import { encodeVarint } from './varint.ts'
 
 /** Bytes of a file in one leaf, and links in one node: Kubo's `add` (protocol 04 §9.1). */
 export const chunkBytes = 262_144
 export const maxLinks = 174
+const nothing = new Uint8Array()
 
 export interface Block {
   cid: Cid
   bytes: Uint8Array
+}
+
+/** The block that holds one chunk of a file, in pieces, so that the chunk is not copied. */
+export interface FileLeaf {
+  cid: Cid
+  /** What stands before and behind the chunk in the block. */
+  before: Uint8Array
+  chunk: Uint8Array
+  after: Uint8Array
 }
 
 /** A node of a DAG that was built, as its parent needs to know it. */
@@ -23,8 +36,10 @@ export interface BuiltNode {
 export interface FileDagOptions {
   /** @default 0 */
   cidVersion?: CidVersion
-  /** Takes every block as it is made, children before parents; `isLeaf` blocks hold a chunk of the file. */
-  onBlock?: (block: Block, isLeaf: boolean) => void
+  /** Takes every block as it is made, children before parents. */
+  onBlock?: (block: Block) => void
+  /** Takes the leaves, instead of `onBlock`. Their chunks are good until the next `update`. */
+  onLeaf?: (leaf: FileLeaf) => void
 }
 
 /**
@@ -39,31 +54,38 @@ export interface FileDagOptions {
 export class FileDag {
   readonly #version: CidVersion
   readonly #onBlock: FileDagOptions['onBlock']
+  readonly #onLeaf: FileDagOptions['onLeaf']
   /** Nodes whose parent is not full yet, leaves first. */
   readonly #levels: BuiltNode[][] = [[]]
   readonly #chunk = new Uint8Array(chunkBytes)
   #filled = 0
   #leaves = 0
 
-  constructor({ cidVersion = 0, onBlock }: FileDagOptions = {}) {
+  constructor({ cidVersion = 0, onBlock, onLeaf }: FileDagOptions = {}) {
     this.#version = cidVersion
     this.#onBlock = onBlock
+    this.#onLeaf = onLeaf
   }
 
   update(bytes: Uint8Array): this {
     for (let at = 0; at < bytes.length; ) {
+      if (this.#filled === 0 && bytes.length - at >= chunkBytes) {
+        this.#endLeaf(bytes.subarray(at, at + chunkBytes))
+        at += chunkBytes
+        continue
+      }
       const part = bytes.subarray(at, at + chunkBytes - this.#filled)
       this.#chunk.set(part, this.#filled)
       this.#filled += part.length
       at += part.length
-      if (this.#filled === chunkBytes) this.#endLeaf()
+      if (this.#filled === chunkBytes) this.#endLeaf(this.#chunk)
     }
     return this
   }
 
   /** The root. Call it once, after all bytes. */
   finish(): BuiltNode {
-    if (this.#filled > 0 || this.#leaves === 0) this.#endLeaf()
+    if (this.#filled > 0 || this.#leaves === 0) this.#endLeaf(this.#chunk.subarray(0, this.#filled))
     for (let level = 0; ; level++) {
       const nodes = this.#levels[level]!
       const isTop = level === this.#levels.length - 1
@@ -72,13 +94,14 @@ export class FileDag {
     }
   }
 
-  #endLeaf(): void {
-    const bytes = this.#chunk.slice(0, this.#filled)
-    const block = fileLeaf(bytes, this.#version)
+  #endLeaf(chunk: Uint8Array): void {
+    const leaf = fileLeaf(chunk, this.#version)
+    const { cid, before, after } = leaf
     this.#filled = 0
     this.#leaves += 1
-    this.#onBlock?.(block, true)
-    this.#add(0, { cid: block.cid, size: bytes.length, dagSize: block.bytes.length })
+    if (this.#onLeaf) this.#onLeaf(leaf)
+    else this.#onBlock?.({ cid, bytes: leafBytes(leaf) })
+    this.#add(0, { cid, size: chunk.length, dagSize: before.length + chunk.length + after.length })
   }
 
   #add(level: number, node: BuiltNode): void {
@@ -90,17 +113,27 @@ export class FileDag {
     const children = this.#levels[level]!
     const { block, node } = fileNode(children, this.#version)
     this.#levels[level] = []
-    this.#onBlock?.(block, false)
+    this.#onBlock?.(block)
     this.#add(level + 1, node)
   }
 }
 
 /** The block that holds one chunk of a file. */
-export function fileLeaf(chunk: Uint8Array, cidVersion: CidVersion): Block {
-  if (cidVersion === 1) return { cid: cidOf(chunk, rawCodec, 1), bytes: chunk }
-  const data = encodeUnixFs({ type: unixFsTypes.file, data: chunk, fileSize: chunk.length })
-  const bytes = encode({ Data: data, Links: [] })
-  return { cid: cidOf(bytes, dagPbCodec, 0), bytes }
+export function fileLeaf(chunk: Uint8Array, cidVersion: CidVersion): FileLeaf {
+  if (cidVersion === 1) return { cid: cidOf(chunk, rawCodec, 1), before: nothing, chunk, after: nothing }
+  // A dag-pb node with only `Data`: UnixFS of type file, the chunk unless it is empty, and its size.
+  const length = encodeVarint(chunk.length)
+  const start = chunk.length > 0 ? [0x08, unixFsTypes.file, 0x12, ...length] : [0x08, unixFsTypes.file]
+  const after = Uint8Array.of(0x18, ...length)
+  const dataLength = encodeVarint(start.length + chunk.length + after.length)
+  const before = Uint8Array.of(0x0a, ...dataLength, ...start)
+  const digest = createSha256().update(before).update(chunk).update(after).hex()
+  return { cid: cidOfDigest(hexToBytes(digest), dagPbCodec, 0), before, chunk, after }
+}
+
+/** A leaf in one piece. */
+export function leafBytes({ before, chunk, after }: FileLeaf): Uint8Array {
+  return concatBytes(before, chunk, after)
 }
 
 function fileNode(children: BuiltNode[], cidVersion: CidVersion): { block: Block; node: BuiltNode } {

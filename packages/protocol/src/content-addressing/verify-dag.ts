@@ -1,5 +1,6 @@
 import type { Cid } from './cid.ts'
 import { ContentAddressError } from './content-address-error.ts'
+import { mostBlockBytes } from './dag-size.ts'
 import { type GetBlock, loadBlock } from './get-block.ts'
 import { decodeUnixFsNode, linksOf, type UnixFsNode } from './unixfs-node.ts'
 
@@ -34,7 +35,7 @@ interface Verified {
 
 /**
  * Checks a DAG from its root down to every leaf: all blocks are there, are UnixFS, and the sizes that nodes claim are
- * those of what is below them. Every node of the network judges a DAG alike. Hashes are for `getBlock` to check.
+ * those of what is below them; a file's blocks hold little else than the file. Every node of the network judges a DAG alike. Hashes are for `getBlock` to check.
  *
  * @throws {ContentAddressError} `missing_block`, `invalid_dag`, `unsupported_cid`, `too_large`
  */
@@ -76,6 +77,9 @@ export async function verifyDag(
   }
 
   const { kind, size } = await visit(root, 0)
+  if (kind === 'file' && bytes > mostBlockBytes(size)) {
+    throw new ContentAddressError('invalid_dag', `A file of ${size} bytes has blocks of ${bytes} bytes`)
+  }
   return { kind, size, dagSize: Math.max(declared, bytes), blocks }
 }
 

@@ -3,6 +3,7 @@ import type { NetworkProfile } from '../profile/network-profile.ts'
 import type { CreditEntry, CreditFacts } from './credit-entry.ts'
 import type { CreditLedger, CreditPart } from './credit-ledger.ts'
 import type { CreditOperation } from './credit-post.ts'
+import { leaseWindow } from './lease-ref.ts'
 
 /** A post about credits, ready to be applied. */
 export interface CreditPost {
@@ -20,7 +21,8 @@ export interface CreditPost {
 }
 
 /**
- * Applies a post to a ledger that has seen everything before it (protocol 02 §14.3, §14.4). Nothing is ever made by a
+ * Applies a post to a ledger that has seen everything before it (protocol 02 §14.3, §14.4). What an expense bills for a
+ * lease that an earlier post billed has no effect ({@link leaseRef}). Nothing is ever made by a
  * transfer: what it gives was drained from its sender, unless the network lets that sender mint.
  *
  * @returns the entries of the history
@@ -76,9 +78,13 @@ function spend(
   { credits }: DistributionOf<'expense'>['expense'],
   profile: NetworkProfile,
 ): CreditEntry[] {
-  return credits.map((credit, index) => {
+  // The nodes between which a machine moved share its lease within one post.
+  const paidBefore = credits.map(({ ref }) => isLeasePaid(ledger, ref))
+  return credits.flatMap((credit, index) => {
+    if (paidBefore[index]) return []
     const amount = exactAmount(credit.amount, post, profile)
     ledger.drain(credit.address, amount, post.time)
+    if (credit.ref && leaseWindow(credit.ref) !== null) ledger.payLease(credit.ref)
     return entryOf(post, index, credit.address, -amount, null, {
       price: credit.price,
       txHash: credit.node_id,
@@ -90,6 +96,10 @@ function spend(
       expenseSizeMib: credit.size,
     })
   })
+}
+
+function isLeasePaid(ledger: CreditLedger, ref: string | null | undefined): boolean {
+  return ref ? ledger.isLeasePaid(ref) : false
 }
 
 function transfer(

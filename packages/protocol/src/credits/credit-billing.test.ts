@@ -2,9 +2,17 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { devnetProfile } from '../profile/devnet.ts'
 import { type AllocationChange, assignmentLeases } from './assignment-lease.ts'
-import { type CreditCharge, executionExpenses, expensePost } from './credit-expense.ts'
+import {
+  type BillingWindow,
+  type CreditCharge,
+  executionExpenses,
+  expensePost,
+  storageExpenses,
+} from './credit-expense.ts'
 import { readCreditPost } from './credit-post.ts'
 import { creditsBought, distributionPost } from './credit-sale.ts'
+import { leaseRef, leaseWindow } from './lease-ref.ts'
+import { replayCredits } from './replay-credits.ts'
 
 const usdc = {
   chain: 'ETH' as const,
@@ -47,6 +55,7 @@ describe('buying credits', () => {
 
 const charge: CreditCharge = {
   resource: 'vm',
+  kind: 'execution',
   payer: '0xp',
   creditsPerSecond: '3.958333',
   since: 0,
@@ -70,7 +79,7 @@ describe('an hour of a machine', () => {
         time: 3_600,
         execution_id: 'vm',
         node_id: 'n1',
-        ref: 'vm',
+        ref: 'lease/3600-7200/vm',
       },
     ])
   })
@@ -112,11 +121,105 @@ describe('an hour of a machine', () => {
   })
 
   it('is billed by a post that the ledger understands', () => {
-    const post = expensePost(bill(at(10, 'n1')), hour, { creditPriceAleph: '0.0000174' })
+    const post = expensePost(bill(at(10, 'n1')), hour, { kind: 'execution', creditPriceAleph: '0.0000174' })
     expect(read(post)).toMatchObject({
       kind: 'expense',
       expense: { credits: [{ address: '0xp', amount: 14_250, execution_id: 'vm', node_id: 'n1' }] },
     })
-    expect(expensePost([], hour, { creditPriceAleph: '1' })).toBeNull()
+    expect(expensePost([], hour, { kind: 'execution', creditPriceAleph: '1' })).toBeNull()
+  })
+})
+
+describe('a file', () => {
+  const file: CreditCharge = {
+    ...charge,
+    kind: 'storage',
+    resource: 'file',
+    creditsPerSecond: '0.0012',
+    sizeMib: 25,
+  }
+
+  it('is paid for as long as it exists, whoever keeps it', () => {
+    expect(storageExpenses([file, charge], hour)).toEqual([
+      {
+        address: '0xp',
+        amount: 5,
+        price: 0.0012,
+        time: 3_600,
+        execution_id: 'file',
+        ref: 'lease/3600-7200/file',
+        size: 25,
+      },
+    ])
+    expect(storageExpenses([{ ...file, since: 7_000 }], hour)).toMatchObject([{ time: 200, amount: 1 }])
+    expect(storageExpenses([{ ...file, until: 3_000 }], hour)).toEqual([])
+    expect(executionExpenses([file], assignmentLeases([at(10, 'n1')]), hour)).toEqual([])
+  })
+
+  it('is billed by a post of its own kind', () => {
+    const post = expensePost(storageExpenses([file], hour), hour, { kind: 'storage', creditPriceAleph: '1' })
+    expect(post).toMatchObject({ content: { tags: ['credit_expense', 'type_storage'] } })
+    expect(read(post)).toMatchObject({ kind: 'expense', expense: { credits: [{ size: 25 }] } })
+  })
+})
+
+describe('two billers of one network', () => {
+  const given = 1_000_000n
+
+  /** A bill as one of them published it, who saw the allocations that it saw. */
+  function billed(itemHash: string, time: number, changes: AllocationChange[], window: BillingWindow) {
+    const entries = executionExpenses([charge], assignmentLeases(changes), window)
+    const post = expensePost(entries, window, { kind: 'execution', creditPriceAleph: '1' })
+    return post ? [{ itemHash, address: publisher, time, operation: read(post)! }] : []
+  }
+
+  const grant = {
+    itemHash: '0',
+    address: publisher,
+    time: 0,
+    operation: read(distributionPost({ ...purchase, buyer: '0xp', value: given, time: 0 }, usdc))!,
+  }
+
+  it('never both bill an hour of a machine, whatever each of them saw, and in whatever order the bills come', () => {
+    const node = fc.constantFrom('n1', 'n2', null)
+    const seen = fc.array(fc.record({ time: fc.integer({ min: 0, max: 10_800 }), node }), { maxLength: 6 })
+    fc.assert(
+      fc.property(seen, seen, fc.boolean(), (first, second, isReversed) => {
+        const bills = [first, second].flatMap((changes, biller) =>
+          [0, 1, 2].flatMap((index) => {
+            const window = { start: index * 3_600, end: (index + 1) * 3_600 }
+            const allocations = changes.map((change) => at(change.time, change.node))
+            return billed(`${biller}${index}`, window.end + biller, allocations, window)
+          }),
+        )
+        const { entries, ledger } = replayCredits(
+          [grant, ...(isReversed ? bills.reverse() : bills)],
+          devnetProfile,
+        )
+        const paid = Map.groupBy(
+          entries.filter(({ amount }) => amount < 0n),
+          ({ facts }) => leaseWindow(facts.originRef),
+        )
+        for (const lines of paid.values()) {
+          expect(new Set(lines.map(({ ref }) => ref)).size).toBe(1)
+          const sum = lines.reduce((total, { amount }) => total - amount, 0n)
+          // Each line is rounded up.
+          expect(Number(sum)).toBeLessThanOrEqual(3.958333 * 3_600 + lines.length)
+        }
+        const spent = [...paid.values()].flat().reduce((total, { amount }) => total - amount, 0n)
+        expect(ledger.balance('0xp', 20_000)).toBe(given - spent)
+      }),
+    )
+  })
+
+  it('are told apart from bills of other services, which count as they are', () => {
+    const credits = [{ address: '0xp', amount: 10, ref: 'one and the same' }]
+    const content = { type: 'aleph_credit_expense', content: { expense: { credits } } }
+    const posts = ['1', '2'].map((itemHash) => ({ ...grant, itemHash, time: 5, operation: read(content)! }))
+    const { ledger } = replayCredits([grant, ...posts], devnetProfile)
+    expect(ledger.balance('0xp', 10)).toBe(given - 20n)
+    expect(leaseWindow(leaseRef('vm', hour))).toBe('3600-7200')
+    for (const ref of [undefined, null, '', 'vm', 'lease/1-2/', 'lease/x/vm'])
+      expect(leaseWindow(ref)).toBeNull()
   })
 })

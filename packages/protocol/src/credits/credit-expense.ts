@@ -1,11 +1,16 @@
 import { Amount } from '../pricing/decimal.ts'
 import type { AssignmentLease } from './assignment-lease.ts'
 import { creditPostTypes } from './credit-post.ts'
+import { leaseRef } from './lease-ref.ts'
+
+/** Files are paid as long as they exist, machines as long as a node has them. */
+export type ExpenseKind = 'execution' | 'storage'
 
 /** What an account owes in credits for one resource, and for how long. */
 export interface CreditCharge {
   /** The message of the VM or of the file. */
   resource: string
+  kind: ExpenseKind
   payer: string
   /** Decimal text. */
   creditsPerSecond: string
@@ -13,6 +18,8 @@ export interface CreditCharge {
   since: number
   /** Null while it lasts. */
   until: number | null
+  /** Size of a file, MiB. */
+  sizeMib?: number
 }
 
 /** Epoch seconds; bills of neighbouring windows share an end. */
@@ -30,8 +37,12 @@ export interface ExpenseEntry {
   /** Seconds that are paid. */
   time: number
   execution_id: string
-  node_id: string
+  /** The compute node, of a machine. */
+  node_id?: string
+  /** {@link leaseRef} */
   ref: string
+  /** MiB, of a file. */
+  size?: number
 }
 
 /**
@@ -44,12 +55,26 @@ export function executionExpenses(
   window: BillingWindow,
 ): ExpenseEntry[] {
   const leasesOf = Map.groupBy(leases, (lease) => lease.vmHash)
-  return charges
-    .toSorted((a, b) => (a.resource < b.resource ? -1 : 1))
-    .flatMap((charge) => {
-      const seconds = secondsByNode(charge, leasesOf.get(charge.resource) ?? [], window)
-      return [...seconds].flatMap(([node, time]) => entryOf(charge, node, time) ?? [])
+  return inOrder(charges, 'execution').flatMap((charge) => {
+    const seconds = secondsByNode(charge, leasesOf.get(charge.resource) ?? [], window)
+    return [...seconds].flatMap(([node_id, time]) => {
+      const entry = entryOf(charge, time, window)
+      return entry ? { ...entry, node_id } : []
     })
+  })
+}
+
+/** What files cost in a window: every second in which they exist. Amounts are rounded up, one line for each file. */
+export function storageExpenses(charges: CreditCharge[], window: BillingWindow): ExpenseEntry[] {
+  return inOrder(charges, 'storage').flatMap((charge) => {
+    const seconds = Math.min(window.end, charge.until ?? window.end) - Math.max(window.start, charge.since)
+    const entry = entryOf(charge, Math.max(0, seconds), window)
+    return entry ? { ...entry, ...(charge.sizeMib === undefined ? {} : { size: charge.sizeMib }) } : []
+  })
+}
+
+function inOrder(charges: CreditCharge[], kind: ExpenseKind): CreditCharge[] {
+  return charges.filter((charge) => charge.kind === kind).sort((a, b) => (a.resource < b.resource ? -1 : 1))
 }
 
 function secondsByNode(
@@ -71,7 +96,7 @@ function secondsByNode(
   return seconds
 }
 
-function entryOf(charge: CreditCharge, node: string, seconds: number): ExpenseEntry | undefined {
+function entryOf(charge: CreditCharge, seconds: number, window: BillingWindow): ExpenseEntry | undefined {
   const time = Math.round(seconds * 1000) / 1000
   const amount = new Amount(charge.creditsPerSecond).times(time).ceil().toNumber()
   if (!(amount > 0)) return undefined
@@ -80,9 +105,9 @@ function entryOf(charge: CreditCharge, node: string, seconds: number): ExpenseEn
     amount,
     price: Number(charge.creditsPerSecond),
     time,
+    // A file too: its lease is in the way of its hash.
     execution_id: charge.resource,
-    node_id: node,
-    ref: charge.resource,
+    ref: leaseRef(charge.resource, window),
   }
 }
 
@@ -90,14 +115,14 @@ function entryOf(charge: CreditCharge, node: string, seconds: number): ExpenseEn
 export function expensePost(
   entries: ExpenseEntry[],
   window: BillingWindow,
-  options: { creditPriceAleph: string },
+  options: { kind: ExpenseKind; creditPriceAleph: string },
 ): Record<string, unknown> | null {
   if (entries.length === 0) return null
   return {
     time: window.end,
     type: creditPostTypes.expense,
     content: {
-      tags: ['credit_expense', 'type_execution'],
+      tags: ['credit_expense', `type_${options.kind}`],
       expense: {
         start_date: window.start * 1000,
         end_date: window.end * 1000,

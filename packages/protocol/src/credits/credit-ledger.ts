@@ -14,12 +14,21 @@ export class CreditLedger {
   readonly #lots = new Map<string, CreditLot[]>()
   /** How many of an account's first lots are used up: a post with many entries passes over them once. */
   readonly #used = new Map<string, number>()
+  /** Leases that were paid, see {@link leaseRef}. */
+  readonly #paidLeases = new Set<string>()
 
   /** A ledger that goes on where lots were left. */
   static of(lots: Iterable<CreditLot>): CreditLedger {
     const ledger = new CreditLedger()
     for (const lot of lots) ledger.#lotsOf(lot.address).push({ ...lot })
     for (const own of ledger.#lots.values()) own.sort(compareLots)
+    return ledger
+  }
+
+  /** A ledger of the same lots, of which changes leave this one as it is. */
+  copy(): CreditLedger {
+    const ledger = CreditLedger.of([...this.#lots.values()].flat())
+    for (const lease of this.#paidLeases) ledger.payLease(lease)
     return ledger
   }
 
@@ -64,6 +73,14 @@ export class CreditLedger {
     }
     this.#used.set(address, used)
     return parts
+  }
+
+  isLeasePaid(lease: string): boolean {
+    return this.#paidLeases.has(lease)
+  }
+
+  payLease(lease: string): void {
+    this.#paidLeases.add(lease)
   }
 
   #lotsOf(address: string): CreditLot[] {

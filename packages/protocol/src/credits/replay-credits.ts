@@ -24,8 +24,7 @@ export function replayCredits(
   profile: NetworkProfile,
   before: CreditLedger = new CreditLedger(),
 ): CreditReplay {
-  const lots = [...before.addresses()].flatMap((address) => before.lots(address))
-  const ledger = CreditLedger.of(lots)
+  const ledger = before.copy()
   const entries: CreditEntry[] = []
   const refused = new Map<string, ProtocolError>()
   const seen = new Set<string>()

@@ -30,6 +30,8 @@ export const devnetProfile: NetworkProfile = {
   },
   tokens: [{ chain: 'ETH', evmChainId: 31_337, decimals: 18, startBlock: 0 }],
   creditSales: [],
+  placement: { turnSeconds: 15 },
+  billing: { windowSeconds: 3_600, graceSeconds: 60 },
   streams: [],
   messageContracts: [],
   cutoffs: {

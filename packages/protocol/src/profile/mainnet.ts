@@ -34,6 +34,8 @@ export const mainnetProfile: NetworkProfile = {
     },
   ],
   creditSales: [],
+  placement: { turnSeconds: 90 },
+  billing: { windowSeconds: 3_600, graceSeconds: 60 },
   streams: [
     {
       chain: 'AVAX',

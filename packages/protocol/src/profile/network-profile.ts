@@ -115,6 +115,21 @@ export const networkProfileSchema = z.strictObject({
   tokens: z.array(tokenSchema).max(64),
   streams: z.array(streamSchema).max(64).default([]),
   creditSales: z.array(creditSaleSchema).max(64).default([]),
+  placement: z
+    .strictObject({
+      /** A better ranked core node has this long to claim a VM before the next one may (protocol 06 §8.5). */
+      turnSeconds: seconds,
+    })
+    .default({ turnSeconds: 90 }),
+  /** Bills of machines and files that are paid in credits (protocol 02 §14.3), seconds. */
+  billing: z
+    .strictObject({
+      /** Length of a bill; windows are counted from 1970. */
+      windowSeconds: z.int().positive(),
+      /** What was published in a window has this long to arrive before its bill is made. */
+      graceSeconds: count,
+    })
+    .default({ windowSeconds: 3_600, graceSeconds: 60 }),
   syncContract: syncContractSchema.optional(),
   /** Beside the sync contract, which carries messages too. */
   messageContracts: z.array(messageContractSchema).max(64).default([]),

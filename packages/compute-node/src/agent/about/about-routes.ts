@@ -1,7 +1,9 @@
 import { statfs } from 'node:fs/promises'
+import type { StreamNetwork } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
-import { AgentError } from '../errors.ts'
+import type { Confidential } from '../confidential/confidential.ts'
+import type { Gpus } from '../gpu/gpus.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import type { VmHost } from '../vm-host.ts'
 import { allExecutions, executionRecords, runningExecutions } from './executions.ts'
@@ -20,7 +22,14 @@ export interface NodeFacts {
   checkProgram: string
   forwardHost: string
   ipv6Pool: string
+  /** Whether instances are connected by taps of this host. */
+  taps: boolean
+  ndpProxy: boolean
   paymentIntervalSeconds: number
+  gpuSupport: boolean
+  paymentReceiver: string | null
+  /** Where streams of tokens are; `active` where this node reads them. */
+  streams: (StreamNetwork & { active: boolean })[]
 }
 
 export interface AboutRoutesOptions {
@@ -28,23 +37,25 @@ export interface AboutRoutesOptions {
   vms: VmHost
   reconciler: Reconciler
   metrics: AgentMetrics
+  gpus: Gpus
+  confidential: Confidential
   dataDir: string
 }
 
 /** Everything the node says of itself, open to all (protocol 05 §16). */
 export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOptions): Promise<void> {
-  const { facts, vms, reconciler, metrics, dataDir } = options
+  const { facts, vms, reconciler, metrics, dataDir, gpus, confidential } = options
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
-  app.get('/about/usage/system', () => systemUsage(dataDir))
+  app.get('/about/usage/system', () => systemUsage(dataDir, gpus))
   app.get('/about/capability', () => capability())
-  app.get('/about/executions/list', async () => runningExecutions(vms, facts))
+  app.get('/about/executions/list', async () => runningExecutions(vms, reconciler, facts))
   app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))
   app.get('/about/executions/records', async () => executionRecords(vms))
-  app.get('/about/certificates', async () => {
-    throw new AgentError('overloaded', 'Confidential computing setting not enabled on that server')
-  })
+  app.get('/about/certificates', async (_request, reply) =>
+    reply.type('application/octet-stream').send(confidential.certificates),
+  )
   app.get('/status/config', async () => ({
-    ...statusConfig(facts, vms),
+    ...statusConfig(facts, vms, confidential),
     capacity: await workloadCapacity(vms, dataDir),
   }))
   app.get('/metrics', async (_request, reply) =>
@@ -66,7 +77,7 @@ async function workloadCapacity({ capacity: { budget } }: VmHost, dataDir: strin
 }
 
 /** `GET /status/config` with the keys clients of the network read, and how this node runs its VMs. */
-function statusConfig(facts: NodeFacts, vms: VmHost) {
+function statusConfig(facts: NodeFacts, vms: VmHost, confidential: Confidential) {
   const { hypervisor, accelerator, version, acceleratorReason } = vms.capabilities
   return {
     DOMAIN_NAME: facts.domainName,
@@ -91,24 +102,36 @@ function statusConfig(facts: NodeFacts, vms: VmHost) {
       IPV6_ADDRESS_POOL: facts.ipv6Pool,
       IPV6_ALLOCATION_POLICY: 'static',
       IPV6_SUBNET_PREFIX: 124,
-      IPV6_FORWARDING_ENABLED: false,
-      USE_NDP_PROXY: false,
+      IPV6_FORWARDING_ENABLED: facts.taps,
+      USE_NDP_PROXY: facts.taps && facts.ndpProxy,
     },
     debug: { SENTRY_DSN_CONFIGURED: false, DEBUG_ASYNCIO: false, EXECUTION_LOG_ENABLED: false },
     payment: {
-      PAYMENT_RECEIVER_ADDRESS: null,
-      AVAILABLE_PAYMENTS: {},
+      PAYMENT_RECEIVER_ADDRESS: facts.paymentReceiver,
+      AVAILABLE_PAYMENTS: Object.fromEntries(facts.streams.map((stream) => [stream.chain, payable(stream)])),
       PAYMENT_MONITOR_INTERVAL: facts.paymentIntervalSeconds,
     },
     computing: {
-      ENABLE_QEMU_SUPPORT: hypervisor === 'qemu',
+      ENABLE_QEMU_SUPPORT: hypervisor !== 'fake',
       INSTANCE_DEFAULT_HYPERVISOR: 'qemu',
-      ENABLE_CONFIDENTIAL_COMPUTING: false,
-      ENABLE_GPU_SUPPORT: false,
+      ENABLE_CONFIDENTIAL_COMPUTING: confidential.isAvailable,
+      ENABLE_GPU_SUPPORT: facts.gpuSupport,
       INSTANCES: true,
       REUSE_TIMEOUT: facts.reuseTimeoutSeconds,
       hypervisor: { name: hypervisor, version, accelerator, reason: acceleratorReason ?? null },
     },
     api: { allocations: 2 },
+  }
+}
+
+/** The address of the chain's node stays untold: it may hold an API key. */
+function payable({ evmChainId, superToken, active }: NodeFacts['streams'][number]) {
+  return {
+    chain_id: evmChainId,
+    rpc: null,
+    standard_token: null,
+    super_token: superToken,
+    testnet: false,
+    active,
   }
 }

@@ -16,10 +16,12 @@ const guestNetwork = '10.0.2.0/24'
 const guestAddress = '10.0.2.15'
 
 /** `GET /about/executions/list`: what runs (protocol 05 §16). Programs have no network device, so no address. */
-export function runningExecutions(vms: VmHost, facts: NetworkFacts) {
+export function runningExecutions(vms: VmHost, reconciler: Reconciler, facts: NetworkFacts) {
   const running = vms.list().filter(({ state }) => state === 'running')
-  return Object.fromEntries(
-    running.map((info) => [
+  // A scheduler that does not find them here would place them again and again.
+  const waiting = reconciler.planned().filter((hash) => isWaiting(reconciler.allocation(hash)))
+  return Object.fromEntries([
+    ...running.map((info) => [
       info.id,
       {
         networking: shortNetworking(info, facts),
@@ -27,7 +29,15 @@ export function runningExecutions(vms: VmHost, facts: NetworkFacts) {
         awaiting_confidential_init: false,
       },
     ]),
-  )
+    ...waiting.map((id) => [
+      id,
+      {
+        networking: shortNetworking({ id, type: 'instance' }, facts),
+        vm_type: 'instance',
+        awaiting_confidential_init: true,
+      },
+    ]),
+  ])
 }
 
 /** `GET /v2/about/executions/list`: everything known, with how far its start is (protocol 05 §16, 06 §7.5). */
@@ -79,8 +89,9 @@ function execution(
       stopped_at: time(info?.stoppedAt),
     },
     running: info?.state === 'running',
-    awaiting_confidential_init: false,
-    vm_type: info ? vmType(info) : onDemand ? 'microvm' : 'persistent_program',
+    awaiting_confidential_init: isWaiting(allocation),
+    mode: info?.mode ?? 'normal',
+    vm_type: info ? vmType(info) : unknownType(allocation, onDemand),
     state: info?.state ?? null,
     start: info?.startKind === undefined ? null : { kind: info.startKind, ms: info.startMs ?? null },
     allocation: allocation
@@ -94,29 +105,39 @@ function execution(
   }
 }
 
-function shortNetworking(info: VmInfo, { ipv6Pool }: NetworkFacts) {
+function shortNetworking(info: Pick<VmInfo, 'id' | 'type' | 'link'>, { ipv6Pool }: NetworkFacts) {
   if (info.type !== 'instance') return { ipv4: '', ipv6: '' }
-  return { ipv4: guestNetwork, ipv6: ipv6Of(info, ipv6Pool)?.network ?? '' }
+  return { ipv4: info.link?.ipv4.network ?? guestNetwork, ipv6: ipv6Of(info, ipv6Pool)?.network ?? '' }
 }
 
-/** An instance's addresses; the IPv6 ones by the network's formula, though nothing is routed to them here. */
+/** An instance's addresses; the IPv6 ones by the network's formula, though without a link nothing is routed to them. */
 function networking(info: VmInfo, { forwardHost, ipv6Pool }: NetworkFacts) {
   if (info.type !== 'instance') return {}
   const ipv6 = ipv6Of(info, ipv6Pool)
   const ports = (info.forwards ?? []).map(({ guest, host, tcp, udp }) => [guest, { host, tcp, udp }])
   return {
-    ipv4_network: guestNetwork,
+    ipv4_network: info.link?.ipv4.network ?? guestNetwork,
     host_ipv4: forwardHost,
     ipv6_network: ipv6?.network ?? null,
     ipv6_ip: ipv6?.address ?? null,
-    ipv4_ip: guestAddress,
+    ipv4_ip: info.link?.ipv4.address ?? guestAddress,
     mapped_ports: Object.fromEntries(ports),
   }
 }
 
 /** Null for a hash the formula does not take. */
-function ipv6Of({ id }: VmInfo, pool: string) {
+function ipv6Of({ id }: Pick<VmInfo, 'id'>, pool: string) {
   return classifyHash(id) === 'storage' ? vmIpv6(pool, 'instance', id) : null
+}
+
+/** Of a VM that never started: only instances wait for their owners. */
+function unknownType(allocation: Allocation | undefined, onDemand: boolean): string {
+  if (isWaiting(allocation)) return 'instance'
+  return onDemand ? 'microvm' : 'persistent_program'
+}
+
+function isWaiting(allocation: Allocation | undefined): boolean {
+  return allocation?.state === 'waiting'
 }
 
 function vmType({ type, kind }: VmInfo): string {

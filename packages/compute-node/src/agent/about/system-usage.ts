@@ -1,6 +1,8 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { arch, availableParallelism, cpus, freemem, loadavg, totalmem } from 'node:os'
 
+import type { GpuDescription, Gpus } from '../gpu/gpus.ts'
+
 /** What the node has and uses, as schedulers and scoring read it (protocol 05 §16). kB are thousands of bytes. */
 export interface SystemUsage {
   cpu: {
@@ -12,12 +14,12 @@ export interface SystemUsage {
   disk: { total_kB: number; available_kB: number }
   period: { start_timestamp: string; duration_seconds: number }
   properties: { cpu: { architecture: string; vendor: string; features: string[] } }
-  gpu: { devices: never[]; available_devices: never[] }
+  gpu: { devices: GpuDescription[]; available_devices: GpuDescription[] }
   active: boolean
 }
 
 /** Measures the host now; `dataDir` is on the file system whose space counts. */
-export async function systemUsage(dataDir: string): Promise<SystemUsage> {
+export async function systemUsage(dataDir: string, gpus: Gpus): Promise<SystemUsage> {
   const [load1 = 0, load5 = 0, load15 = 0] = loadavg()
   const frequencies = cpus().map(({ speed }) => speed)
   const disk = await statfs(dataDir)
@@ -38,7 +40,7 @@ export async function systemUsage(dataDir: string): Promise<SystemUsage> {
     },
     period: { start_timestamp: minute.toISOString().replace('.000Z', 'Z'), duration_seconds: 60 },
     properties: { cpu: await cpuProperties() },
-    gpu: { devices: [], available_devices: [] },
+    gpu: await gpus.describe(),
     active: true,
   }
 }

@@ -1,9 +1,11 @@
-import { corechannelSchema, type NetworkProfile, settingsSchema } from '@aleph-ts/protocol'
+import { corechannelSchema, type NetworkProfile } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import type { MessageSource } from '../core-nodes/message-source.ts'
+import type { NetworkSettings } from '../core-nodes/network-settings.ts'
 
 export interface AllocationSignersOptions {
   messages: MessageSource
+  settings: NetworkSettings
   profile: NetworkProfile
   /** The operator's own list; when not empty it counts alone. */
   override: string[]
@@ -32,16 +34,15 @@ export class AllocationSigners {
   }
 
   async #listed(): Promise<string[]> {
-    const settings = settingsSchema.safeParse(
-      await this.#aggregate(this.#options.profile.addresses.settings, 'settings'),
-    )
-    return settings.success ? settings.data.authorized_allocation_signers : []
+    const settings = await this.#orNull(this.#options.settings.published())
+    return settings?.authorized_allocation_signers ?? []
   }
 
   async #parentOwner(): Promise<string | null> {
     const { nodeHash, profile } = this.#options
     if (nodeHash === null) return null
-    const aggregate = await this.#aggregate(profile.addresses.corechannel, 'corechannel')
+    const { messages } = this.#options
+    const aggregate = await this.#orNull(messages.aggregate(profile.addresses.corechannel, 'corechannel'))
     const registry = corechannelSchema.safeParse(aggregate)
     if (!registry.success) return null
     const self = registry.data.resource_nodes.find(({ hash }) => hash === nodeHash)
@@ -49,11 +50,11 @@ export class AllocationSigners {
     return registry.data.nodes.find(({ hash }) => hash === self.parent)?.owner ?? null
   }
 
-  async #aggregate(address: string, key: string): Promise<unknown> {
+  async #orNull<T>(asked: Promise<T>): Promise<T | null> {
     try {
-      return await this.#options.messages.aggregate(address, key)
+      return await asked
     } catch (error) {
-      this.#options.logger.warn({ key, reason: (error as Error).message }, 'cannot read who may allocate')
+      this.#options.logger.warn({ reason: (error as Error).message }, 'cannot read who may allocate')
       return null
     }
   }

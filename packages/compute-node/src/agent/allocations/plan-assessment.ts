@@ -5,8 +5,10 @@ import {
   parseContent,
   sha256Hex,
 } from '@aleph-ts/protocol'
+import type { Confidential } from '../confidential/confidential.ts'
 import type { MessageSource, VerifiedMessage } from '../core-nodes/message-source.ts'
 import { AgentError, toAgentError } from '../errors.ts'
+import type { Gpus } from '../gpu/gpus.ts'
 import type { Admission } from './admission.ts'
 import type { PlanV2 } from './plan.ts'
 import type { PlanChange, Reconciler } from './reconciler.ts'
@@ -18,6 +20,8 @@ export interface PlanAssessmentOptions {
   messages: MessageSource
   admission: Admission
   reconciler: Reconciler
+  gpus: Gpus
+  confidential: Confidential
   nodeHash: string | null
 }
 
@@ -83,10 +87,13 @@ export class PlanAssessment {
   }
 
   async #judge(hash: string, embedded: unknown): Promise<Verdict> {
+    const { reconciler, gpus } = this.#options
     try {
       if (embedded !== undefined && embedded !== null) await this.#options.messages.admit(hash, embedded)
       const content = await this.#content(hash)
       this.#assertMeant(content)
+      this.#options.confidential.assertAvailable(content)
+      if (!reconciler.isPlanned(hash)) gpus.assertAvailable(content)
       return { accepted: true }
     } catch (error) {
       const { code, message } = toAgentError(error)
@@ -100,7 +107,6 @@ export class PlanAssessment {
     if (wanted && wanted !== nodeHash) {
       throw new AgentError('conflict', 'The message asks for a different node')
     }
-    if (requirements?.gpu?.length) throw new AgentError('unsupported', 'This node has no GPU to give')
   }
 
   async #content(hash: string): Promise<ProgramContent | InstanceContent> {
@@ -119,6 +125,7 @@ export class PlanAssessment {
 /** Our error codes in the words of the plan protocol. */
 const planCodes: Partial<Record<AgentError['code'], string>> = {
   conflict: 'node_mismatch',
+  gpu_unavailable: 'gpu_unavailable',
   unsupported: 'unsupported',
   message_invalid: 'invalid_message',
   invalid_program: 'invalid_message',

@@ -39,6 +39,8 @@ const storedSchema = planSchema.extend({
   notified: z.record(z.string(), z.enum(notifiedPayments)).default({}),
   /** VMs their owner stopped: left alone until they are asked for again. */
   released: hashes,
+  /** VMs this node ended, and why; the newest last. */
+  ended: z.record(z.string(), z.object({ code: z.string(), message: z.string() })).default({}),
 })
 
 /** Everything that should run here, as it is kept on disk. */

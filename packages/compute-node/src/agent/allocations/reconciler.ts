@@ -24,7 +24,8 @@ export interface ReconcilerOptions {
 
 /** How far this node is with one VM of the plan. Times in epoch milliseconds. */
 export interface Allocation {
-  state: 'planned' | 'starting' | 'running' | 'failed'
+  /** `waiting`: for something only its owner can do. `ended`: by this node. */
+  state: 'planned' | 'starting' | 'running' | 'waiting' | 'failed' | 'ended'
   attempts: number
   error: { code: string; message: string } | null
   nextRetryAt: number | null
@@ -121,15 +122,22 @@ export class Reconciler {
     await this.release(hash)
   }
 
+  /** Wants the VM no more for a reason of this node's own, which `allocation` tells until it is wanted again. */
+  async end(hash: string, reason: { code: string; message: string }): Promise<void> {
+    await this.#wishes.end(hash, reason)
+    this.#forget(hash)
+  }
+
   /** How the VM's owner, who asked for it here, pays for it; undefined for a VM of the plan. */
   notifiedPayment(hash: string): NotifiedPayment | undefined {
     return this.#wishes.state.notified[hash]
   }
 
-  /** How far the node is with a planned VM. */
+  /** How far the node is with a planned VM, or why it ended it. */
   allocation(hash: string): Allocation | undefined {
     const desired = this.#desired.get(hash)
-    if (!desired) return undefined
+    const ended = this.#wishes.state.ended[hash]
+    if (!desired) return ended && { state: 'ended', attempts: 0, error: ended, nextRetryAt: null }
     const { state, attempts, error, nextRetryAt } = desired
     return { state, attempts, error, nextRetryAt }
   }
@@ -183,7 +191,9 @@ export class Reconciler {
   }
 
   #want(hash: string): void {
-    if (!this.#desired.has(hash)) this.#desired.set(hash, fresh())
+    const desired = this.#desired.get(hash)
+    if (!desired) this.#desired.set(hash, fresh())
+    else if (desired.state === 'waiting') desired.state = 'planned'
     else this.#retryNow(hash)
     this.#look(hash)
   }
@@ -263,6 +273,7 @@ export class Reconciler {
       if (desired.state !== 'running') Object.assign(desired, running())
       return
     }
+    if (desired.state === 'waiting') return
     if (desired.state === 'running') this.#died(hash, desired)
     else if (this.#attempts.size < MAX_CONCURRENT_STARTS) this.#attempt(hash, desired)
     else if (!this.#waiting.includes(hash)) this.#waiting.push(hash)
@@ -300,6 +311,10 @@ export class Reconciler {
   }
 
   #failed(hash: string, desired: Desired, error: AgentError): void {
+    if (error.code === 'awaiting_owner') {
+      Object.assign(desired, { state: 'waiting', attempts: 0, error: null })
+      return
+    }
     desired.error = { code: error.code, message: error.message }
     const { logger } = this.#options
     logger.warn(
@@ -338,7 +353,7 @@ export class Reconciler {
     const outcome: PlanOutcome = { successful: [], failing: [], stopped, errors: {} }
     for (const hash of hashes) {
       const desired = this.#desired.get(hash)
-      if (desired?.state === 'running') outcome.successful.push(hash)
+      if (desired?.state === 'running' || desired?.state === 'waiting') outcome.successful.push(hash)
       else {
         outcome.failing.push(hash)
         outcome.errors[hash] = desired?.error

@@ -7,6 +7,9 @@ import {
   wantedVms,
 } from './plan.ts'
 
+/** Reasons that are remembered. */
+const MAX_ENDED = 1_000
+
 /** What should run here and who wants it, kept on disk at every change. */
 export class Wishes {
   readonly #file: PlanFile
@@ -60,6 +63,16 @@ export class Wishes {
     if (payment !== undefined) await this.#save({ ...this.#state, notified })
   }
 
+  /** The node ends the VM, as its owner would, and remembers why for whoever asks. */
+  async end(hash: string, reason: DesiredState['ended'][string]): Promise<void> {
+    const wasWanted = this.wanted.has(hash)
+    const { [hash]: _payment, ...notified } = this.#state.notified
+    const { [hash]: _former, ...ended } = this.#state.ended
+    const state = { ...this.#state, notified, ended: newest({ ...ended, [hash]: reason }) }
+    const isPlanned = wasWanted && wantedVms(state).has(hash)
+    await this.#save(isPlanned ? { ...state, released: [...state.released, hash] } : state)
+  }
+
   /** The owner stopped the VM: it is not wanted until the next push, `notify` or `resume`. */
   async release(hash: string): Promise<void> {
     if (!this.wanted.has(hash)) return
@@ -80,4 +93,8 @@ export class Wishes {
     this.#saving = saving.catch(() => undefined)
     await saving
   }
+}
+
+function newest(ended: DesiredState['ended']): DesiredState['ended'] {
+  return Object.fromEntries(Object.entries(ended).slice(-MAX_ENDED))
 }

@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import { AgentError } from '../errors.ts'
 import type { BackupMetadata, Backups } from '../instances/backups.ts'
+import type { Rescues } from '../instances/rescues.ts'
 import { type RestoreOptions, type RestoreSource, restoreRootDisk } from '../instances/restore.ts'
 import type { VmHost } from '../vm-host.ts'
 import { assertOwner, type OwnerAccessOptions } from './owner-access.ts'
@@ -16,6 +17,7 @@ export interface BackupRoutesOptions extends OwnerAccessOptions {
   vms: VmHost
   backups: Backups
   restore: RestoreOptions
+  rescues: Rescues
   reconciler: Reconciler
 }
 
@@ -51,6 +53,7 @@ export async function backupRoutes(app: FastifyInstance, options: BackupRoutesOp
     if (found.state === 'none') {
       if (info.state !== 'running') throw invalid('VM must be running to create backup')
       assertFree(ref)
+      await options.rescues.assertNormal(ref)
       await backups.begin(ref, request.query.include_volumes === 'true')
     }
     return reply.code(202).send({ status: 'in_progress' })
@@ -106,6 +109,7 @@ export async function backupRoutes(app: FastifyInstance, options: BackupRoutesOp
         await assertOwner(request, ref, options)
         if (vms.get(ref)?.type !== 'instance') throw invalid('Restore only supported for QEMU VMs')
         assertFree(ref)
+        await options.rescues.assertNormal(ref)
         restoring.add(ref)
         try {
           const source = await sourceOf(request)

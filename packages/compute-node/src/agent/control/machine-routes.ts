@@ -4,11 +4,16 @@ import { AgentError } from '../errors.ts'
 import type { ProgramHost } from '../programs/program-host.ts'
 import type { WorkloadHost } from '../workloads.ts'
 import { type BackupRoutesOptions, backupRoutes } from './backup-routes.ts'
+import { type ConfidentialRoutesOptions, confidentialRoutes } from './confidential-routes.ts'
 import type { Expiries } from './expiries.ts'
 import { logRoutes } from './log-routes.ts'
 import { assertOwner } from './owner-access.ts'
+import { type RescueRoutesOptions, rescueRoutes } from './rescue-routes.ts'
 
-export interface MachineRoutesOptions extends BackupRoutesOptions {
+export interface MachineRoutesOptions
+  extends BackupRoutesOptions,
+    ConfidentialRoutesOptions,
+    RescueRoutesOptions {
   workloads: WorkloadHost
   programs: ProgramHost
   reconciler: Reconciler
@@ -26,10 +31,12 @@ const MAX_EXPIRY_SECONDS = 864_000
 
 /** What a VM's owner may do with it (protocol 05 §10), opened by wallet and ephemeral key (05 §4.1). */
 export async function machineRoutes(app: FastifyInstance, options: MachineRoutesOptions): Promise<void> {
-  const { vms, workloads, programs, reconciler, expiries } = options
+  const { vms, workloads, programs, reconciler, expiries, rescues } = options
   const isRunning = (ref: string) => vms.get(ref)?.state === 'running'
   await app.register(logRoutes, options)
   await app.register(backupRoutes, options)
+  await app.register(rescueRoutes, options)
+  await app.register(confidentialRoutes, options)
 
   /** Starts what was asked for here before; an on-demand program starts as its first call would. */
   async function start(ref: string): Promise<void> {
@@ -74,6 +81,7 @@ export async function machineRoutes(app: FastifyInstance, options: MachineRoutes
     },
 
     async erase(ref) {
+      await rescues.assertNormal(ref)
       await reconciler.dismiss(ref)
       expiries.cancel(ref)
       await workloads.erase(ref)
@@ -81,6 +89,7 @@ export async function machineRoutes(app: FastifyInstance, options: MachineRoutes
     },
 
     async reinstall(ref, { query }) {
+      await rescues.assertNormal(ref)
       const planned = reconciler.isPlanned(ref)
       await reconciler.release(ref)
       await workloads.reset(ref, { volumes: query.erase_volumes !== 'false' })
@@ -101,18 +110,6 @@ export async function machineRoutes(app: FastifyInstance, options: MachineRoutes
       const { ref } = request.params
       await assertOwner(request, ref, options)
       return text(reply, await operate(ref, request))
-    })
-  }
-
-  for (const what of ['confidential/initialize', 'confidential/inject_secret', 'confidential/measurement']) {
-    const method = what.endsWith('measurement') ? 'GET' : 'POST'
-    app.route<MachineRequest>({
-      method,
-      url: `/control/machine/:ref/${what}`,
-      async handler(request) {
-        await assertOwner(request, request.params.ref, options)
-        throw new AgentError('unsupported', 'Confidential computing setting not enabled on that server')
-      },
     })
   }
 }

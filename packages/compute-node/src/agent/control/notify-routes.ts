@@ -6,6 +6,7 @@ import { executableContent } from '../allocations/plan-assessment.ts'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import { type Gpus, reservationSeconds } from '../gpu/gpus.ts'
 import type { Payments } from '../payment/payments.ts'
 import { formatTime } from '../time-format.ts'
 import type { VmHost } from '../vm-host.ts'
@@ -15,6 +16,7 @@ export interface NotifyRoutesOptions {
   messages: MessageSource
   admission: Admission
   payments: Payments
+  gpus: Gpus
   reconciler: Reconciler
   vms: VmHost
   nodeHash: string | null
@@ -25,7 +27,6 @@ export interface NotifyRoutesOptions {
   waitMs: number
 }
 
-const RESERVATION_SECONDS = 60
 /** Anybody may ask for a refresh: not more often than this per VM. */
 const REFRESH_MS = 2_000
 const MAX_REFRESHES = 1_000
@@ -47,12 +48,8 @@ export async function notifyRoutes(app: FastifyInstance, options: NotifyRoutesOp
   })
 
   app.post('/control/reserve_resources', async (request, reply) => {
-    authenticateRequest(request, options.domainName)
+    const sender = authenticateRequest(request, options.domainName)
     const content = parseInstance(request.body)
-    if (content.requirements?.gpu?.length) {
-      const reason = 'This node has no GPU to give'
-      return reply.code(400).send({ status: 'error', error: 'Failed to reserves all resources', reason })
-    }
     const refusal = await options.admission.refusal(content)
     if (refusal !== null) {
       request.log.info({ reason: refusal }, 'reservation refused')
@@ -61,7 +58,14 @@ export async function notifyRoutes(app: FastifyInstance, options: NotifyRoutesOp
         'This CRN cannot reserve the requested resources at this time.',
       )
     }
-    return { status: 'reserved', expires: formatTime(Date.now() / 1000 + RESERVATION_SECONDS) }
+    try {
+      options.gpus.reserve(sender, content.requirements)
+    } catch (error) {
+      if (!(error instanceof AgentError && error.code === 'gpu_unavailable')) throw error
+      const reason = error.message
+      return reply.code(400).send({ status: 'error', error: 'Failed to reserves all resources', reason })
+    }
+    return { status: 'reserved', expires: formatTime(Date.now() / 1000 + reservationSeconds) }
   })
 
   // The second path is what the official Python client sends.
@@ -111,6 +115,7 @@ async function notify(
         'This CRN cannot host the requested instance at this time.',
       )
     }
+    options.gpus.assertAvailable(content)
   }
   await payments.assertAffordable(hash, content)
   const payment = content.payment?.type ?? 'hold'

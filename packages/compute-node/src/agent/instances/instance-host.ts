@@ -1,7 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
-import type { VmInfo } from '../../supervisor/index.ts'
+import type { TapLinks } from '../../network/index.ts'
+import type { GpuDevice, VmInfo } from '../../supervisor/index.ts'
+import type { Sessions } from '../confidential/sessions.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import type { Gpus } from '../gpu/gpus.ts'
 import { startRefusal } from '../start-refusal.ts'
 import type { VmHost } from '../vm-host.ts'
 import type { VolumeStore } from '../volumes/volume-store.ts'
@@ -19,9 +23,13 @@ export interface InstanceHostOptions {
   loader: InstanceLoader
   vms: VmHost
   ports: PortStore
+  /** Null: instances have no links. */
+  links: TapLinks | null
   volumes: VolumeStore
   parents: ParentImages
   backups: Backups
+  gpus: Gpus
+  sessions: Sessions
   messages: MessageSource
   /** Whether the instance is leaving for another node, or has left. */
   isAway: (hash: string) => boolean
@@ -53,15 +61,25 @@ export class InstanceHost implements WorkloadHost {
     if (this.#options.isAway(hash)) {
       throw new AgentError('conflict', 'The instance is being moved to another node; it does not start here')
     }
+    let taken: { gpus: GpuDevice[]; release: () => void } | null = null
     try {
       const spec = await loader.load(hash)
-      const { address } = await loader.content(hash)
-      const wanted = (await this.#wanted(hash, address)) ?? [{ guest: 22, tcp: true, udp: false }]
+      const content = await loader.content(hash)
+      const wanted = (await this.#wanted(hash, content.address)) ??
+        vms.get(hash)?.forwards ?? [{ guest: 22, tcp: true, udp: false }]
       const forwards = await ports.assign(hash, wanted)
-      await vms.ensureRunning({ ...spec, forwards })
+      taken = this.#options.gpus.take(hash, content)
+      const gpus = taken.gpus.map(({ pciAddress, deviceClass, vfioGroup }) => ({
+        pciAddress,
+        deviceClass,
+        vfioGroup,
+      }))
+      await vms.ensureRunning({ ...spec, forwards, ...(gpus.length > 0 && { gpus }) })
       logger.info({ hash, forwards }, 'instance runs')
     } catch (error) {
       throw startRefusal(error)
+    } finally {
+      taken?.release()
     }
   }
 
@@ -81,22 +99,27 @@ export class InstanceHost implements WorkloadHost {
 
   /** Leaves nothing, the root disk included (protocol 05 §23 I4). */
   async erase(hash: string): Promise<void> {
-    const { vms, volumes, ports, backups } = this.#options
+    const { vms, volumes, ports, links, backups, sessions } = this.#options
     if (vms.get(hash)?.type === 'program') return
     await vms.destroy(hash)
     await volumes.remove(hash)
     await backups.removeAll(hash)
+    await sessions.remove(hash)
     await ports.release(hash)
+    await links?.release(hash)
     await this.#pruneParents()
   }
 
-  /** Forwards what the owner wants forwarded now; what cannot be read changes nothing. */
-  async refreshPorts(hash: string): Promise<void> {
+  /** Forwards what the owner wants forwarded; what cannot be read changes nothing. `maxAgeMs`: of what is known of it. */
+  async refreshPorts(hash: string, maxAgeMs?: number): Promise<void> {
     const { vms, ports, loader } = this.#options
-    if (this.#find(hash)?.state !== 'running') return
+    const info = this.#find(hash)
+    if (info?.state !== 'running') return
     const { address } = await loader.content(hash)
-    const wanted = await this.#wanted(hash, address, 0)
-    if (wanted) await vms.setForwards(hash, await ports.assign(hash, wanted))
+    const wanted = await this.#wanted(hash, address, maxAgeMs)
+    const open = info.forwards?.map(({ guest, tcp, udp }) => ({ guest, tcp, udp }))
+    if (wanted && !isDeepStrictEqual(wanted, open))
+      await vms.setForwards(hash, await ports.assign(hash, wanted))
   }
 
   #wanted(hash: string, owner: string, maxAgeMs?: number) {
@@ -111,7 +134,7 @@ export class InstanceHost implements WorkloadHost {
   async #pruneParents(): Promise<void> {
     const { vms, loader, parents } = this.#options
     const instances = vms.list().filter(({ type }) => type === 'instance')
-    const used = await Promise.all(instances.map(({ id }) => loader.parentOf(id)))
-    await parents.prune(new Set(used.filter((sha256) => sha256 !== null)))
+    const used = await Promise.all(instances.map(({ id }) => loader.parentsOf(id)))
+    await parents.prune(new Set(used.flat()))
   }
 }

@@ -2,15 +2,19 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type InstanceContent, vmHostLabel } from '@aleph-ts/protocol'
 import { z } from 'zod'
+import type { TapLinks } from '../../network/index.ts'
 import type { InstanceDisk, InstanceSpec } from '../../supervisor/index.ts'
 import { executableContent } from '../allocations/plan-assessment.ts'
+import type { Confidential } from '../confidential/confidential.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
 import { fileSystemOf } from '../volumes/program-volumes.ts'
 import { type NamedVolume, nameVolumes } from '../volumes/volume-names.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
+import { bootCommands } from './boot-commands.ts'
 import { type ParentImage, type ParentImages, standsAlone } from './parent-images.ts'
+import type { RescueDisks } from './rescue-disks.ts'
 import { seedImage } from './seed.ts'
 
 const MIB = 1024 * 1024
@@ -23,9 +27,15 @@ export interface InstanceLoaderOptions {
   files: FileStore
   parents: ParentImages
   volumes: VolumeStore
+  rescues: RescueDisks
+  confidential: Confidential
   limits: { maxImageBytes: number; maxVolumeBytes: number }
-  /** Whether instances may open connections to the outside, and so to whatever the host reaches. */
+  /** Whether instances without a link may open connections to the outside, and so to whatever the host reaches. */
   outbound: boolean
+  /** Links of instances; null: they have none. */
+  links: TapLinks | null
+  /** For instances with a link. */
+  nameservers: readonly string[]
   forwardHost: string
 }
 
@@ -48,44 +58,58 @@ export class InstanceLoader {
   async load(hash: string): Promise<Omit<InstanceSpec, 'forwards'>> {
     const content = await this.content(hash)
     assertSupported(content)
-    const { volumes, outbound, forwardHost } = this.#options
+    const { volumes, outbound, links, nameservers, forwardHost } = this.#options
     const { folder, disk: root } = await this.#rootDisk(hash, content)
     const named = nameVolumes(content.volumes)
     const prepared: { disk: InstanceDisk; mount: string; fileSystem: string }[] = []
     for (const [index, volume] of named.entries()) prepared.push(await this.#volume(hash, volume, index))
+    const link = links ? await links.of(hash) : null
     const seed = seedImage({
       hash,
       hostname: vmHostLabel(hash),
       authorizedKeys: content.authorized_keys ?? [],
       variables: content.variables ?? {},
+      bootCommands: bootCommands(content),
       mounts: prepared.map(({ disk, mount, fileSystem }) => ({
         serial: disk.serial,
         folder: mount,
         fileSystem,
         readOnly: !disk.writable,
       })),
+      network: link && { link, nameservers },
     })
     const seedPath = join(folder, 'seed.iso')
     await writeFile(`${seedPath}.part`, seed, { mode: 0o644 })
     await rename(`${seedPath}.part`, seedPath)
+    const rescue = await this.#options.rescues.find(hash)
+    const confidential = await this.#options.confidential.launch(hash, content)
     return {
       type: 'instance',
+      ...(rescue && { mode: 'rescue' as const }),
+      ...(confidential && { confidential }),
       id: hash,
       kind: 'persistent',
       vcpus: content.resources.vcpus,
       memoryMiB: content.resources.memory,
       disks: [
+        ...(rescue ? [rescue] : []),
         root,
         { serial: 'seed', path: join(volumes.folder(hash), 'seed.iso'), format: 'raw', writable: false },
         ...prepared.map(({ disk }) => disk),
       ],
-      internet: outbound && content.environment.internet,
+      internet: (outbound || link !== null) && content.environment.internet,
+      ...(link && { link }),
       forwardHost,
     }
   }
 
-  /** The content hash of the parent an instance's root disk was made over; null when it has none here. */
-  async parentOf(hash: string): Promise<string | null> {
+  /** Content hashes of the images that an instance's disks were made over. */
+  async parentsOf(hash: string): Promise<string[]> {
+    const parents = await Promise.all([this.#parentOf(hash), this.#options.rescues.parentOf(hash)])
+    return parents.filter((sha256) => sha256 !== null)
+  }
+
+  async #parentOf(hash: string): Promise<string | null> {
     const path = join(this.#options.volumes.folder(hash), rootFactsName)
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null
@@ -115,7 +139,7 @@ export class InstanceLoader {
     if (await standsAlone(existing)) {
       return { folder, disk: { serial: 'root', path: existing, format: 'qcow2', writable: true } }
     }
-    const known = await this.parentOf(hash)
+    const known = await this.#parentOf(hash)
     const parent = (known && (await parents.find(known))) || (await this.#fetchParent(content))
     const bytes = rootfs.size_mib * MIB
     if (parent.bytes > bytes) {
@@ -164,13 +188,10 @@ export class InstanceLoader {
   }
 }
 
-function assertSupported({ environment, requirements }: InstanceContent): void {
-  const problem = environment.trusted_execution
-    ? 'confidential computing, which needs hardware this node does not have'
-    : requirements?.gpu?.length
-      ? 'a GPU, which this node does not have'
-      : environment.hypervisor === 'firecracker'
-        ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
-        : null
+function assertSupported({ environment }: InstanceContent): void {
+  const problem =
+    environment.hypervisor === 'firecracker'
+      ? 'the Firecracker hypervisor; this node boots instances with QEMU: set environment.hypervisor to "qemu"'
+      : null
   if (problem) throw new AgentError('unsupported', `The instance asks for ${problem}`)
 }

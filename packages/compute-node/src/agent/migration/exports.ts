@@ -88,6 +88,9 @@ export class Exports {
     const info = this.#options.vms.get(hash)
     if (info?.type !== 'instance')
       throw new AgentError('invalid_request', 'Only QEMU instances can be exported')
+    if (info.confidential) {
+      throw new AgentError('invalid_request', 'Confidential instances cannot be exported')
+    }
     if (info.state !== 'running') throw new AgentError('invalid_request', 'VM must be running to be exported')
     if (this.#busy) throw new AgentError('overloaded', 'Another VM is being exported; try again later')
     this.#busy = true

@@ -3,10 +3,13 @@ import type { Reconciler } from '../allocations/reconciler.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
 import type { WorkloadHost } from '../workloads.ts'
-import { type Payments, paymentTolerance } from './payments.ts'
+import { type PaymentAccount, paymentAccounts, shortfall } from './payment-account.ts'
+import type { Payments } from './payments.ts'
 
 /** A message must look gone this often in a row before its VM ends: one confused server is no reason. */
 const GONE_PASSES = 3
+/** Too little must flow, or be there, this often in a row: whoever changes a stream may close it for a moment. */
+const UNPAID_PASSES = 2
 
 export interface PaymentMonitorOptions {
   payments: Payments
@@ -18,10 +21,11 @@ export interface PaymentMonitorOptions {
   logger: Logger
 }
 
-/** Ends VMs that came by `notify` when their message is gone or nobody pays for them (protocol 05 §15). */
+/** Ends VMs whose message is gone or whom nobody pays for any more (protocol 05 §15). */
 export class PaymentMonitor {
   readonly #options: PaymentMonitorOptions
   readonly #goneFor = new Map<string, number>()
+  readonly #unpaidFor = new Map<string, number>()
   #timer: NodeJS.Timeout | null = null
   #pass: Promise<void> = Promise.resolve()
   #stopped = false
@@ -50,54 +54,48 @@ export class PaymentMonitor {
     this.#timer.unref()
   }
 
-  /** One pass over everything that runs because its owner asked. */
+  /** One pass over everything that is to run here. */
   async check(): Promise<void> {
     const { reconciler, messages } = this.#options
-    const byOwner = new Map<string, string[]>()
     for (const hash of reconciler.planned()) {
-      if (await this.#isGone(hash)) {
-        await this.#end(hash, 'its message is gone')
-        continue
-      }
-      if (reconciler.notifiedPayment(hash) !== 'credit') continue
-      const { content } = await messages.get(hash)
-      const owner = String((content as { address?: unknown }).address)
-      byOwner.set(owner, [...(byOwner.get(owner) ?? []), hash])
+      const gone = await messages.isGone(hash)
+      if (count(this.#goneFor, hash, gone) < GONE_PASSES) continue
+      await this.#end(hash, { code: 'message_gone', message: 'The message of this VM is gone' })
     }
-    for (const [owner, hashes] of byOwner) await this.#checkCredits(owner, hashes)
+    for (const account of await paymentAccounts(reconciler, messages)) await this.#checkAccount(account)
   }
 
-  /** The VMs that came last end first, until the rest can be paid. */
-  async #checkCredits(owner: string, hashes: string[]): Promise<void> {
+  /** The VMs that came last end first, until the rest is paid. */
+  async #checkAccount(account: PaymentAccount): Promise<void> {
     const { payments, logger } = this.#options
+    const { hashes, payer } = account
     try {
-      const costs = await Promise.all(hashes.map((hash) => payments.cost(hash)))
-      const { credits } = await payments.balance(owner)
-      let required = costs.reduce((sum, cost) => sum + cost, 0)
-      for (let last = hashes.length - 1; last >= 0 && credits < required - paymentTolerance; last--) {
-        required -= costs[last] as number
-        await this.#end(hashes[last] as string, 'its owner has no credits left')
+      const covered = await payments.covered(account)
+      for (const [index, hash] of hashes.entries()) {
+        if (count(this.#unpaidFor, hash, index >= covered) < UNPAID_PASSES) continue
+        await this.#end(hash, { code: 'payment_required', message: shortfall(account) })
       }
     } catch (error) {
       // Who cannot be asked cannot say that somebody does not pay.
       if (!(error instanceof AgentError)) throw error
-      logger.warn({ owner, reason: error.message }, 'payment of an owner could not be checked')
+      logger.warn({ payer, reason: error.message }, 'payment could not be checked')
     }
   }
 
-  async #isGone(hash: string): Promise<boolean> {
-    const gone = await this.#options.messages.isGone(hash)
-    const passes = gone ? (this.#goneFor.get(hash) ?? 0) + 1 : 0
-    if (passes === 0) this.#goneFor.delete(hash)
-    else this.#goneFor.set(hash, passes)
-    return passes >= GONE_PASSES
-  }
-
-  async #end(hash: string, reason: string): Promise<void> {
+  async #end(hash: string, reason: { code: string; message: string }): Promise<void> {
     const { logger, reconciler, workloads } = this.#options
-    logger.warn({ hash, reason }, 'ending a VM')
+    logger.warn({ hash, reason: reason.message }, 'ending a VM')
     this.#goneFor.delete(hash)
-    await reconciler.dismiss(hash)
+    this.#unpaidFor.delete(hash)
+    await reconciler.end(hash, reason)
     await workloads.stop(hash)
   }
+}
+
+/** How often in a row it has been so, this time included. */
+function count(passes: Map<string, number>, hash: string, isSo: boolean): number {
+  const times = isSo ? (passes.get(hash) ?? 0) + 1 : 0
+  if (times === 0) passes.delete(hash)
+  else passes.set(hash, times)
+  return times
 }

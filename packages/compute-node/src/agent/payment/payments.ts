@@ -1,31 +1,47 @@
-import type { InstanceContent, ProgramContent } from '@aleph-ts/protocol'
+import type { InstanceContent, Payment, ProgramContent } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { CoreNodes } from '../core-nodes/core-nodes.ts'
 import { AgentError } from '../errors.ts'
+import { type PaymentAccount, shortfall } from './payment-account.ts'
+import type { StreamedVm, Streams } from './streams.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
 /** Credits must last for this long before a VM starts (protocol 05 §9.2). */
 const CREDIT_RUNWAY_SECONDS = 3600
 /** Tokens or credits that may be missing without consequence (protocol 05 §1). */
-export const paymentTolerance = 1e-10
+const paymentTolerance = 1e-10
+/** Digits of a price after its point. */
+const PRICE_DIGITS = 18
 
 const amount = z.union([z.number(), z.string()]).transform(Number).pipe(z.number().finite())
-const priceSchema = z.looseObject({ cost: amount })
+const decimal = z
+  .union([z.number().transform((number) => number.toFixed(PRICE_DIGITS)), z.string()])
+  .pipe(z.string().regex(/^\d{1,30}(\.\d{1,40})?$/, 'is no decimal of zero or more'))
+const priceSchema = z.looseObject({ cost: decimal })
 const balanceSchema = z.looseObject({
   balance: amount.default(0),
   credit_balance: amount.default(0),
 })
 
-/** Asks core nodes what VMs cost and what their owners have. */
-export class Payments {
-  readonly #coreNodes: CoreNodes
+export interface PaymentsOptions {
+  coreNodes: CoreNodes
+  streams: Streams
+  /** What is paid for here already. */
+  accounts: () => Promise<PaymentAccount[]>
+  /** When a VM of this node first came, epoch seconds; undefined for one that is only thought of. */
+  startedAt: (hash: string) => number | undefined
+}
 
-  constructor(coreNodes: CoreNodes) {
-    this.#coreNodes = coreNodes
+/** Asks core nodes and chains what VMs cost and what their owners have. */
+export class Payments {
+  readonly #options: PaymentsOptions
+
+  constructor(options: PaymentsOptions) {
+    this.#options = options
   }
 
-  /** Tokens for hold, tokens per second for a stream, credits per second for credit. */
-  async cost(hash: string): Promise<number> {
+  /** Tokens for hold, tokens per second for a stream, credits per second for credit; decimal text. */
+  async cost(hash: string): Promise<string> {
     const answer = await this.#ask(`price of ${hash}`, `/api/v0/price/${hash}`)
     if (answer === null) throw new AgentError('message_not_found', `No core node knows the price of ${hash}`)
     return parsed(priceSchema, answer).cost
@@ -39,33 +55,97 @@ export class Payments {
   }
 
   /**
-   * Refuses a VM whose owner cannot pay for it as its message says (protocol 05 §9.2).
-   * Throws AgentError `payment_required` or `invalid_request`.
+   * Refuses a VM whose owner cannot pay for it as its message says (protocol 05 §9.2). Throws AgentError
+   * `payment_required` or `invalid_request`.
    */
   async assertAffordable(hash: string, content: ProgramContent | InstanceContent): Promise<void> {
-    switch (content.payment?.type ?? 'hold') {
-      case 'hold':
-        throw new AgentError('invalid_request', '400: Invalid payment method')
-      case 'superfluid':
-        throw new AgentError(
-          'invalid_request',
-          '400: Message is not for this instance: this node takes no payment streams',
-        )
-      case 'credit': {
-        const required = (await this.cost(hash)) * CREDIT_RUNWAY_SECONDS
-        const { credits } = await this.balance(content.address)
-        if (required <= credits) return
-        throw new AgentError(
-          'payment_required',
-          `Insufficient credits for this instance\n\nRequired: ${required} credits \nCurrent user credits: ${credits}`,
-        )
-      }
+    const { address: owner, payment } = content
+    if (payment?.type === 'superfluid') return this.#assertStreaming(hash, owner, payment)
+    const cost = Number(await this.#costUnlessPlainHold(hash, content))
+    const { tokens, credits } = await this.balance(owner)
+    const isCredit = payment?.type === 'credit'
+    const required = isCredit ? cost * CREDIT_RUNWAY_SECONDS : cost
+    if (required <= (isCredit ? credits : tokens)) return
+    throw new AgentError(
+      'payment_required',
+      isCredit
+        ? `Insufficient credits for this instance\n\nRequired: ${required} credits \nCurrent user credits: ${credits}`
+        : `Insufficient balance for this instance\n\nRequired: ${required} token \nCurrent user balance: ${tokens}`,
+    )
+  }
+
+  /**
+   * Refuses a VM that shares a stream with others which leave too little for it, whoever asked for it. A chain that
+   * cannot be asked refuses nothing. Throws AgentError `payment_required`.
+   */
+  async assertCovered(hash: string): Promise<void> {
+    const streams = (await this.#options.accounts()).filter(({ payment }) => payment === 'superfluid')
+    const account = streams.find(({ hashes }) => hashes.includes(hash))
+    if (!account) return
+    const covered = await this.covered(account).catch((error: unknown) => {
+      if (error instanceof AgentError) return account.hashes.length
+      throw error
+    })
+    if (account.hashes.indexOf(hash) < covered) return
+    throw new AgentError('payment_required', shortfall(account))
+  }
+
+  /** How many VMs of an account, from the oldest on, its payer pays for now (protocol 05 §15). */
+  async covered(account: PaymentAccount): Promise<number> {
+    const vms = await this.#streamed(account.hashes)
+    const suffices = await this.#sufficiency(account)
+    let count = vms.length
+    while (count > 0 && !suffices(vms.slice(0, count))) count--
+    return count
+  }
+
+  /** The stream must suffice for everything that it pays for here already, too. */
+  async #assertStreaming(hash: string, owner: string, payment: Payment): Promise<void> {
+    const { streams, accounts } = this.#options
+    streams.assertAccepted(payment, owner)
+    const account = (await accounts()).find(
+      ({ payment: type, payer, chain }) =>
+        type === 'superfluid' && payer.toLowerCase() === owner.toLowerCase() && chain === payment.chain,
+    )
+    const others = account?.hashes.filter((other) => other !== hash) ?? []
+    await streams.assertSufficient(owner, payment.chain, await this.#streamed([...others, hash]))
+  }
+
+  async #sufficiency({ payment, payer, chain }: PaymentAccount): Promise<(vms: StreamedVm[]) => boolean> {
+    if (payment === 'superfluid') return this.#options.streams.sufficiency(payer, chain)
+    const { tokens, credits } = await this.balance(payer)
+    const available = payment === 'credit' ? credits : tokens
+    return (vms) => vms.reduce((sum, { cost }) => sum + Number(cost), 0) <= available + paymentTolerance
+  }
+
+  async #streamed(hashes: string[]): Promise<StreamedVm[]> {
+    const { startedAt } = this.#options
+    return Promise.all(
+      hashes.map(async (hash) => ({
+        cost: await this.cost(hash),
+        startedAt: startedAt(hash) ?? Date.now() / 1000,
+      })),
+    )
+  }
+
+  /** Plain instances paid by holding come from the scheduler alone. */
+  async #costUnlessPlainHold(hash: string, content: ProgramContent | InstanceContent): Promise<string> {
+    if (content.payment?.type !== 'credit' && !isSpecial(content)) {
+      throw new AgentError('invalid_request', '400: Invalid payment method')
     }
+    return this.cost(hash)
   }
 
   async #ask(what: string, path: string): Promise<unknown> {
-    return this.#coreNodes.first(what, (server) => this.#coreNodes.getJson(server, path, MAX_ANSWER_BYTES))
+    const { coreNodes } = this.#options
+    return coreNodes.first(what, (server) => coreNodes.getJson(server, path, MAX_ANSWER_BYTES))
   }
+}
+
+/** Whether the message asks for hardware that its owner must choose a node for. */
+function isSpecial({ requirements, environment }: ProgramContent | InstanceContent): boolean {
+  const isConfidential = 'trusted_execution' in environment && Boolean(environment.trusted_execution)
+  return isConfidential || Boolean(requirements?.gpu?.length)
 }
 
 function parsed<T extends z.ZodType>(schema: T, answer: unknown): z.output<T> {

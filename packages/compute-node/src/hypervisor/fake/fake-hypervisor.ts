@@ -4,13 +4,17 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type Duplex, duplexPair } from 'node:stream'
 import type {
+  ConfidentialSupport,
   GuestLink,
   Hypervisor,
   HypervisorCapabilities,
+  LaunchControl,
+  LaunchMeasurement,
   LaunchRequest,
   Machine,
   MachineExit,
   MachineRecord,
+  MachineShape,
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 
@@ -56,6 +60,8 @@ export class FakeHypervisor implements Hypervisor {
   readonly #choose: FakeProgramChoice
   readonly #machines = new Map<string, FakeMachineProcess>()
   #nextBoot: 'well' | 'fails' = 'well'
+  /** What it says of confidential machines. */
+  confidentialSupport: ConfidentialSupport = { available: false, reason: 'the fake has no memory to encrypt' }
 
   /** Default program: answers every request with its method and URL as JSON. */
   constructor(choose: FakeProgramChoice = () => echoRequest) {
@@ -70,6 +76,11 @@ export class FakeHypervisor implements Hypervisor {
   /** How many machines live of VMs whose ids begin so. */
   machineCountOf(prefix: string): number {
     return [...this.#machines.values()].filter(({ request }) => request.id.startsWith(prefix)).length
+  }
+
+  /** What the machine of a VM was built of. */
+  shapeOf(id: string): MachineShape {
+    return this.#find(id).request.shape
   }
 
   /** The next machine's guest will not answer. */
@@ -109,6 +120,10 @@ export class FakeHypervisor implements Hypervisor {
     return fakeCapabilities
   }
 
+  async confidential(): Promise<ConfidentialSupport> {
+    return this.confidentialSupport
+  }
+
   async launch(request: LaunchRequest): Promise<Machine> {
     if (request.signal?.aborted) throw new HypervisorError('aborted', 'the start was called off')
     if (request.start.memory) await writeFile(request.start.memory, '')
@@ -145,6 +160,7 @@ class FakeMachineProcess implements Machine {
   readonly record: MachineRecord = { hypervisor: 'fake', launchId: randomBytes(8).toString('hex') }
   readonly request: LaunchRequest
   readonly exited: Promise<MachineExit>
+  readonly launchControl: LaunchControl = new FakeLaunch()
   readonly facts: FakeMachine
   readonly #choose: FakeProgramChoice
   readonly #boots: 'well' | 'fails'
@@ -221,6 +237,26 @@ class FakeMachineProcess implements Machine {
 
   detach(): void {
     this.link = null
+  }
+}
+
+/** Measures what the network's test vector measures (protocol 05 §22), and runs on any secret. */
+class FakeLaunch implements LaunchControl {
+  #state = 'launch-secret'
+
+  async measurement(): Promise<LaunchMeasurement> {
+    const version = { apiMajor: 1, apiMinor: 55, buildId: 24 }
+    const measure = Buffer.concat([
+      Buffer.from('ls2jv10V3HVShVI/RHCo/a43WO0soLZf0huU9ZZstIw=', 'base64'),
+      Buffer.from('URQNqJAqh/2ep4drjx/XvA==', 'base64'),
+    ])
+    const info = { enabled: true, ...version, policy: 1, state: this.#state, handle: 1 }
+    return { info, measure: measure.toString('base64') }
+  }
+
+  async injectSecret(): Promise<{ status: string; running: boolean }> {
+    this.#state = 'running'
+    return { status: 'running', running: true }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Accelerator, MachineShape } from '../hypervisor.ts'
+import { confidentialCpu } from './confidential-machine.ts'
 import { diskMachineArguments } from './disk-machine.ts'
 import type { DescriptorSet } from './machine-files.ts'
 import type { LaunchPaths } from './run-directory.ts'
@@ -38,7 +39,7 @@ export function qemuArguments(line: QemuCommandLine): string[] {
     '-accel',
     line.accelerator,
     '-cpu',
-    cpuModel(line.accelerator),
+    shape.confidential ? confidentialCpu : cpuModel(line.accelerator),
     '-smp',
     String(shape.vcpus),
     '-m',

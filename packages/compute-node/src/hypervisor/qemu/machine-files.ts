@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { type FileHandle, open } from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { type DiskShape, HypervisorError, type LaunchRequest } from '../hypervisor.ts'
+import { type ConfidentialShape, type DiskShape, HypervisorError, type LaunchRequest } from '../hypervisor.ts'
 
 const run = promisify(execFile)
 
@@ -19,6 +19,7 @@ export interface MachineFiles {
   kernel: string
   initrd: string
   disks: DiskShape[]
+  confidential?: ConfidentialShape
   /** Descriptors QEMU gets as sets, `/dev/fdset/<n>`: what it may write to. */
   sets: DescriptorSet[]
   memory?: { path: string; mode: 'shared' | 'private' }
@@ -69,7 +70,26 @@ export async function openMachineFiles(
         ...(backing && { backing: { ...backing, path: await asSet(backing.path, 'r') } }),
       })
     }
-    const files: MachineFiles = { kernel, initrd, disks, sets, descriptors: [], close }
+    const { confidential } = request.shape
+    const launch = confidential && {
+      ...confidential,
+      firmware: inherit(await openImage(confidential.firmware)),
+      ...(confidential.session && {
+        session: {
+          session: inherit(await openImage(confidential.session.session)),
+          dhCertificate: inherit(await openImage(confidential.session.dhCertificate)),
+        },
+      }),
+    }
+    const files: MachineFiles = {
+      kernel,
+      initrd,
+      disks,
+      sets,
+      descriptors: [],
+      close,
+      ...(launch && { confidential: launch }),
+    }
     const { start, shape } = request
     if (start.kind === 'restore' && start.memory === undefined) {
       const handle = await open(start.snapshot.memory, 'r+')

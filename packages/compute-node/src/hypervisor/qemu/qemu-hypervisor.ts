@@ -1,12 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { chown } from 'node:fs/promises'
 import type { Logger } from 'pino'
+import { createTap, removeTap } from '../../network/index.ts'
 import type {
   Accelerator,
+  ConfidentialSupport,
   Hypervisor,
   HypervisorCapabilities,
   LaunchRequest,
   Machine,
   MachineRecord,
+  MachineShape,
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 import { MachineCgroups } from './cgroup.ts'
@@ -19,8 +23,10 @@ import { findProcess, QemuMachine } from './qemu-machine.ts'
 import { type QemuProcess, qemuVersion, spawnQemu } from './qemu-process.ts'
 import { QmpClient } from './qmp-client.ts'
 import { type LaunchPaths, RunDirectory } from './run-directory.ts'
+import { querySevCapabilities } from './sev-capabilities.ts'
+import { findSevSupport } from './sev-support.ts'
 import { connectSocket, connectWhenReady } from './socket-connect.ts'
-import { planUsers, type UserPlan } from './unprivileged-user.ts'
+import { type ProcessUser, planUsers, type UserPlan } from './unprivileged-user.ts'
 
 /** What a guest boots from; `GuestImages` of the guest package fits. */
 export interface BootImages {
@@ -99,6 +105,14 @@ export class QemuHypervisor implements Hypervisor {
     return this.#capabilities
   }
 
+  async confidential(sysfs: string): Promise<ConfidentialSupport> {
+    const { accelerator, acceleratorReason } = await this.probe()
+    if (accelerator !== 'kvm') {
+      return { available: false, reason: `guests do not run under KVM here: ${acceleratorReason}` }
+    }
+    return findSevSupport({ sysfs, queryCapabilities: querySevCapabilities })
+  }
+
   async launch(request: LaunchRequest): Promise<Machine> {
     const { accelerator } = await this.probe()
     if (accelerator === 'none') throw new TypeError('QEMU always has an accelerator')
@@ -119,18 +133,25 @@ export class QemuHypervisor implements Hypervisor {
           kernel: files.kernel,
           initrd: files.initrd,
           kernelCommandLine: images.kernelCommandLine,
-          shape: { ...request.shape, disks: files.disks },
+          shape: {
+            ...request.shape,
+            disks: files.disks,
+            ...(files.confidential && { confidential: files.confidential }),
+          },
           sets: files.sets,
           paths,
           memory: files.memory,
           incoming: request.start.kind === 'restore',
         })
+        const { tap } = request.shape
+        if (tap) await createTap(tap.name, user?.uid ?? 0)
         const runAs = user && { ...user, gid: files.memoryGroup ?? user.gid }
-        const qemu = await spawnQemu(args, runAs, files.descriptors)
+        await giveDevices(request.shape, runAs)
+        const qemu = await spawnQemu(args, runAs, files.descriptors, pinsMemory(request.shape))
         await this.#cgroups?.place(launchId, qemu.pid, request.shape)
         return await this.#bringUp(qemu, launchId, paths, request)
       } catch (error) {
-        await this.#release(launchId)
+        await this.#release(launchId, request.shape.tap?.name)
         throw error
       }
     } finally {
@@ -157,21 +178,29 @@ export class QemuHypervisor implements Hypervisor {
       const console = await connectSocket(paths.console)
       console.on('data', request.onConsole).on('error', () => {})
       const log = this.#options.log.child({ vm: request.id, pid: host.pid })
+      const { tap } = request.shape
+      const record: MachineRecord = {
+        hypervisor: 'qemu',
+        launchId,
+        pid: host.pid,
+        pidStartTicks: host.startTicks,
+        ...(tap && { tap: tap.name }),
+      }
       const machine = new QemuMachine({
-        record: { hypervisor: 'qemu', launchId, pid: host.pid, pidStartTicks: host.startTicks },
+        record,
         host,
         paths,
         qmp,
         console,
         log,
-        release: () => this.#release(launchId),
+        release: () => this.#release(launchId, record.tap),
         lastWords: qemu.lastWords,
       })
       qemu.letGo()
       const qmpMs = performance.now() - startedAt
       if (request.start.kind === 'restore') {
         await loadDeviceState(qmp, paths.migration, request.start.snapshot.state)
-      } else await qmp.execute('cont')
+      } else if (!waitsForOwner(request.shape)) await qmp.execute('cont')
       log.debug({ start: request.start.kind, qmpMs, runningMs: performance.now() - startedAt }, 'QEMU runs')
       return machine
     } catch (error) {
@@ -192,7 +221,9 @@ export class QemuHypervisor implements Hypervisor {
     const qmp = await QmpClient.connect(paths.qmp)
     const console = await connectSocket(paths.console)
     console.on('data', onConsole).on('error', () => {})
-    await qmp.execute('cont')
+    // A backup that was interrupted left it paused; before its first instruction it waits for its owner.
+    const { status } = (await qmp.execute('query-status')) as { status?: unknown }
+    if (status !== 'prelaunch') await qmp.execute('cont')
     return new QemuMachine({
       record,
       host,
@@ -200,7 +231,7 @@ export class QemuHypervisor implements Hypervisor {
       qmp,
       console,
       log: this.#options.log.child({ pid: host.pid }),
-      release: () => this.#release(record.launchId),
+      release: () => this.#release(record.launchId, record.tap),
       lastWords: () => '',
     })
   }
@@ -224,7 +255,8 @@ export class QemuHypervisor implements Hypervisor {
     return killed
   }
 
-  async #release(launchId: string): Promise<void> {
+  async #release(launchId: string, tap?: string): Promise<void> {
+    if (tap !== undefined) await removeTap(tap)
     await this.#run.remove(launchId)
     await this.#cgroups?.remove(launchId)
   }
@@ -234,4 +266,20 @@ export class QemuHypervisor implements Hypervisor {
     const args = await processArguments(pid)
     return args.includes(this.#run.paths(launchId).pidFile)
   }
+}
+
+/** GPUs write to the guest's memory by themselves, and encrypted memory is bound to its place. */
+function pinsMemory({ gpus = [], confidential }: MachineShape): boolean {
+  return gpus.length > 0 || confidential !== undefined
+}
+
+/** A launch with a session is measured by its owner before it runs. */
+function waitsForOwner({ confidential }: MachineShape): boolean {
+  return confidential?.session !== undefined
+}
+
+/** Lets the machine's user open its GPUs, and nobody who had them before. */
+async function giveDevices({ gpus = [] }: MachineShape, user: ProcessUser | null): Promise<void> {
+  if (!user) return
+  for (const { vfioGroup } of gpus) await chown(`/dev/vfio/${vfioGroup}`, user.uid, user.gid)
 }

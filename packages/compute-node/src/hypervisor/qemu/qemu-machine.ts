@@ -3,13 +3,14 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GuestChannel } from '@aleph-ts/guest'
 import type { Logger } from 'pino'
-import type { Forward, GuestLink, Machine, MachineExit, MachineRecord } from '../hypervisor.ts'
+import type { Forward, GuestLink, LaunchControl, Machine, MachineExit, MachineRecord } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 import { forwardRules, networkId } from './disk-machine.ts'
 import { type HostProcess, isAlive, killProcess, waitUntilGone } from './host-process.ts'
 import { saveDeviceState } from './migration.ts'
 import type { QmpClient } from './qmp-client.ts'
 import type { LaunchPaths } from './run-directory.ts'
+import { SevLaunch } from './sev-launch.ts'
 
 /** How long a QEMU that closed its control socket may take to be gone. */
 const exitGraceMs = 1000
@@ -33,6 +34,7 @@ export interface QemuMachineParts {
 export class QemuMachine implements Machine {
   readonly record: MachineRecord
   readonly exited: Promise<MachineExit>
+  readonly launchControl: LaunchControl
   readonly #parts: QemuMachineParts
   #expected = false
   #detached = false
@@ -41,6 +43,7 @@ export class QemuMachine implements Machine {
   constructor(parts: QemuMachineParts) {
     this.#parts = parts
     this.record = parts.record
+    this.launchControl = new SevLaunch(parts.qmp)
     parts.qmp.on('event', (name, data) => {
       if (name === 'SHUTDOWN') this.#shutdownReason = String(data.reason ?? '')
     })

@@ -20,13 +20,17 @@ export interface QemuProcess {
   letGo(): void
 }
 
-/** Spawns QEMU detached, as `user` when given, with `descriptors` inherited from 3 on. */
+/**
+ * Spawns QEMU detached, as `user` when given, with `descriptors` inherited from 3 on. `pinsMemory`: devices write to
+ * the guest's memory, which therefore must not move.
+ */
 export async function spawnQemu(
   args: string[],
   user: ProcessUser | null,
   descriptors: number[],
+  pinsMemory = false,
 ): Promise<QemuProcess> {
-  const launch = launchCommand(args, user)
+  const launch = launchCommand(args, user, pinsMemory)
   const child: ChildProcess = spawn(launch.file, launch.args, {
     cwd: '/',
     detached: true,
@@ -81,7 +85,13 @@ export async function qemuVersion(): Promise<string> {
 export function launchCommand(
   args: string[],
   user: ProcessUser | null,
+  pinsMemory = false,
 ): { file: string; args: string[]; user: { uid: number; gid: number } | null } {
+  if (user && pinsMemory) {
+    // The limit must be raised before the rights to raise it are given up.
+    const { file, args: rest } = launchCommand(args, { ...user, extraGroup: user.extraGroup ?? user.gid })
+    return { file: 'prlimit', args: ['--memlock=unlimited:unlimited', '--', file, ...rest], user: null }
+  }
   if (!user?.extraGroup) return { file: qemuBinary, args, user: user && { uid: user.uid, gid: user.gid } }
   const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, `--groups=${user.extraGroup}`]
   return { file: 'setpriv', args: [...identity, '--no-new-privs', '--', qemuBinary, ...args], user: null }

@@ -5,16 +5,16 @@ import { contractEventLedger } from '../contract-event-ledger.ts'
 import { type ChainDatabase, silentLogger } from './chain-database.ts'
 
 /** A reader of contract events into a test's database. */
-export async function eventReader(options: {
+export function eventReader(options: {
   database: ChainDatabase
   chain: string
   source: ChainSource<ContractEvent>
   startBlock: number
   finality: FinalityPolicy
   maxRange?: number
-}): Promise<ChainReader<ContractEvent>> {
+}): ChainReader<ContractEvent> {
   const { database, ...rest } = options
-  return await ChainReader.create({
+  return new ChainReader({
     ...rest,
     pool: database.pool,
     logger: silentLogger,

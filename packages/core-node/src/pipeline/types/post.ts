@@ -10,18 +10,15 @@ import { standsBefore } from '../span.ts'
 import type { TypeRules } from '../type-rules.ts'
 import { Waiting } from '../waiting.ts'
 import type { World } from '../world.ts'
-import { accountsChangedBy, enterSpecialPosts, judgeSpecialPost } from './special-posts.ts'
+import { enterSpecialPosts, judgeSpecialPost, namesChangedBy } from './special-posts.ts'
 
 /** POST: a document, or an amend of one (protocol 02 §8). */
 export const postRules: TypeRules = {
   dependencies: (candidate) => amended(candidate) ?? [],
 
-  makes: (candidate) => [
-    ...(amended(candidate) ?? []).map(childrenOf),
-    ...accountsChangedBy(candidate.special),
-  ],
+  makes: (candidate) => [...(amended(candidate) ?? []).map(childrenOf), ...namesChangedBy(candidate.special)],
 
-  looksAt: (candidate) => accountsChangedBy(candidate.special),
+  looksAt: (candidate) => namesChangedBy(candidate.special),
 
   judge(candidate, world) {
     if (amended(candidate)) requireAmendable(candidate, world)

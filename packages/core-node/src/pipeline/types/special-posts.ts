@@ -6,6 +6,7 @@ import {
   balancesPostType,
   type CreditOperation,
   creditPostTypes,
+  leaseWindow,
   metricsPostTypes,
   type NetworkProfile,
   ProtocolError,
@@ -18,12 +19,12 @@ import { insertCreditEntries } from '../../state/credits.ts'
 import { insertMetrics } from '../../state/metrics-rows.ts'
 import { insertBalanceReports } from '../../state/reported-balances.ts'
 import { accountOf, type Candidate, contentOf, hashOf, look } from '../candidate.ts'
-import { creditsOf, holdingsOf } from '../names.ts'
+import { billsOf, creditsOf, holdingsOf } from '../names.ts'
 import type { World } from '../world.ts'
 
 /** What a post does besides being a post (protocol 02 §8.2). */
 export type SpecialPost =
-  | { kind: 'credits'; operation: CreditOperation; accounts: string[] }
+  | { kind: 'credits'; operation: CreditOperation; accounts: string[]; leases: string[] }
   | { kind: 'balances'; update: BalancesUpdate }
   | { kind: 'metrics' }
   | { kind: 'malformed'; error: ProtocolError }
@@ -51,7 +52,18 @@ function readCredits(candidate: Candidate, profile: NetworkProfile): SpecialPost
   if (operation === null) return undefined
   for (const credit of entriesIn(operation)) credit.address = addressKey('ETH', credit.address)
   const post = { itemHash: hashOf(candidate), address, time: 0, operation }
-  return { kind: 'credits', operation, accounts: accountsOf(post) }
+  return { kind: 'credits', operation, accounts: accountsOf(post), leases: leasesIn(operation) }
+}
+
+function leasesIn(operation: CreditOperation): string[] {
+  if (operation.kind !== 'expense') return []
+  return operation.expense.credits.flatMap(({ ref }) => (ref && leaseWindow(ref) !== null ? ref : []))
+}
+
+/** The windows that a post bills, by name: of two bills of a window the later one depends on the earlier. */
+export function billsIn(special: SpecialPost | undefined): string[] {
+  if (special?.kind !== 'credits') return []
+  return [...new Set(special.leases.map((lease) => billsOf(leaseWindow(lease)!)))]
 }
 
 function entriesIn(operation: CreditOperation): { address: string }[] {
@@ -76,9 +88,9 @@ function readMetrics(candidate: Candidate, profile: NetworkProfile): SpecialPost
   return isBelieved ? { kind: 'metrics' } : undefined
 }
 
-/** Accounts that a special post changes, by name. */
-export function accountsChangedBy(special: SpecialPost | undefined): string[] {
-  if (special?.kind === 'credits') return special.accounts.map(creditsOf)
+/** Accounts and bills that a special post changes, by name. */
+export function namesChangedBy(special: SpecialPost | undefined): string[] {
+  if (special?.kind === 'credits') return [...special.accounts.map(creditsOf), ...billsIn(special)]
   if (special?.kind === 'balances') {
     const { chain, balances } = special.update
     return Object.keys(balances).map((address) => holdingsOf(addressKey(chain, address)))
@@ -98,8 +110,11 @@ export function judgeSpecialPost(candidate: Candidate, world: World): void {
   const { operation, accounts } = special
   const address = accountOf(candidate)
   if (operation.kind === 'transfer') look(candidate, creditsOf(address))
-  const post = { itemHash: hashOf(candidate), address, time: timeOfPlace(candidate.place!), operation }
-  const ledger = world.credits.ledgerBefore(accounts, candidate.place!)
+  for (const bills of billsIn(special)) look(candidate, bills)
+  const itemHash = hashOf(candidate)
+  const place = candidate.place!
+  const post = { itemHash, address, time: timeOfPlace(place), operation }
+  const ledger = world.credits.ledgerBefore(accounts, { itemHash, place })
   candidate.creditEntries = applyCreditPost(ledger, post, world.profile)
 }
 

@@ -1,0 +1,92 @@
+import type { InstanceContent, ProgramContent } from '@aleph-ts/protocol'
+import type { Logger } from 'pino'
+import type { ConfidentialLaunch, ConfidentialSupport } from '../../supervisor/index.ts'
+import type { FileStore } from '../core-nodes/file-store.ts'
+import type { MessageSource } from '../core-nodes/message-source.ts'
+import { AgentError } from '../errors.ts'
+import type { VmHost } from '../vm-host.ts'
+import type { Sessions } from './sessions.ts'
+
+const MAX_FIRMWARE_BYTES = 64 * 1024 * 1024
+const notEnabled = 'Confidential computing setting not enabled on that server'
+
+export interface ConfidentialOptions {
+  enabled: boolean
+  /** What the host can do; asked once, and only when enabled. */
+  support: () => Promise<ConfidentialSupport>
+  sessions: Sessions
+  messages: MessageSource
+  files: FileStore
+  /** STORE message of the firmware of instances that name none. */
+  defaultFirmware: string
+  vms: VmHost
+  logger: Logger
+}
+
+/** Instances whose memory their host cannot read (protocol 05 §11). */
+export class Confidential {
+  readonly #options: ConfidentialOptions
+  #support: ConfidentialSupport = { available: false, reason: notEnabled }
+
+  constructor(options: ConfidentialOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { enabled, support, vms, sessions, logger } = this.#options
+    if (!enabled) return
+    this.#support = await support()
+    if (!this.#support.available)
+      logger.warn({ reason: this.#support.reason }, 'no confidential instances here')
+    // A launch is measured once: a guest that ended by itself needs a new session.
+    vms.on('state', ({ id, state, confidential }) => {
+      if (state !== 'failed' || !confidential) return
+      sessions.remove(id).catch((error: unknown) => logger.error({ err: error }, 'a session stays on disk'))
+    })
+  }
+
+  get isAvailable(): boolean {
+    return this.#support.available
+  }
+
+  /** What owners make a session for. Throws AgentError `overloaded`, as the network's nodes answer. */
+  get certificates(): Buffer {
+    if (this.#support.available) return this.#support.certificates
+    throw new AgentError('overloaded', this.#support.reason)
+  }
+
+  /** Throws AgentError `unsupported` when the message asks for what this host cannot do. */
+  assertAvailable({ environment }: InstanceContent | ProgramContent): void {
+    const wanted = 'trusted_execution' in environment ? environment.trusted_execution : null
+    if (!wanted) return
+    const problem = this.#problem(wanted.mode ?? 'sev')
+    if (problem)
+      throw new AgentError('unsupported', `The instance asks for confidential computing: ${problem}`)
+  }
+
+  /**
+   * How the instance is launched; null when it is an ordinary one. Throws AgentError `unsupported`, and
+   * `awaiting_owner` until its owner has brought a session.
+   */
+  async launch(hash: string, content: InstanceContent): Promise<ConfidentialLaunch | null> {
+    const wanted = content.environment.trusted_execution
+    if (!wanted) return null
+    this.assertAvailable(content)
+    const { sessions, messages, files, defaultFirmware } = this.#options
+    if (!this.#support.available) throw new AgentError('unsupported', this.#support.reason)
+    const { cbitpos, reducedPhysBits } = this.#support
+    const store = await messages.store(wanted.firmware ?? defaultFirmware, false)
+    const firmware = await files.fetch(store.content.item_hash, MAX_FIRMWARE_BYTES)
+    const session = sessions.find(hash)
+    if (!session) {
+      throw new AgentError('awaiting_owner', 'The instance waits for its owner to initialise the launch')
+    }
+    return { technology: 'sev', policy: wanted.policy, cbitpos, reducedPhysBits, firmware, session }
+  }
+
+  #problem(mode: string): string | null {
+    if (!this.#support.available) return this.#support.reason
+    // Measured guests boot what their message pins, which no published runtime offers yet.
+    return mode === 'sev' ? null : `this node launches mode "sev" alone, not "${mode}"`
+  }
+}

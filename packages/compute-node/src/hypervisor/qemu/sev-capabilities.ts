@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { spawnQemu } from './qemu-process.ts'
+import { QmpClient } from './qmp-client.ts'
+import { connectWhenReady } from './socket-connect.ts'
+
+const startTimeoutMs = 10_000
+
+/**
+ * Asks a QEMU without a machine, under KVM, what the processor's SEV can do.
+ *
+ * @throws HypervisorError with QEMU's words
+ */
+export async function querySevCapabilities(): Promise<unknown> {
+  const folder = await mkdtemp(join(tmpdir(), 'aleph-sev-'))
+  const socket = join(folder, 'qmp')
+  const server = ['-chardev', `socket,id=qmp,path=${socket},server=on,wait=off`]
+  const args = ['-machine', 'none', '-accel', 'kvm', '-nodefaults', '-display', 'none', ...server]
+  const qemu = await spawnQemu([...args, '-mon', 'chardev=qmp,mode=control'], null, [])
+  try {
+    const connected = await connectWhenReady(socket, startTimeoutMs, () => qemu.assertRunning())
+    const qmp = await QmpClient.connect(socket, connected)
+    try {
+      return await qmp.execute('query-sev-capabilities')
+    } finally {
+      await qmp.execute('quit').catch(() => {})
+      qmp.close()
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

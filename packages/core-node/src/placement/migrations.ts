@@ -1,0 +1,231 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import type { CoreNodeContext } from '../context.ts'
+import { askForRefusals } from './capacity-check.ts'
+import type { CallAnswer, ComputeNodeCalls } from './compute-node-calls.ts'
+
+export interface MigrationEnd {
+  hash: string
+  url: string
+}
+
+export interface Migration {
+  vmHash: string
+  source: MigrationEnd
+  target: MigrationEnd
+}
+
+export interface MigrationsOptions {
+  calls: ComputeNodeCalls
+  logger: CoreNodeContext['logger']
+  /** Called when a VM is about to move, has arrived, or was given up. */
+  onChange: () => void
+  /** Hears why a target does not take a VM; it stays where it is then. */
+  onRefused: (migration: Migration, code: string) => void
+  /** Between two looks at how far a node is, ms. */
+  pollMs?: number
+  /** After a failure, ms. */
+  retryMs?: number
+}
+
+const exportSchema = z.looseObject({
+  state: z.enum(['exporting', 'exported', 'export_failed']),
+  error: z.string().nullish(),
+  disk_files: z.array(z.looseObject({ name: z.string() })).default([]),
+  export_token: z.string().nullish(),
+})
+const importSchema = z.looseObject({
+  state: z.enum(['importing', 'imported', 'import_failed']),
+  error: z.string().nullish(),
+})
+
+const answerMs = 30_000
+
+/** `asking`: the source runs as if nothing were. `moving`: it is stopped there, and not here yet. */
+type Phase = 'asking' | 'moving' | 'arrived'
+
+interface Running {
+  migration: Migration
+  phase: Phase
+  work: Promise<void>
+}
+
+/**
+ * Moves instances between our compute nodes with their disks (protocol 06 §7.4): shut down and exported by the one,
+ * fetched and started by the other. Both nodes are asked how far they are before anything is begun, so a migration goes
+ * on where it was when this node was started anew.
+ */
+export class Migrations {
+  readonly #options: MigrationsOptions
+  readonly #stopping = new AbortController()
+  readonly #running = new Map<string, Running>()
+
+  constructor(options: MigrationsOptions) {
+    this.#options = options
+  }
+
+  /** VMs on their way, those that have arrived included. */
+  get underway(): ReadonlySet<string> {
+    return new Set(this.#running.keys())
+  }
+
+  /** VMs that have left their source but not arrived, and those that run at their target now. */
+  in(phase: Phase): Migration[] {
+    return [...this.#running.values()].flatMap((entry) => (entry.phase === phase ? entry.migration : []))
+  }
+
+  begin(migration: Migration): void {
+    if (this.#stopping.signal.aborted || this.#running.has(migration.vmHash)) return
+    const entry: Running = { migration, phase: 'asking', work: Promise.resolve() }
+    this.#running.set(migration.vmHash, entry)
+    entry.work = this.#move(entry)
+  }
+
+  /** The claim names the target now: what was left at the source may go. */
+  finish(vmHash: string): void {
+    const entry = this.#running.get(vmHash)
+    if (entry?.phase !== 'arrived') return
+    entry.work = this.#cleanUp(entry.migration).then(() => {
+      this.#running.delete(vmHash)
+    })
+  }
+
+  /** Lets a migration be that has become pointless: its VM is gone. */
+  forget(vmHash: string): void {
+    this.#running.delete(vmHash)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await Promise.all([...this.#running.values()].map(({ work }) => work))
+  }
+
+  async #move(entry: Running): Promise<void> {
+    const { logger, onChange, onRefused, retryMs = 60_000 } = this.#options
+    const { signal } = this.#stopping
+    const { vmHash, source, target } = entry.migration
+    while (!signal.aborted && this.#running.get(vmHash) === entry) {
+      try {
+        const refusal = await this.#refusal(entry.migration)
+        if (refusal !== null) {
+          this.#running.delete(vmHash)
+          onRefused(entry.migration, refusal)
+          return
+        }
+        entry.phase = 'moving'
+        onChange()
+        logger.info({ vm: vmHash, from: source.hash, to: target.hash }, 'an instance moves')
+        await this.#import(entry.migration, await this.#export(entry.migration))
+        entry.phase = 'arrived'
+        logger.info({ vm: vmHash, node: target.hash }, 'an instance has arrived')
+        onChange()
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        logger.warn(
+          { vm: vmHash, reason: (error as Error).message },
+          'an instance could not move; trying again',
+        )
+        await sleep(retryMs, undefined, { signal }).catch(() => undefined)
+      }
+    }
+  }
+
+  /** Why the target does not take the VM, asked as long as it runs undisturbed at its source. */
+  async #refusal({ vmHash, source, target }: Migration): Promise<string | null> {
+    const exporting = await this.#status(exportSchema, source.url, exportPath(vmHash))
+    if (exporting && exporting.state !== 'export_failed') return null
+    const importing = await this.#status(importSchema, target.url, importPath(vmHash))
+    // What came there once, and left again, is not fetched anew.
+    if (importing?.state === 'imported') return 'unsupported'
+    const refusals = await askForRefusals(this.#options.calls, target.url, [vmHash], this.#stopping.signal)
+    return refusals.get(vmHash) ?? null
+  }
+
+  /** @returns what the target has to know of the export */
+  async #export({ vmHash, source }: Migration) {
+    const begin = `/control/machine/${vmHash}/migration/export`
+    const job = await this.#job(exportSchema, source.url, exportPath(vmHash), () =>
+      this.#post(source.url, begin, {}),
+    )
+    if (job.state !== 'exported' || !job.export_token) throw new Error(`export: ${job.error ?? job.state}`)
+    return { disk_files: job.disk_files, export_token: job.export_token }
+  }
+
+  async #import({ vmHash, source, target }: Migration, exported: object): Promise<void> {
+    const { hostname, port, protocol } = new URL(source.url)
+    const source_port = Number(port) || (protocol === 'https:' ? 443 : 80)
+    const body = { vm_hash: vmHash, source_host: hostname, source_port, ...exported }
+    const job = await this.#job(importSchema, target.url, importPath(vmHash), () =>
+      this.#post(target.url, '/control/migrate', body),
+    )
+    if (job.state !== 'imported') throw new Error(`import: ${job.error ?? job.state}`)
+  }
+
+  /** The end of a job, which is begun unless it is under way or done. */
+  async #job<Schema extends z.ZodType<{ state: string }>>(
+    schema: Schema,
+    url: string,
+    statusPath: string,
+    begin: () => Promise<void>,
+  ): Promise<z.output<Schema>> {
+    const { pollMs = 1_000 } = this.#options
+    let job = await this.#status(schema, url, statusPath)
+    if (!job || job.state.endsWith('_failed')) {
+      await begin()
+      job = undefined
+    }
+    while (!job || job.state === 'exporting' || job.state === 'importing') {
+      await sleep(pollMs, undefined, { signal: this.#stopping.signal })
+      job = await this.#status(schema, url, statusPath)
+      if (!job) throw new Error(`${statusPath}: the node knows of no such job any more`)
+    }
+    return job
+  }
+
+  /** How far a job is; undefined when the node knows of none. */
+  async #status<Schema extends z.ZodType>(
+    schema: Schema,
+    url: string,
+    path: string,
+  ): Promise<z.output<Schema> | undefined> {
+    const answer = await this.#options.calls.get(url, path, { signal: this.#limit() })
+    if (answer.status === 404) return undefined
+    if (answer.status !== 200) throw refused(path, answer)
+    return schema.parse(JSON.parse(answer.text))
+  }
+
+  async #cleanUp({ vmHash, source }: Migration): Promise<void> {
+    try {
+      await this.#post(source.url, `/control/machine/${vmHash}/migration/cleanup`, {})
+    } catch (error) {
+      // The export ends by itself, and the plan of the node does not name the VM any more.
+      const reason = (error as Error).message
+      this.#options.logger.warn({ vm: vmHash, reason }, 'what an instance left behind was not removed')
+    }
+  }
+
+  async #post(url: string, path: string, body: object): Promise<void> {
+    const answer = await this.#options.calls.post(url, path, {
+      body: JSON.stringify(body),
+      signal: this.#limit(),
+    })
+    if (answer.status < 200 || answer.status > 299) throw refused(path, answer)
+  }
+
+  #limit(): AbortSignal {
+    return AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(answerMs)])
+  }
+}
+
+function refused(path: string, { status, text }: CallAnswer): Error {
+  return new Error(`${path} answered ${status}: ${text.slice(0, 200)}`)
+}
+
+function exportPath(vmHash: string): string {
+  return `/control/machine/${vmHash}/migration/export/status`
+}
+
+function importPath(vmHash: string): string {
+  return `/control/migrate/${vmHash}/status`
+}

@@ -1,0 +1,103 @@
+import {
+  CapacityLedger,
+  capacityReportSchema,
+  corechannelSchema,
+  noRequirements,
+  sha256Hex,
+  type VmRequirements,
+} from '@aleph-ts/protocol'
+import { expect, test } from 'vitest'
+import { planMoves } from './moves.ts'
+import type { Assignment } from './plan.ts'
+import type { Workload, WorkloadKind } from './workloads.ts'
+
+const nodes = ['old', 'new', 'foreign']
+const corechannel = corechannelSchema.parse({
+  nodes: ['us', 'them'].map((hash) => ({ hash, owner: hash, status: 'active' })),
+  resource_nodes: nodes.map((hash) => ({
+    hash,
+    owner: 'us',
+    status: 'linked',
+    parent: hash === 'foreign' ? 'them' : 'us',
+  })),
+})
+
+function on(
+  node: string,
+  index: number,
+  kind: WorkloadKind,
+  demand: Partial<VmRequirements> = {},
+): Assignment {
+  const uses = { vcpus: 1, memoryMib: 1024, diskMib: 1024, pool: 'instance' as const, isResident: true }
+  const workload: Workload = {
+    hash: sha256Hex(`vm ${index}`),
+    kind,
+    owner: 'user',
+    sender: 'user',
+    paymentType: 'hold',
+    paymentChain: null,
+    gpus: [],
+    requirements: { ...noRequirements, uses, ...demand },
+    confirmedHeight: null,
+    time: index,
+  }
+  return { workload, coreNode: 'us', computeNode: node, since: 0 }
+}
+
+/** @param room vcpus of each node */
+function moves(assignments: Assignment[], room: Record<string, number>, underway: string[] = []) {
+  const reports = new Map(
+    nodes.map((node) => {
+      const caps = {
+        instance_memory_mib: 1e6,
+        program_memory_mib: 1e6,
+        disk_mib: 1e6,
+        vcpus: room[node] ?? 0,
+      }
+      return [node, capacityReportSchema.parse({ node_hash: node, arch: 'x86_64', caps })]
+    }),
+  )
+  const ledger = new CapacityLedger(reports)
+  for (const { computeNode, workload } of assignments) ledger.reserve(computeNode, workload.requirements)
+  const plan = {
+    assignments: new Map(assignments.map((assignment) => [assignment.workload.hash, assignment])),
+    reports,
+    ledger,
+  }
+  const leaving = new Set(['old'])
+  return planMoves({
+    plan,
+    corechannel,
+    self: 'us',
+    leaving,
+    underway: new Set(underway),
+    refuse: () => null,
+  }).map(({ to }) => to)
+}
+
+test('two VMs of a node that is emptied move at a time', () => {
+  const five = [0, 1, 2, 3, 4].map((index) => on('old', index, 'instance'))
+  expect(moves(five, { old: 10, new: 10 })).toEqual(['new', 'new'])
+  expect(moves(five, { old: 10, new: 10 }, [five[4]!.workload.hash])).toEqual(['new'])
+  expect(moves([on('new', 1, 'instance')], { old: 10, new: 10 })).toEqual([])
+})
+
+test('none moves to where there is no room for it', () => {
+  const two = [on('old', 0, 'instance'), on('old', 1, 'instance')]
+  expect(moves(two, { old: 10, new: 1 })).toEqual(['new'])
+  expect(moves(two, { old: 10 })).toEqual([])
+})
+
+test('a program may go to another core node, an instance with its disks may not', () => {
+  expect(moves([on('old', 0, 'persistent_program')], { old: 1, foreign: 10 })).toEqual([null])
+  expect(moves([on('old', 0, 'instance')], { old: 1, foreign: 10 })).toEqual([])
+})
+
+test.each([
+  ['the owner pinned to a node', { nodeHash: 'old' }],
+  ['a stream pays', { streamReceiver: '0x1' }],
+  ['uses cards', { gpus: ['10de:2684'] }],
+  ['is confidential', { confidential: 'sev' as const }],
+])('what %s stays', (_, demand) => {
+  expect(moves([on('old', 0, 'instance', demand)], { old: 10, new: 10 })).toEqual([])
+})
