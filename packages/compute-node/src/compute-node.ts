@@ -125,6 +125,7 @@ export class ComputeNode implements AsyncDisposable {
     for (const store of services.stores) await store.start()
     await services.reconciler.start()
     services.programs.start()
+    services.amends.start()
     await services.expiries.start()
     services.payments.start()
     services.ports.start()
@@ -145,6 +146,7 @@ export class ComputeNode implements AsyncDisposable {
     const { http, reconciler, programs, egress, guestApi, supervisor } = services
     await http.stop(this.#config.drainTimeoutMs)
     services.expiries.stop()
+    services.amends.stop()
     await services.payments.stop()
     await services.ports.stop()
     const reconciled = reconciler.stop()

@@ -174,7 +174,12 @@ export const environmentTable = {
     .min(1)
     .optional()
     .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
-  ALEPH_VM_HYPERVISOR: z.enum(['auto', 'qemu', 'fake']).default('auto').describe('What runs the VMs'),
+  ALEPH_VM_HYPERVISOR: z
+    .enum(['auto', 'qemu', 'firecracker', 'fake'])
+    .default('auto')
+    .describe(
+      'What runs programs; instances run in QEMU. auto: Firecracker where a guest boots under it, else QEMU',
+    ),
   ALEPH_VM_CGROUP: z
     .string()
     .startsWith('/')

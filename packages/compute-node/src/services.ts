@@ -13,6 +13,7 @@ import { Confidential } from './agent/confidential/confidential.ts'
 import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
 import { LogStreams } from './agent/control/log-streams.ts'
+import { AmendWatch } from './agent/core-nodes/amend-watch.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
@@ -57,6 +58,7 @@ const PORTS_MS = 60_000
 export interface Services {
   supervisor: Supervisor
   programs: ProgramHost
+  amends: AmendWatch
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
@@ -140,6 +142,15 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     updateIntervalMs: config.updateIntervalMs,
     drainMs: config.drainTimeoutMs,
     metrics,
+    logger,
+  })
+  const amends = new AmendWatch({
+    coreNodes,
+    wanted: () => programs.followedRefs(),
+    onAmend(ref) {
+      messages.forgetLatest(ref)
+      programs.onAmend(ref)
+    },
     logger,
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
@@ -388,6 +399,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   return {
     supervisor,
     programs,
+    amends,
     reconciler,
     expiries,
     payments: monitor,

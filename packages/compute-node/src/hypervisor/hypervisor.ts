@@ -5,7 +5,7 @@ export type Accelerator = 'kvm' | 'tcg' | 'none'
 
 /** What a hypervisor turned out to be able to do, measured by booting a guest (protocol 05 §21.1). */
 export interface HypervisorCapabilities {
-  hypervisor: 'qemu' | 'fake'
+  hypervisor: 'qemu' | 'firecracker' | 'fake'
   accelerator: Accelerator
   /** Version of the hypervisor, for humans. */
   version: string
@@ -180,7 +180,7 @@ export interface LaunchRequest {
 
 /** Plain data with which a machine can be found again after a restart of this process. */
 export interface MachineRecord {
-  hypervisor: 'qemu' | 'fake'
+  hypervisor: 'qemu' | 'firecracker' | 'fake'
   /** Unique per launch. */
   launchId: string
   pid?: number

@@ -83,7 +83,7 @@ const instanceSchema = z.object({
 const specSchema = z.union([instanceSchema, programSchema])
 
 const machineSchema = z.object({
-  hypervisor: z.enum(['qemu', 'fake']),
+  hypervisor: z.enum(['qemu', 'firecracker', 'fake']),
   launchId: z.string().regex(/^[0-9a-f]{16}$/),
   pid: z.number().int().positive().optional(),
   pidStartTicks: z.string().optional(),

@@ -112,7 +112,7 @@ function statusConfig(facts: NodeFacts, vms: VmHost, confidential: Confidential)
       PAYMENT_MONITOR_INTERVAL: facts.paymentIntervalSeconds,
     },
     computing: {
-      ENABLE_QEMU_SUPPORT: hypervisor === 'qemu',
+      ENABLE_QEMU_SUPPORT: hypervisor !== 'fake',
       INSTANCE_DEFAULT_HYPERVISOR: 'qemu',
       ENABLE_CONFIDENTIAL_COMPUTING: confidential.isAvailable,
       ENABLE_GPU_SUPPORT: facts.gpuSupport,
