@@ -192,7 +192,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       settings,
     }),
     accounts: () => paymentAccounts(reconciler, messages),
-    startedAt: (hash) => supervisor.get(hash)?.definedAt,
   })
   const workloads: Workloads = new Workloads({
     messages,
