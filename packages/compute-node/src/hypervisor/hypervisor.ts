@@ -62,6 +62,14 @@ export interface NetworkShape {
   forwards: Forward[]
 }
 
+/** A network device on a tap of the host's, which somebody else gives addresses and rules. */
+export interface TapShape {
+  /** The tap's name; made with the machine, and gone with it. */
+  name: string
+  /** The guest's hardware address. */
+  mac: string
+}
+
 /** How a guest's memory is kept from its host. */
 export type ConfidentialTechnology = 'sev' | 'sev-es' | 'sev-snp'
 
@@ -132,6 +140,8 @@ export interface MachineShape {
   disks: DiskShape[]
   /** Only of machines that boot from their disk. */
   network?: NetworkShape
+  /** As above, instead of `network`. */
+  tap?: TapShape
   /** Devices of the host that are this machine's alone; only of machines that boot from their disk. */
   gpus?: GpuShape[]
   /** Only of machines that boot from their disk. */
@@ -176,6 +186,8 @@ export interface MachineRecord {
   pid?: number
   /** Kernel start time of `pid` in clock ticks: tells a recycled pid from ours. */
   pidStartTicks?: string
+  /** Name of the tap it has. */
+  tap?: string
 }
 
 /** How a machine ended. `expected` when `kill` was called. */
@@ -200,7 +212,7 @@ export interface Machine {
   powerDown(): Promise<void>
   /** Of a machine with confidential memory, which waits for it before its first instruction. */
   readonly launchControl: LaunchControl
-  /** Replaces the ports that lead into the guest. */
+  /** Replaces the ports that lead into the guest by its `network`. */
   setForwards(host: string, former: Forward[], next: Forward[]): Promise<void>
   /** Ends the machine at once; resolves when it is gone. */
   kill(): Promise<void>
