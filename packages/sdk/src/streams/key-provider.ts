@@ -17,7 +17,13 @@ export function keyProvider(options: { rpcUrl: string; privateKey: `0x${string}`
     async request({ method, params = [] }) {
       if (method !== 'eth_sendTransaction') return await reader.request({ method, params })
       const { to, data } = params[0] as { to: `0x${string}`; data: `0x${string}` }
-      return await client.sendTransaction({ to, data, chain: null })
+      const estimate = await reader.request({
+        method: 'eth_estimateGas',
+        params: [{ from: account.address, to, data }],
+      })
+      // A stream costs more to change when time has passed since the estimate.
+      const gas = (BigInt(String(estimate)) * 13n) / 10n
+      return await client.sendTransaction({ to, data, gas, chain: null })
     },
   }
 }
