@@ -7,7 +7,8 @@ import { type ProcessorTime, processorTimes } from './processor-time.ts'
 import { signedPosts } from './signed-posts.ts'
 import { spread } from './statistics.ts'
 
-type CoreNode = Awaited<ReturnType<typeof startCoreNode>>
+/** A core node as a process of its own. */
+export type CoreNode = Awaited<ReturnType<typeof startCoreNode>>
 
 /** Nodes of the larger network that each newcomer dials. */
 const dials = 2
@@ -50,9 +51,7 @@ export async function measureGossip(options: { nodes: number; perSecond: number;
     const { sent, refused } = await send(nodes[0]!.url, bodies, perSecond)
     await arrival(listeners, count)
     const spent = processorTimes(pids).map((time, index) => difference(time, before[index]!))
-    const delays = listeners.flatMap(({ arrivals }) =>
-      [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : [])),
-    )
+    const delays = listeners.flatMap((listener) => delaysOf(sent, listener))
     for (const { socket } of listeners) socket.close()
     return {
       messages: count,
@@ -87,7 +86,8 @@ function perMessage([bench, first, ...others]: ProcessorTime[], count: number) {
   }
 }
 
-function startNode(folder: string, others: CoreNode[]): Promise<CoreNode> {
+/** Starts one more node, which dials some of the others. */
+export function startNode(folder: string, others: CoreNode[]): Promise<CoreNode> {
   const name = `node-${others.length}`
   const peers = others.toSorted(() => Math.random() - 0.5).slice(0, dials)
   return startCoreNode({
@@ -98,7 +98,14 @@ function startNode(folder: string, others: CoreNode[]): Promise<CoreNode> {
   })
 }
 
-async function listen(url: string) {
+export interface Listener {
+  /** When the node said that it has processed each message, by hash. */
+  arrivals: Map<string, number>
+  socket: WebSocket
+}
+
+/** Listens to what a node processes. */
+export async function listen(url: string): Promise<Listener> {
   const arrivals = new Map<string, number>()
   const socket = new WebSocket(`${url.replace('http', 'ws')}/api/ws0/messages?channels=bench&history=0`)
   socket.onmessage = ({ data }) => {
@@ -106,6 +113,11 @@ async function listen(url: string) {
   }
   await new Promise((resolve) => socket.addEventListener('open', resolve))
   return { arrivals, socket }
+}
+
+/** Milliseconds from sending each message until a listener was told, of those that it was told. */
+export function delaysOf(sent: Map<string, number>, { arrivals }: Listener): number[] {
+  return [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : []))
 }
 
 /** Resolves when every listener heard of so many messages, or nobody will any more. */
@@ -117,8 +129,12 @@ async function arrival(listeners: { arrivals: Map<string, number> }[], count: nu
   }
 }
 
-/** @returns when each message was handed over, by hash, and how many the node did not acknowledge */
-async function send(url: string, bodies: string[], perSecond: number) {
+/**
+ * Hands messages to a node at a steady rate.
+ *
+ * @returns when each message was handed over, by hash, and how many the node did not acknowledge
+ */
+export async function send(url: string, bodies: string[], perSecond: number) {
   const sent = new Map<string, number>()
   let refused = 0
   const started = performance.now()

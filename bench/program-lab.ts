@@ -37,6 +37,17 @@ const sources: Record<RuntimeName, { entrypoint: string; file: string; text: str
   },
 }
 
+/** Memory of one machine's process, bytes. */
+export interface MachineMemory {
+  /** Shared pages count by the number of their users. */
+  proportional: number
+  /** What it shares with nobody. */
+  own: number
+}
+
+/** Longest wait for an answer: a bench ends, whatever happens. */
+const callMs = 180_000
+
 /** One compute node in a process of its own, with real guests; its programs come from a core node in memory. */
 export class ProgramLab implements AsyncDisposable {
   readonly core: FakeCoreNode
@@ -99,9 +110,9 @@ export class ProgramLab implements AsyncDisposable {
   }
 
   /** Milliseconds from the request to the first byte of the answer. */
-  async firstByte(hash: string): Promise<number> {
+  async firstByte(hash: string, path = '/'): Promise<number> {
     const startedAt = performance.now()
-    const response = await fetch(this.url(hash))
+    const response = await fetch(this.url(hash, path), { signal: AbortSignal.timeout(callMs) })
     if (!response.ok) throw new Error(`the program answered ${response.status}: ${await response.text()}`)
     await response.arrayBuffer()
     return performance.now() - startedAt
@@ -114,8 +125,8 @@ export class ProgramLab implements AsyncDisposable {
     await new ComputeNodeClient(this.#url, { account }).operate(hash, 'stop')
   }
 
-  /** Proportional set size of each machine of a program, bytes: shared pages count by the number of their users. */
-  async memory(hash: string): Promise<number[]> {
+  /** Memory of each machine of a program. */
+  async memory(hash: string): Promise<MachineMemory[]> {
     const sizes = await Promise.all(
       (await readdir('/proc')).map((pid) => machineMemory(pid, `aleph-vm-${hash}`)),
     )
@@ -135,11 +146,15 @@ export class ProgramLab implements AsyncDisposable {
   }
 }
 
-async function machineMemory(pid: string, name: string): Promise<number | null> {
+async function machineMemory(pid: string, name: string): Promise<MachineMemory | null> {
   if (!/^\d+$/.test(pid)) return null
   const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
   if (!command.split('\0').some((argument) => argument.startsWith(name))) return null
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '')
-  const kib = /^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1]
-  return kib === undefined ? null : Number(kib) * 1024
+  const bytes = (field: string) => {
+    const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1]
+    return kib === undefined ? null : Number(kib) * 1024
+  }
+  const [proportional, own] = [bytes('Pss'), bytes('Pss_Anon')]
+  return proportional === null || own === null ? null : { proportional, own }
 }

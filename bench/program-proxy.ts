@@ -15,7 +15,7 @@ const requests = 3_000
  * What a node's proxy adds to a request: the same server asked directly, and as a program of a node whose guests
  * are this process. All is one process, one request at a time.
  */
-export async function measureProxy(): Promise<object> {
+export async function benchProgramProxy(): Promise<object> {
   const answer: RequestListener = (_request, response) => void response.end('hello')
   const server = createServer(answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -170,6 +170,8 @@ void renewal_on_registration(void (*done)(void));
 void renewal_forget(void);
 /* Asks a program that registered for it to renew its random state; `done` runs when it has. */
 void renewal_ask(void (*done)(void));
+/* Asks it to run through what serving a request takes, without a request; `done` runs when it has. */
+void rehearsal_ask(void (*done)(void));
 
 /* ---- runtime.c: /aleph/runtime.json of the runtime image ---- */
 

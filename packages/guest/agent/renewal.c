@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define RENEW_TIMEOUT_MS 1000
+#define REHEARSAL_TIMEOUT_MS 10000
 
 static void on_renewal(struct watcher *watcher, uint32_t events);
 static void on_timeout(struct watcher *watcher, uint32_t events);
@@ -54,7 +55,7 @@ void renewal_forget(void) {
   finish();
 }
 
-/* A program registers with its first byte; every later one says that a renewal is done. */
+/* A program registers with its first byte; every later one says that what it was asked for is done. */
 static void on_renewal(struct watcher *watcher, uint32_t events) {
   (void)events;
   char bytes[16];
@@ -72,14 +73,18 @@ static void on_renewal(struct watcher *watcher, uint32_t events) {
 static void on_timeout(struct watcher *watcher, uint32_t events) {
   (void)watcher;
   (void)events;
-  say("the program did not renew its random state in time");
+  say("the program did not answer in time when asked to renew its random state or to rehearse");
   finish();
 }
 
-void renewal_ask(void (*done)(void)) {
+static void ask(const char *what, long timeout_ms, void (*done)(void)) {
   renewal_done = done;
-  if (!registered || write(renewal.fd, "r", 1) != 1)
+  if (!registered || write(renewal.fd, what, 1) != 1)
     finish();
   else
-    loop_set_timer(&timer, RENEW_TIMEOUT_MS, 0);
+    loop_set_timer(&timer, timeout_ms, 0);
 }
+
+void renewal_ask(void (*done)(void)) { ask("r", RENEW_TIMEOUT_MS, done); }
+
+void rehearsal_ask(void (*done)(void)) { ask("w", REHEARSAL_TIMEOUT_MS, done); }

@@ -216,12 +216,12 @@ describe('a program that needs its runtime started in another way', () => {
     await using guest = await QemuGuest.boot({
       runtime: 'node',
       files: {
-        'main.ts': 'export default () => Response.json(process.execArgv.concat(process.env.NODE_OPTIONS!))',
+        'main.ts': 'export default () => new Response(process.title)',
       },
       prepare: true,
-      configure: { entrypoint: 'main.ts', 'env.NODE_OPTIONS': '--no-warnings' },
+      configure: { entrypoint: 'main.ts', 'env.NODE_OPTIONS': '--title=its-own-process' },
     })
     expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')
-    expect((await guest.fetch('/')).body.toString()).toBe('["--no-warnings"]')
+    expect((await guest.fetch('/')).body.toString()).toBe('its-own-process')
   })
 })

@@ -11,6 +11,7 @@ import {
   checkRuntime,
   checkTools,
 } from './host-checks.ts'
+import { checkInstanceNetwork } from './instance-network-check.ts'
 import { checkCoreNodes, checkIdentity } from './network-checks.ts'
 
 const marks = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' }
@@ -31,6 +32,7 @@ export async function examine(environment: Record<string, string | undefined>): 
     checkMemory(config),
     checkPort(config),
     checkForwarding(config),
+    checkInstanceNetwork(config),
     checkKey(config),
     checkIsolation(config),
     checkCoreNodes(config),

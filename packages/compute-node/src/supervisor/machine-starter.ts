@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HypervisorError } from '../hypervisor/index.ts'
+import { setClock } from './awaken.ts'
 import type { ConsoleLog } from './console-log.ts'
 import { maySnapshot, programDestination } from './guest-setup.ts'
 import { startInstance } from './instance-start.ts'
@@ -10,7 +11,6 @@ import {
   type StartedMachine,
   type StartedProgram,
   type StarterContext,
-  setClock,
 } from './start-attempt.ts'
 import { VmStartError } from './vm-errors.ts'
 import { isInstance, type ProgramSpec, type VmSpec } from './vm-spec.ts'
@@ -100,8 +100,9 @@ export class MachineStarter {
   }
 }
 
-/** A connection without a request: the way to the program is warm, and the program was asked nothing. */
+/** The runtime rehearses, and a connection stays without a request: all is warm, and the program was asked nothing. */
 async function warmUp({ link }: StartedProgram): Promise<void> {
+  await link.control('rehearse')
   const connection = link.openStream(programDestination)
   connection.on('error', () => {})
   connection.resume()

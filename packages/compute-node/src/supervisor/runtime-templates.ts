@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Hypervisor, Machine, MachineShape } from '../hypervisor/index.ts'
+import { awaken } from './awaken.ts'
 import { connectGuest } from './connect-guest.ts'
 import { machineShape } from './guest-setup.ts'
 import type { TemplateStore } from './template-store.ts'
@@ -97,6 +98,8 @@ export class RuntimeTemplates {
     const link = await connectGuest(machine, forever, this.#options.bootMs, 'guest_boot_timeout')
     try {
       await whileAlive(machine, forever, link.control('prepare'))
+      // What awakening takes is then loaded and compiled in every clone.
+      await whileAlive(machine, forever, awaken(link))
       await machine.snapshot(statePath)
     } finally {
       await link.close()

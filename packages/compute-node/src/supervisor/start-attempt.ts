@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, Machine, MachineStart } from '../hypervisor/index.ts'
+import type { TapNetwork } from '../network/index.ts'
+import { awaken } from './awaken.ts'
 import type { BootSlots } from './boot-slots.ts'
 import { connectGuest } from './connect-guest.ts'
 import type { ConsoleLog } from './console-log.ts'
@@ -18,7 +19,6 @@ import { VmStartError, type VmStartErrorCode } from './vm-errors.ts'
 import type { ProgramSpec, StartKind } from './vm-spec.ts'
 import { whileAlive } from './while-alive.ts'
 
-const reseedBytes = 64
 const channelLossMs = 1000
 const consoleQuietMs = 50
 const consoleSettleMs = 1000
@@ -39,6 +39,7 @@ export interface StarterContext {
   runtimes: RuntimeTemplates
   slots: BootSlots
   limits: StartLimits
+  network: TapNetwork | null
   log: Logger
   onGuestStream: OnGuestStream
 }
@@ -255,17 +256,4 @@ export class StartAttempt {
 export function programExited(fields: Record<string, string | string[]>): VmStartError {
   const how = fields.signal ? `was ended by signal ${fields.signal}` : `exited with code ${fields.code}`
   return new VmStartError('program_exited', `the program ${how}`)
-}
-
-/** Makes a clone unlike its siblings: fresh randomness and the right time (protocol 05 §21.6). */
-async function awaken(link: GuestLink): Promise<void> {
-  await Promise.all([
-    link.control('reseed', { entropy: randomBytes(reseedBytes).toString('hex') }),
-    setClock(link),
-  ])
-}
-
-/** Gives the guest the time of now. */
-export function setClock(link: GuestLink): Promise<void> {
-  return link.control('settime', { time: (Date.now() / 1000).toFixed(6) })
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
   type Envelope,
@@ -50,6 +50,7 @@ export class FakeCoreNode implements AsyncDisposable {
   /** Answers before everything else when it returns true. */
   intercept: (...args: Parameters<RequestListener>) => boolean = () => false
   readonly #server: Server
+  readonly #followers = new Set<ServerResponse>()
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -90,6 +91,9 @@ export class FakeCoreNode implements AsyncDisposable {
       sender.privateKey,
     )
     this.messages.set(message.item_hash, { status: 'processed', message, content: full })
+    const event = JSON.stringify({ ...message, content: full })
+    for (const follower of this.#followers)
+      follower.write(`id: ${this.messages.size}\nevent: message\ndata: ${event}\n\n`)
     return message.item_hash
   }
 
@@ -140,6 +144,10 @@ export class FakeCoreNode implements AsyncDisposable {
       const key = url.searchParams.get('keys') ?? ''
       const value = this.aggregates.get(`${name.replace('.json', '')}/${key}`)
       sendJson(value && { data: { [key]: value } })
+    } else if (kind === 'events') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(':\n\n')
+      this.#followers.add(response)
+      response.on('close', () => this.#followers.delete(response))
     } else {
       const file = kind === 'storage' && name === 'raw' ? this.files.get(hash) : undefined
       response.writeHead(file ? 200 : 404, file && { 'content-length': file.length }).end(file)

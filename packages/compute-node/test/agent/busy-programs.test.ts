@@ -174,3 +174,14 @@ describe('an amended program', () => {
     expect(await version()).toBe(ref)
   })
 })
+
+test('an amended program moves to its new version when core nodes tell, before the node asks', async () => {
+  await using quiet = await TestNode.start({ environment: { ALEPH_VM_UPDATE_INTERVAL: '3600' } })
+  const ref = quiet.core.store(writeZip([{ name: 'main.ts', content: 'old' }]))
+  const hash = await quiet.deploy((_request, response) => response.end(), { code: ref, useLatestCode: true })
+  const version = async () => (await quiet.call(hash)).headers.get('aleph-program-code-ref')
+  expect(await version()).toBe(ref)
+  await eventually(() => quiet.core.requests.some((path) => path.startsWith('/api/v1/events')))
+  const newer = quiet.core.store(writeZip([{ name: 'main.ts', content: 'new' }]), { ref })
+  await eventually(async () => (await version()) === newer)
+})

@@ -65,6 +65,8 @@ test('what keeps a node from running is named with the setting that mends it', a
     ALEPH_VM_SUPERVISOR_PORT: new URL(core.url).port,
     ALEPH_VM_FORWARD_HOST: '192.0.2.1',
     ALEPH_VM_CGROUP: '/sys/fs/nothing',
+    ALEPH_VM_NETWORK: 'tap',
+    ALEPH_VM_NETWORK_INTERFACE: 'nosuch0',
     ALEPH_VM_GUEST_IMAGES_DIR: join(dataDir, 'none'),
   })
   expect([code, ok]).toEqual([1, false])
@@ -73,6 +75,7 @@ test('what keeps a node from running is named with the setting that mends it', a
     ['port', 'ALEPH_VM_SUPERVISOR_PORT'],
     ['forwarded ports', '192.0.2.1 is no address of this host'],
     ['cgroup', 'ALEPH_VM_CGROUP'],
+    ['instance network', 'nosuch0'],
     ['guest images', 'ALEPH_VM_GUEST_IMAGES_DIR'],
     ['key', 'chmod 600'],
   ] as const) {

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Supervisor } from '../../src/supervisor/index.ts'
-import { randomNumbers } from './programs.ts'
+import { randomNumbers, staticSite } from './programs.ts'
 import { call, openVmLab, type VmLab } from './vm-lab.ts'
 
 interface Answer {
@@ -63,10 +63,14 @@ test('a function that stopped goes on from a machine made ready meanwhile, in th
 })
 
 test('a damaged snapshot is dropped, and the VM starts cold', async () => {
+  // A runtime whose kernel boots faster than that of the others.
+  const start = async () =>
+    (await supervisor.ensureRunning(await lab.spec('damaged', staticSite))).info.startKind
+  expect(await start()).toBe('cold')
   await supervisor.stopAll(0)
   for (const file of await templateFiles()) if (file.endsWith('state')) await truncate(file, 1000)
   supervisor = await lab.supervisor()
-  await ask('damaged', 'cold')
+  expect(await start()).toBe('cold')
 })
 
 async function ask(id: string, startKind: 'cold' | 'restored'): Promise<Answer> {

@@ -12,6 +12,12 @@ export class TokenBucket {
     this.#filledAtMs = options.nowMs ?? performance.now()
   }
 
+  /** Whether tokens are there. */
+  has(count: number, nowMs = performance.now()): boolean {
+    this.#fill(nowMs)
+    return this.#tokens >= count
+  }
+
   /** Takes tokens when they are there. */
   take(count: number, nowMs = performance.now()): boolean {
     this.#fill(nowMs)

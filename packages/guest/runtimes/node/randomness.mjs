@@ -42,11 +42,12 @@ function keepNoIdentifiersInStore() {
 }
 
 /**
- * Replaces what could not be renewed, and renews everything whenever the agent asks.
+ * Replaces what could not be renewed, and renews everything whenever the agent asks. It also asks for rehearsals.
  *
+ * @param {() => Promise<void>} rehearse
  * @returns {() => void} Tells the agent that this process can; calls after the first do nothing.
  */
-export function offerRenewal() {
+export function offerRenewal(rehearse) {
   keepNoIdentifiersInStore()
   replaceMathRandom()
   nodeCrypto.getRandomValues(state)
@@ -55,7 +56,11 @@ export function offerRenewal() {
   if (!Number.isInteger(fd) || fd < 3) return () => {}
   const { renew } = createRequire(import.meta.url)('/aleph/renew.node')
   const socket = new Socket({ fd, readable: true, writable: true })
-  socket.on('data', () => {
+  socket.on('data', (wish) => {
+    if (wish.includes('w')) {
+      rehearse().then(() => socket.write('d'), console.error)
+      return
+    }
     renew()
     nodeCrypto.getRandomValues(state)
     socket.write('d')

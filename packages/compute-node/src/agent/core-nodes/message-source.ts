@@ -119,6 +119,11 @@ export class MessageSource {
     return { ref: latest, content: storeContent(await this.get(latest), latest) }
   }
 
+  /** Has core nodes asked for the newest version of a STORE message the next time it is needed. */
+  forgetLatest(ref: string): void {
+    this.#latest.delete(ref)
+  }
+
   /**
    * One aggregate key of an address, or null. Answers are kept for a minute unless the caller wants a younger
    * one. Not verifiable: use for policy only.

@@ -183,6 +183,18 @@ export class ProgramHost {
     this.#inBackground(hash, this.stop(hash))
   }
 
+  /** STORE messages whose newest versions the running programs use. */
+  followedRefs(): ReadonlySet<string> {
+    return new Set([...this.#pools.values()].flatMap(({ facts }) => facts.follows))
+  }
+
+  /** Looks at once for newer versions of the programs that use the newest version of a STORE message. */
+  onAmend(ref: string): void {
+    for (const pool of this.#pools.values()) {
+      if (pool.facts.follows.includes(ref)) this.#updates.considerNow(pool)
+    }
+  }
+
   /** Lets a VM that left the plan stop once idle. */
   watchIdle(hash: string): void {
     this.#idle.watch(hash)

@@ -49,6 +49,8 @@ export interface ProgramFacts {
   seconds: number
   /** The STORE message actually used for the code, after following amends. */
   codeRef: string
+  /** STORE messages of which it runs the newest version. */
+  follows: string[]
   /** Content hashes of the downloaded files the VM runs on. */
   files: string[]
   /** Paths of the images the VM mounts. */
@@ -59,6 +61,13 @@ export interface LoadedProgram {
   facts: ProgramFacts
   spec: ProgramSpec
 }
+
+/** A verified file of a STORE message, and the message it came from. */
+type FetchFile = (
+  ref: string,
+  useLatest: boolean,
+  maxBytes: number,
+) => Promise<{ ref: string; image: DiskImage }>
 
 /** Turns a PROGRAM message into something that boots: everything fetched, verified, unpacked (protocol 05 §6). */
 export class ProgramLoader {
@@ -95,9 +104,14 @@ export class ProgramLoader {
     if (code.encoding === 'plain') plainFileName(code.entrypoint)
     const { limits } = this.#options
     const codeLimit = code.encoding === 'squashfs' ? limits.maxCodeImageBytes : limits.maxArchiveBytes
+    const follows: string[] = []
+    const file: FetchFile = (ref, useLatest, maxBytes) => {
+      if (useLatest) follows.push(ref)
+      return this.#file(ref, useLatest, maxBytes)
+    }
     const [runtimeFile, codeFile] = await Promise.all([
-      this.#file(runtime.ref, runtime.use_latest ?? true, limits.maxRuntimeBytes),
-      this.#file(code.ref, code.use_latest ?? false, codeLimit),
+      file(runtime.ref, runtime.use_latest ?? true, limits.maxRuntimeBytes),
+      file(code.ref, code.use_latest ?? false, codeLimit),
     ])
     const manifest = await readRuntime(runtimeFile.image)
     const source = { encoding: code.encoding, fileHash: codeFile.image.sha256, entrypoint: code.entrypoint }
@@ -108,8 +122,8 @@ export class ProgramLoader {
     })
     const volumes = await prepareProgramVolumes(hash, content, {
       store: this.#options.volumes,
-      file: async (ref, useLatest) => (await this.#file(ref, useLatest, limits.maxCodeImageBytes)).image,
-      dataImage: (data) => this.#dataImage(data),
+      file: async (ref, useLatest) => (await file(ref, useLatest, limits.maxCodeImageBytes)).image,
+      dataImage: (data) => this.#dataImage(data, file),
     })
     const hostname = vmHostLabel(hash)
     const spec: ProgramSpec = {
@@ -135,6 +149,7 @@ export class ProgramLoader {
       http: content.on.http,
       seconds: Math.min(Math.max(resources.seconds, 1), limits.maxSeconds),
       codeRef: codeFile.ref,
+      follows,
       files: [runtimeFile.image.sha256, codeFile.image.sha256, ...volumes.files],
       images: [
         codeImage.path,
@@ -147,9 +162,10 @@ export class ProgramLoader {
   /** A program's data as an image; of a plain file, a folder with that file. */
   async #dataImage(
     data: NonNullable<ProgramContent['data']>,
+    fetchFile: FetchFile,
   ): Promise<{ image: DiskImage; file: DiskImage }> {
     const { limits } = this.#options
-    const { image: file } = await this.#file(data.ref, data.use_latest, limits.maxCodeImageBytes)
+    const { image: file } = await fetchFile(data.ref, data.use_latest, limits.maxCodeImageBytes)
     const source = {
       encoding: data.encoding,
       fileHash: file.sha256,
@@ -160,7 +176,7 @@ export class ProgramLoader {
     return { image: await this.#options.codeImages.image(source), file }
   }
 
-  async #file(ref: string, useLatest: boolean, maxBytes: number): Promise<{ ref: string; image: DiskImage }> {
+  async #file(ref: string, useLatest: boolean, maxBytes: number): ReturnType<FetchFile> {
     const { messages, files } = this.#options
     const store = await messages.store(ref, useLatest)
     const sha256 = store.content.item_hash

@@ -56,6 +56,13 @@ export class ProgramUpdates {
     )
   }
 
+  /** As `consider`, when a newer version is said to be there, however recently it was looked for. */
+  considerNow(pool: ProgramPool): void {
+    if (this.#next.get(pool) === Number.POSITIVE_INFINITY) return
+    this.#next.set(pool, 0)
+    this.consider(pool)
+  }
+
   async #check(pool: ProgramPool): Promise<void> {
     const { loader, pools, logger } = this.#options
     const { facts, spec } = await loader.load(pool.spec.id, pool.spec.kind)
