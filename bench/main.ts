@@ -1,5 +1,6 @@
 import { benchApply } from './apply.ts'
 import { benchContent } from './content.ts'
+import { benchFlood } from './flood.ts'
 import { benchGossip } from './gossip.ts'
 import { describeMachine } from './machine.ts'
 import { benchMessages } from './messages.ts'
@@ -17,6 +18,7 @@ import { benchReconcile } from './reconcile.ts'
 const benches: Record<string, { what: string; run: () => Promise<object> }> = {
   messages: { what: 'Messages accepted and processed by one core node', run: benchMessages },
   gossip: { what: 'Delay from one core node to others', run: benchGossip },
+  flood: { what: 'A core node that strangers send 5,000 forged messages a second', run: benchFlood },
   apply: { what: 'Mixed messages applied to an empty and to a large database', run: benchApply },
   reads: { what: 'Lists, pages and single things read from a large database', run: benchReads },
   placement: { what: 'The plan of a network of 1,000 core nodes with 100,000 VMs', run: benchPlacement },

@@ -4,6 +4,15 @@ import { type HostTool, instanceHostTools, missingHostTools, requiredHostTools }
 
 const hypervisor: HostTool = { tool: 'qemu-system-x86_64', package: 'qemu-system-x86' }
 
+/** What connects instances by taps; only root can. */
+const tapTools: readonly HostTool[] =
+  process.getuid?.() === 0
+    ? [
+        { tool: 'ip', package: 'iproute2' },
+        { tool: 'nft', package: 'nftables' },
+      ]
+    : []
+
 /** What only tests use: they log into the instances they start. */
 export const testTools: readonly HostTool[] = [
   { tool: 'ssh', package: 'openssh-client' },
@@ -18,7 +27,13 @@ export const testTools: readonly HostTool[] = [
  * @returns false when something is missing and could not be brought
  */
 export async function hostRequirements(more: readonly HostTool[] = []): Promise<boolean> {
-  const missing = await missingHostTools([hypervisor, ...requiredHostTools, ...instanceHostTools, ...more])
+  const missing = await missingHostTools([
+    hypervisor,
+    ...requiredHostTools,
+    ...instanceHostTools,
+    ...tapTools,
+    ...more,
+  ])
   if (missing.length === 0) return true
 
   const packages = [...new Set(missing.map((each) => each.package))]

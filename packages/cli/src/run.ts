@@ -7,6 +7,7 @@ import { fileCommand } from './commands/file.ts'
 import { messageCommand } from './commands/message.ts'
 import { networkCommand } from './commands/network.ts'
 import { nodeCommand } from './commands/node.ts'
+import { paymentCommand } from './commands/payment.ts'
 import { priceCommand } from './commands/price.ts'
 import { programCommand } from './commands/program.ts'
 import { rewardsCommand } from './commands/rewards.ts'
@@ -21,6 +22,7 @@ Examples:
   aleph program deploy ./my-function         put a folder or a file on the network
   aleph program call HASH /path              ask it something
   aleph message get HASH --json              look at a message
+  aleph payment list                         what you pay for
   aleph node list                            who runs the network
 
 ${exitCodeHelp}
@@ -76,6 +78,7 @@ function createRoot(terminal: Terminal): Command {
     messageCommand,
     fileCommand,
     aggregateCommand,
+    paymentCommand,
     priceCommand,
     creditsCommand,
     networkCommand,

@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream'
 import { loadGuestImages } from '@aleph-ts/guest'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
-import type { CustomDomains } from './agent/proxy/custom-domains.ts'
 import type { ComputeNodeConfig } from './config.ts'
+import { openNetwork, type TapNetwork } from './network/index.ts'
 import { assembleServices, type Services } from './services.ts'
 import { createHypervisor, type GuestService, type Hypervisor, Supervisor } from './supervisor/index.ts'
 
@@ -13,7 +13,8 @@ import { createHypervisor, type GuestService, type Hypervisor, Supervisor } from
 export interface ComputeNodeParts {
   logger?: Logger
   hypervisor?: Hypervisor
-  customDomains?: CustomDomains
+  /** Asks the DNS for TXT records of custom domains; default: the system's resolvers. */
+  resolveTxt?: (name: string) => Promise<string[][]>
   /** Root of the kernel's device tree; default `/sys`. */
   sysfs?: string
 }
@@ -43,6 +44,7 @@ export class ComputeNode implements AsyncDisposable {
   readonly #config: ComputeNodeConfig
   readonly #logger: Logger
   readonly #supervisor: Supervisor
+  readonly #network: TapNetwork | null
   readonly #guests: GuestServices
   readonly #parts: ComputeNodeParts
   #services: Services | null = null
@@ -51,17 +53,22 @@ export class ComputeNode implements AsyncDisposable {
     config: ComputeNodeConfig,
     logger: Logger,
     supervisor: Supervisor,
+    network: TapNetwork | null,
     guests: GuestServices,
     parts: ComputeNodeParts,
   ) {
     this.#config = config
     this.#logger = logger
     this.#supervisor = supervisor
+    this.#network = network
     this.#guests = guests
     this.#parts = parts
   }
 
-  /** Prepares a node without starting anything. Throws HypervisorError when its guest images are missing. */
+  /**
+   * Prepares a node without starting anything. Throws HypervisorError when its guest images are missing, and
+   * NetworkError when it wants taps and there are none.
+   */
   static async create(config: ComputeNodeConfig, parts: ComputeNodeParts = {}): Promise<ComputeNode> {
     const logger = parts.logger ?? pino({ level: config.logLevel }, pino.destination(2))
     const dataDir = join(config.dataDir, 'supervisor')
@@ -74,11 +81,17 @@ export class ComputeNode implements AsyncDisposable {
         cgroup: config.cgroup,
         log: logger,
       }))
+    const network = await openNetwork(
+      config.network.mode,
+      { ...config.network, ipv6Pool: config.ipv6Pool },
+      logger,
+    )
     const guests: GuestServices = {}
     const { memoryMiB, vcpus, templateBytes, standbys, programStartMs } = config.limits
     const supervisor = await Supervisor.create({
       dataDir,
       hypervisor,
+      network,
       log: logger,
       templateBudgetBytes: templateBytes,
       ...(standbys !== null && { standbys }),
@@ -90,19 +103,20 @@ export class ComputeNode implements AsyncDisposable {
         else stream.destroy()
       },
     })
-    return new ComputeNode(config, logger, supervisor, guests, parts)
+    return new ComputeNode(config, logger, supervisor, network, guests, parts)
   }
 
   /** Takes over VMs of an earlier run, goes on with the stored plan, and listens. */
   async start(): Promise<ComputeNodeStatus> {
     if (this.#services) throw new Error('This node was started before; create another one')
     await this.#supervisor.start()
-    const { customDomains, sysfs } = this.#parts
+    const { resolveTxt, sysfs } = this.#parts
     const services = await assembleServices({
       config: this.#config,
       supervisor: this.#supervisor,
+      network: this.#network,
       logger: this.#logger,
-      ...(customDomains && { customDomains }),
+      ...(resolveTxt && { resolveTxt }),
       ...(sysfs && { sysfs }),
     })
     this.#services = services
@@ -114,6 +128,7 @@ export class ComputeNode implements AsyncDisposable {
     services.amends.start()
     await services.expiries.start()
     services.payments.start()
+    services.ports.start()
     const url = await services.http.start()
     const status = { url, ...this.#identity() }
     this.#logger.info(status, 'compute node is ready')
@@ -133,6 +148,7 @@ export class ComputeNode implements AsyncDisposable {
     services.expiries.stop()
     services.amends.stop()
     await services.payments.stop()
+    await services.ports.stop()
     const reconciled = reconciler.stop()
     programs.close()
     if (stopVms) await supervisor.stopAll()

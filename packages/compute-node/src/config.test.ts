@@ -36,6 +36,12 @@ test.each<[string, Record<string, string>]>([
   ['ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS', { ...least, ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: '0x1' }],
   ['ALEPH_VM_HYPERVISOR', { ...least, ALEPH_VM_HYPERVISOR: 'xen' }],
   ['ALEPH_VM_PROFILE', { ...least, ALEPH_VM_PROFILE: 'nowhere' }],
+  ['ALEPH_VM_NETWORK', { ...least, ALEPH_VM_NETWORK: 'cable' }],
+  ['ALEPH_VM_TAP_PREFIX', { ...least, ALEPH_VM_TAP_PREFIX: 'tap1' }],
+  ['ALEPH_VM_IPV4_ADDRESS_POOL', { ...least, ALEPH_VM_IPV4_ADDRESS_POOL: '172.16.0.0' }],
+  ['ALEPH_VM_IPV6_ADDRESS_POOL', { ...least, ALEPH_VM_IPV6_ADDRESS_POOL: 'fc00::1' }],
+  ['ALEPH_VM_GUEST_ALLOWED_NETWORKS', { ...least, ALEPH_VM_GUEST_ALLOWED_NETWORKS: '10.0.0.0/33' }],
+  ['ALEPH_VM_DNS_NAMESERVERS', { ...least, ALEPH_VM_DNS_NAMESERVERS: 'dns.example' }],
   ['ALEPH_VM_PROFILE', { ...least, ALEPH_VM_PROFILE: '/nowhere/profile.json' }],
 ])('a wrong %s is named', (name, environment) => {
   expect(() => configFromEnvironment(environment)).toThrow(ConfigError)

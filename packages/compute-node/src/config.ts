@@ -13,6 +13,7 @@ import {
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
 import type { HypervisorChoice } from './hypervisor/index.ts'
+import { isPrefix, type NetworkSettings, networkEnvironmentTable, networkSettings } from './network/index.ts'
 
 const MIB = 1024 * 1024
 
@@ -43,10 +44,12 @@ export interface ComputeNodeConfig {
   /** Diagnostic programs of the network, by item hash. */
   checkProgram: string
   legacyCheckProgram: string
-  /** Whether instances may open connections to the outside. */
+  /** Whether instances without taps may open connections to the outside. */
   instanceOutbound: boolean
-  /** Address of this host that forwarded ports of instances are on. */
-  forwardHost: string
+  /** Address of this host that forwarded ports of instances are on; null: the network's choice. */
+  forwardHost: string | null
+  /** How instances are connected. */
+  network: NetworkSettings
   /** Whether GPUs bound to `vfio-pci` are given to VMs. */
   gpuSupport: boolean
   /** Whether instances whose memory the host cannot read run here, where the processor can. */
@@ -171,7 +174,12 @@ export const environmentTable = {
     .min(1)
     .optional()
     .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
-  ALEPH_VM_HYPERVISOR: z.enum(['auto', 'qemu', 'fake']).default('auto').describe('What runs the VMs'),
+  ALEPH_VM_HYPERVISOR: z
+    .enum(['auto', 'qemu', 'firecracker', 'fake'])
+    .default('auto')
+    .describe(
+      'What runs programs; instances run in QEMU. auto: Firecracker where a guest boots under it, else QEMU',
+    ),
   ALEPH_VM_CGROUP: z
     .string()
     .startsWith('/')
@@ -208,12 +216,17 @@ export const environmentTable = {
     .describe('MiB of the image an instance starts from'),
   ALEPH_VM_INSTANCE_OUTBOUND: flag
     .default(false)
-    .describe('Let instances open connections; they then reach whatever this host reaches, itself included'),
+    .describe(
+      'Let instances open connections without taps; they then reach whatever this host reaches, itself included',
+    ),
   ALEPH_VM_FORWARD_HOST: z
     .string()
     .refine((text) => isIP(text) === 4, 'is no IPv4 address')
-    .default('127.0.0.1')
-    .describe('Address of this host that forwarded ports of instances are on'),
+    .optional()
+    .describe(
+      'Address of this host that forwarded ports of instances are on; default 127.0.0.1, with taps that of the uplink',
+    ),
+  ...networkEnvironmentTable,
   ALEPH_VM_ENABLE_GPU_SUPPORT: flag
     .default(false)
     .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),
@@ -231,6 +244,7 @@ export const environmentTable = {
     .describe('Take instances from nodes at addresses that are not public, as in a network of your own'),
   ALEPH_VM_IPV6_ADDRESS_POOL: z
     .string()
+    .refine((text) => isPrefix(text) && text.includes(':'), 'is no IPv6 prefix')
     .default('fc00:1:2:3::/64')
     .describe("Prefix that VMs' IPv6 addresses are computed in"),
   ALEPH_VM_STANDBYS: z.coerce
@@ -309,7 +323,8 @@ export function configFromEnvironment(environment: Record<string, string | undef
     checkProgram: env.ALEPH_VM_CHECK_FASTAPI_VM_ID,
     legacyCheckProgram: env.ALEPH_VM_LEGACY_CHECK_FASTAPI_VM_ID,
     instanceOutbound: env.ALEPH_VM_INSTANCE_OUTBOUND,
-    forwardHost: env.ALEPH_VM_FORWARD_HOST,
+    forwardHost: env.ALEPH_VM_FORWARD_HOST ?? null,
+    network: networkSettings(env),
     confidentialComputing: env.ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING,
     confidentialFirmware: env.ALEPH_VM_CONFIDENTIAL_FIRMWARE,
     gpuSupport: env.ALEPH_VM_ENABLE_GPU_SUPPORT,
@@ -339,7 +354,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
 /** The settings as the operator may see them on a page: nothing secret is among them. */
 export function publicSettings(config: ComputeNodeConfig): Record<string, unknown> {
   const { profile, evmRpcUrls, ...settings } = config
-  return { ...settings, network: profile.name, evmChains: Object.keys(evmRpcUrls) }
+  return { ...settings, profile: profile.name, evmChains: Object.keys(evmRpcUrls) }
 }
 
 const rpcVariable = 'ALEPH_VM_EVM_RPC_'

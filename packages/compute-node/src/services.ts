@@ -27,7 +27,9 @@ import { HttpServer } from './agent/http-server.ts'
 import { Backups } from './agent/instances/backups.ts'
 import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
+import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
+import { PortRefresh } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
 import { Rescues } from './agent/instances/rescues.ts'
@@ -46,7 +48,11 @@ import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
+import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
+
+/** Between two looks at which ports owners want forwarded. */
+const PORTS_MS = 60_000
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
@@ -56,6 +62,7 @@ export interface Services {
   reconciler: Reconciler
   expiries: Expiries
   payments: PaymentMonitor
+  ports: PortRefresh
   /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
@@ -66,7 +73,10 @@ export interface Services {
 export interface ServiceParts {
   config: ComputeNodeConfig
   supervisor: Supervisor
-  customDomains?: CustomDomains
+  /** Null: instances have networks of their hypervisor's making. */
+  network: TapNetwork | null
+  /** Asks the DNS for TXT records; default: the system's resolvers. */
+  resolveTxt?: (name: string) => Promise<string[][]>
   /** Root of the kernel's device tree; default `/sys`. */
   sysfs?: string
   logger: Logger
@@ -74,7 +84,7 @@ export interface ServiceParts {
 
 /** Puts the parts of one node together; nothing runs yet. */
 export async function assembleServices(parts: ServiceParts): Promise<Services> {
-  const { config, supervisor, logger } = parts
+  const { config, supervisor, network, logger } = parts
   const { domainName, nodeHash, dataDir, limits } = config
   const cache = join(dataDir, 'cache')
   const state = join(dataDir, 'state')
@@ -144,7 +154,10 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
-  const ports = new PortStore(join(state, 'ports.json'), config.forwardHost)
+  const forwardHost = config.forwardHost ?? network?.hostIpv4 ?? '127.0.0.1'
+  const ports = new PortStore(join(state, 'ports.json'), forwardHost)
+  const links =
+    network && new TapLinks(join(state, 'links.json'), { ...config.network, ipv6Pool: config.ipv6Pool })
   const rescueDisks = new RescueDisks({
     messages,
     files,
@@ -172,7 +185,9 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     confidential,
     limits: { maxImageBytes: limits.instanceImageBytes, maxVolumeBytes: limits.codeImageBytes },
     outbound: config.instanceOutbound,
-    forwardHost: config.forwardHost,
+    links,
+    nameservers: config.network.nameservers,
+    forwardHost,
   })
   const backups = new Backups({ dir: join(dataDir, 'backups'), vms: supervisor, volumes, logger })
   const gpus = new Gpus({
@@ -188,6 +203,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     loader: instanceLoader,
     vms: supervisor,
     ports,
+    links,
     volumes,
     parents,
     messages,
@@ -203,8 +219,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       settings,
     }),
     accounts: () => paymentAccounts(reconciler, messages),
-    startedAt: (hash) => supervisor.get(hash)?.definedAt,
   })
+  const web = new InstanceWeb(supervisor, forwardHost)
   const workloads: Workloads = new Workloads({
     messages,
     programs,
@@ -277,18 +293,28 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
+  const facts = nodeFacts(config, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
     host: config.host,
     port: config.port,
     domainName,
     serverHeader,
-    proxy: new ProgramProxy({ programs, vms: supervisor, metrics, logger, serverHeader }),
-    customDomains: parts.customDomains ?? new CustomDomains(),
-    about: { facts: nodeFacts(config), vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
+    proxy: new ProgramProxy({
+      acquire: async (hash) => (web.has(hash) ? web.acquire(hash) : programs.acquire(hash)),
+      vms: supervisor,
+      metrics,
+      logger,
+      serverHeader,
+    }),
+    customDomains: new CustomDomains({
+      domainsOf: (owner) => messages.aggregate(owner, 'domains'),
+      ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
+    }),
+    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
-      facts: nodeFacts(config),
+      facts,
       vms: supervisor,
       reconciler,
       settings: publicSettings(config),
@@ -315,7 +341,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       vms: supervisor,
       nodeHash,
       domainName,
-      refreshNetwork: (hash) => instances.refreshPorts(hash),
+      refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
       waitMs: config.allocationWaitMs,
     },
     machines: {
@@ -349,12 +375,19 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     intervalMs: config.paymentIntervalMs,
     logger,
   })
+  const portRefresh = new PortRefresh({
+    vms: supervisor,
+    refresh: (hash) => instances.refreshPorts(hash),
+    intervalMs: PORTS_MS,
+    logger,
+  })
   const stores = [
     files,
     codeImages,
     volumes,
     parents,
     ports,
+    ...(links ? [links] : []),
     backups,
     exports,
     imports,
@@ -369,6 +402,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     reconciler,
     expiries,
     payments: monitor,
+    ports: portRefresh,
     stores,
     egress,
     guestApi,
@@ -376,7 +410,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   }
 }
 
-function nodeFacts(config: ComputeNodeConfig) {
+function nodeFacts(config: ComputeNodeConfig, forwardHost: string, taps: boolean) {
   const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
   return {
     version: packageJson.version,
@@ -387,8 +421,10 @@ function nodeFacts(config: ComputeNodeConfig) {
     network: profile.name,
     reuseTimeoutSeconds: reuseTimeoutMs / 1000,
     checkProgram: config.checkProgram,
-    forwardHost: config.forwardHost,
+    forwardHost,
     ipv6Pool: config.ipv6Pool,
+    taps,
+    ndpProxy: config.network.ndpProxy,
     paymentIntervalSeconds: config.paymentIntervalMs / 1000,
     gpuSupport: config.gpuSupport,
     paymentReceiver: config.paymentReceiver,

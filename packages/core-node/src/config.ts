@@ -67,6 +67,8 @@ export interface CoreNodeConfig {
     moveProgramsAfterSeconds: number
     /** The same for its instances, which lose their disks. */
     moveInstancesAfterSeconds: number
+    /** How long one's score may be too low before it is emptied. */
+    drainAfterSeconds?: number
   }
   /** Nodes of this network may have private addresses; false: only public ones are connected to. */
   allowPrivateNodes?: boolean
@@ -151,6 +153,10 @@ const environmentSchema = z.object({
     .number()
     .positive()
     .default(6 * 3_600),
+  ALEPH_CORE_DRAIN_AFTER_SECONDS: z.coerce
+    .number()
+    .positive()
+    .default(3 * 86_400),
   ALEPH_CORE_ALLOW_PRIVATE_NODES: z.stringbool().default(false),
   ALEPH_CORE_REVIEW_SECONDS: z.coerce.number().min(1).max(86_400).default(3_600),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
@@ -215,6 +221,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
       pollSeconds: env.ALEPH_CORE_COMPUTE_POLL_SECONDS,
       moveProgramsAfterSeconds: env.ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS,
       moveInstancesAfterSeconds: env.ALEPH_CORE_MOVE_INSTANCES_AFTER_SECONDS,
+      drainAfterSeconds: env.ALEPH_CORE_DRAIN_AFTER_SECONDS,
     },
     allowPrivateNodes: env.ALEPH_CORE_ALLOW_PRIVATE_NODES,
     reviewSeconds: env.ALEPH_CORE_REVIEW_SECONDS,

@@ -1,4 +1,5 @@
-import { batchArchive } from '@aleph-ts/protocol'
+import { Readable } from 'node:stream'
+import { type Block, batchArchive, chunkBytes, FileDag } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confirmationsOf, filesOf, SyncChain } from './testing/sync-chain.ts'
 import { TestNode } from './testing/test-node.ts'
@@ -56,6 +57,23 @@ describe('a batch that cannot be read', () => {
     await emitArchive((await archived(text)).cid)
     await expect.poll(problems, patience).toHaveLength(before.length + 1)
     expect((await problems()).at(-1)).toMatchObject({ problem_code: 'bad_batch' })
+  })
+
+  test('is put aside, with the reason: an archive of a few blocks that repeat to more bytes than are read', async () => {
+    const blocks = new Map<string, Block>()
+    const zeros = new Uint8Array(chunkBytes)
+    const dag = new FileDag({ onBlock: (block) => blocks.set(block.cid.toString(), block) })
+    for (let chunk = 0; chunk <= 1024; chunk++) dag.update(zeros)
+    const root = dag.finish().cid.toString()
+    const { fileStore } = node.node.context
+    await fileStore.importBlocks(Readable.from(blocks.values()), { root, maxBytes })
+    const before = await problems()
+    await emitArchive(root)
+    await expect.poll(problems, patience).toHaveLength(before.length + 1)
+    expect((await problems()).at(-1)).toMatchObject({
+      problem_code: 'bad_batch',
+      problem: expect.stringContaining('too many to read'),
+    })
   })
 
   test('is put aside, with the reason: no hash, and a version that nobody knows', async () => {

@@ -129,6 +129,19 @@ test('a program is accepted from who holds enough and refused to who does not', 
   expect((await node.publish(sign(rich, 'FORGET', { hashes: [refs.code] }))).status).toBe(200)
 })
 
+test('the price of a forgotten file can still be asked for, as billing does', async () => {
+  const wallet = newWallet()
+  const bytes = new Uint8Array(1024 * 1024)
+  const { hash } = (await node.upload(bytes)).body
+  const message = store(wallet, hash)
+  expect((await node.publish(message)).status).toBe(200)
+  const before = await node.get(`/api/v0/price/${message.item_hash}`)
+  expect((await node.publish(sign(wallet, 'FORGET', { hashes: [message.item_hash] }))).status).toBe(200)
+  const after = await node.get(`/api/v0/price/${message.item_hash}`)
+  expect(after).toEqual(before)
+  expect(after.body).toMatchObject({ cost: '0.333333333000000000', charged_address: wallet.address })
+})
+
 test('a program that names an unknown runtime waits for it', async () => {
   const wallet = newWallet()
   await node.fund(wallet.address, '2000')

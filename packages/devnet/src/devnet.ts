@@ -18,6 +18,7 @@ import {
 import { type NetworkFile, removeNetworkFile, writeNetworkFile } from './network/network-file.ts'
 import { type Operator, operatorOf, writeKeyFile } from './network/operators.ts'
 import { paymentsOn } from './network/payments.ts'
+import { publishPolicy } from './network/policy.ts'
 import { type Ports, takePorts } from './network/ports.ts'
 import {
   type ComputeNodeEntry,
@@ -157,6 +158,7 @@ export class Devnet {
     const runtimes = await progress.step('Runtimes published', (note) =>
       publishRuntimes(authority, images, join(dataDir, 'runtimes.json'), note),
     )
+    await publishPolicy(authority, runtimes, join(dataDir, 'policy.json'))
     await progress.step(`${this.#config.computeNodes} compute nodes`, () => this.#startComputeNodes(entries))
     this.#network = this.#describe(entries, runtimes)
     writeNetworkFile(dataDir, this.#network)
@@ -264,6 +266,7 @@ export class Devnet {
         ownerAddress: entry.owner,
         guestImagesDir: this.#config.guestCacheDir,
         profile: this.#profileFile,
+        ethereumRpc: this.chain.chain.rpcUrl,
         ...(this.#config.reuseTimeoutSeconds === undefined
           ? {}
           : { reuseTimeoutSeconds: this.#config.reuseTimeoutSeconds }),

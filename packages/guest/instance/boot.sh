@@ -14,7 +14,7 @@ ip link set lo up
 
 /usr/lib/aleph/seed.sh || echo "the seed disk could not be read"
 
-ip link set eth0 up && udhcpc -i eth0 -q -n -t 5 -T 1 -s /usr/lib/aleph/dhcp.sh >/dev/null 2>&1 || echo "no network"
+/usr/lib/aleph/network.sh || echo "no network"
 [ -f /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 acpid -c /etc/acpi -l /dev/null
 echo "$(hostname) is up"

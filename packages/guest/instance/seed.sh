@@ -8,6 +8,8 @@ for disk in /dev/vd[b-z] /dev/sr[0-9]; do
   umount /run/seed
 done
 [ -f /run/seed/user-data ] || exit 0
+# For network.sh, which comes later.
+[ -f /run/seed/network-config ] && cp /run/seed/network-config /run/network-config
 
 # Items of one list of user-data, without dash and quotes.
 list() {

@@ -47,6 +47,7 @@ export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
 export { type VmIpv6, type VmKind, vmIpv6 } from './allocation/vm-ipv6.ts'
 export { type ApiFailure, apiFailureSchema } from './api/api-failure.ts'
 export { apiRoutes } from './api/api-routes.ts'
+export type { ListedComputeNode } from './api/compute-list-route.ts'
 export { apiMessageSchema, messageFilterFields, messageFilterSchema } from './api/message-routes.ts'
 export { eventTopics } from './api/node-routes.ts'
 export { type OpenApiDocument, type OpenApiOperation, openApiDocument } from './api/openapi-document.ts'
@@ -250,7 +251,13 @@ export {
   type SignedMessage,
   verifySignature,
 } from './identity/verify-signature.ts'
-export { isPublicIp } from './internet/public-ip.ts'
+export {
+  closedIpv4Ranges,
+  closedIpv6Ranges,
+  type IpRange,
+  isPublicIp,
+  openIpv6Ranges,
+} from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
 export {

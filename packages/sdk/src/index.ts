@@ -60,6 +60,7 @@ export { getNodeVersion } from './network/get-node-version.ts'
 export { amountOfNumber, formatAmount, parseAmount } from './payment/decimal-amount.ts'
 export { type Balance, getBalance } from './payment/get-balance.ts'
 export { estimatePrice, getPrice, type Price } from './payment/get-price.ts'
+export { listCosts, type ResourceCost } from './payment/list-costs.ts'
 export { type CallProgramOptions, callProgram, programUrl } from './program/call-program.ts'
 export {
   type DeployedProgram,

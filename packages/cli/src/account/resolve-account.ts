@@ -4,7 +4,7 @@ import { CliError } from '../failure.ts'
 import type { Network } from '../network/network.ts'
 import type { AccountStore } from './account-store.ts'
 import { openKey } from './key-cipher.ts'
-import { accountOfKey, readPrivateKey } from './private-key-text.ts'
+import { accountOfKey, type PrivateKey, readPrivateKey } from './private-key-text.ts'
 
 /** Who acts: known by address at once, by key only when something is signed. */
 export interface Identity {
@@ -14,6 +14,8 @@ export interface Identity {
   address: string
   /** Opens the key; asks for the passphrase when it has one. */
   unlock(): Promise<Account>
+  /** The key itself, for transactions on a chain; asks like `unlock`. */
+  unlockKey(): Promise<PrivateKey>
 }
 
 export interface IdentitySources {
@@ -57,17 +59,25 @@ function devnetIdentity(network: Network, index: number): Promise<Identity> {
 }
 
 async function keyIdentity(name: string, text: string): Promise<Identity> {
-  const account = accountOfKey(await readPrivateKey(text))
-  return { name, chain: account.chain, address: account.address, unlock: async () => account }
+  const key = await readPrivateKey(text)
+  const account = accountOfKey(key)
+  return {
+    name,
+    chain: account.chain,
+    address: account.address,
+    unlock: async () => account,
+    unlockKey: async () => key,
+  }
 }
 
 function storedIdentity({ store, askPassphrase }: IdentitySources, name: string): Identity {
   const { chain, address, sealed, privateKey } = store.read(name)
-  async function unlock(): Promise<Account> {
+  async function unlockKey(): Promise<PrivateKey> {
     const key = sealed
       ? await openKey(sealed, await askPassphrase(name), address)
       : Buffer.from(privateKey ?? '', 'hex')
-    return accountOfKey({ chain, key })
+    return { chain, key }
   }
-  return { name, chain, address, unlock }
+  const unlock = async () => accountOfKey(await unlockKey())
+  return { name, chain, address, unlock, unlockKey }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { chainCodes } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
@@ -9,10 +10,27 @@ const maxFileBytes = 1024 * 1024
 
 const url = z.url({ protocol: /^https?$/ })
 
+const onChain = { chain: z.enum(chainCodes), evmChainId: z.int().positive(), rpc: url.optional() }
+const address = z.string().regex(/^0x[0-9a-fA-F]{40}$/)
+const streamSchema = z.looseObject({ ...onChain, superToken: address, forwarder: address })
+const saleSchema = z.looseObject({
+  ...onChain,
+  contract: address,
+  tokenContract: address,
+  token: z.string().max(32),
+  decimals: z.int().min(0).max(36),
+  creditsPerToken: z.string(),
+  bonusPercent: z.int().default(0),
+  startBlock: z.int().default(0),
+  finalAfterBlocks: z.int().default(0),
+})
+
 /** What a running devnet writes of itself. */
 const networkFileSchema = z.looseObject({
   coreNodes: z.array(z.looseObject({ url })).min(1),
   computeNodes: z.array(z.looseObject({ url, coreNode: z.string().default('') })).default([]),
+  streams: z.array(streamSchema).default([]),
+  creditSales: z.array(saleSchema).default([]),
   accounts: z
     .array(
       z.looseObject({
@@ -42,12 +60,14 @@ export function readNetworkFile(path: string): Network {
     const [issue] = result.error.issues
     throw unreadable(file, `${issue?.path.join('.') || 'the document'}: ${issue?.message}`)
   }
-  const { coreNodes, computeNodes, accounts, runtimes } = result.data
+  const { coreNodes, computeNodes, streams, creditSales, accounts, runtimes } = result.data
   return {
     name: 'devnet',
     source: file,
     apiUrls: coreNodes.map((node) => node.url.replace(/\/+$/, '')),
     computeNodes: computeNodes.map((node) => ({ url: node.url, coreNode: node.coreNode })),
+    streams,
+    creditSales,
     accounts: accounts.map(({ address, privateKey, aleph }) => ({ address, privateKey, aleph })),
     runtimes,
   }

@@ -1,3 +1,5 @@
+import { type CreditSale, mainnetProfile, type StreamNetwork } from '@aleph-ts/protocol'
+
 /** A network the tool can point at, whatever it was found by. */
 export interface Network {
   /** `devnet`, `mainnet`, or `custom` for a bare URL. */
@@ -8,6 +10,10 @@ export interface Network {
   schedulerUrl?: string
   programGatewayUrl?: string
   computeNodes: { url: string; coreNode: string }[]
+  /** Where machines are paid by the second; with the address of the chain where it is known. */
+  streams: (StreamNetwork & { rpc?: string | undefined })[]
+  /** What credits are bought with. */
+  creditSales: (CreditSale & { rpc?: string | undefined })[]
   /** Funded accounts whose keys everybody knows. */
   accounts: { address: string; privateKey: string; aleph: string }[]
   /** Item hashes of runtime images by short name. */
@@ -22,6 +28,8 @@ export const mainnet: Network = {
   schedulerUrl: 'https://scheduler.api.aleph.cloud',
   programGatewayUrl: 'https://aleph.sh',
   computeNodes: [],
+  streams: mainnetProfile.streams,
+  creditSales: mainnetProfile.creditSales,
   accounts: [],
   runtimes: { python: '63f07193e6ee9d207b7d1fcf8286f9aee34e6f12f101d2ec77c1229f92964696' },
 }
@@ -33,6 +41,8 @@ export function networkAtUrl(url: string): Network {
     source: url,
     apiUrls: [url],
     computeNodes: [],
+    streams: [],
+    creditSales: [],
     accounts: [],
     runtimes: {},
   }

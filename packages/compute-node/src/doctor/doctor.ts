@@ -11,7 +11,9 @@ import {
   checkRuntime,
   checkTools,
 } from './host-checks.ts'
+import { checkInstanceNetwork } from './instance-network-check.ts'
 import { checkCoreNodes, checkIdentity } from './network-checks.ts'
+import { checkOffers } from './offer-checks.ts'
 
 const marks = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' }
 
@@ -31,10 +33,12 @@ export async function examine(environment: Record<string, string | undefined>): 
     checkMemory(config),
     checkPort(config),
     checkForwarding(config),
+    checkInstanceNetwork(config),
     checkKey(config),
     checkIsolation(config),
     checkCoreNodes(config),
     checkIdentity(config),
+    checkOffers(config),
   ])
   return [...general, ok('settings', `data in ${config.dataDir}`), ...found.flat()]
 }

@@ -104,7 +104,11 @@ export async function checkPort({ host, port }: ComputeNodeConfig): Promise<Find
     : fail('port', `something else listens on ${host}:${port}; set ALEPH_VM_SUPERVISOR_PORT`)
 }
 
-export async function checkForwarding({ forwardHost }: ComputeNodeConfig): Promise<Finding> {
+export async function checkForwarding(config: ComputeNodeConfig): Promise<Finding> {
+  if (config.forwardHost === null && config.network.mode === 'tap') {
+    return ok('forwarded ports', "on the uplink's address")
+  }
+  const forwardHost = config.forwardHost ?? '127.0.0.1'
   const problem = await bindProblem(forwardHost, 0)
   if (problem !== null)
     return fail('forwarded ports', `${forwardHost} is no address of this host (${problem})`)

@@ -5,7 +5,7 @@ export type Accelerator = 'kvm' | 'tcg' | 'none'
 
 /** What a hypervisor turned out to be able to do, measured by booting a guest (protocol 05 §21.1). */
 export interface HypervisorCapabilities {
-  hypervisor: 'qemu' | 'fake'
+  hypervisor: 'qemu' | 'firecracker' | 'fake'
   accelerator: Accelerator
   /** Version of the hypervisor, for humans. */
   version: string
@@ -60,6 +60,14 @@ export interface NetworkShape {
   /** Address of the host that forwarded ports are on. */
   forwardHost: string
   forwards: Forward[]
+}
+
+/** A network device on a tap of the host's, which somebody else gives addresses and rules. */
+export interface TapShape {
+  /** The tap's name; made with the machine, and gone with it. */
+  name: string
+  /** The guest's hardware address. */
+  mac: string
 }
 
 /** How a guest's memory is kept from its host. */
@@ -132,6 +140,8 @@ export interface MachineShape {
   disks: DiskShape[]
   /** Only of machines that boot from their disk. */
   network?: NetworkShape
+  /** As above, instead of `network`. */
+  tap?: TapShape
   /** Devices of the host that are this machine's alone; only of machines that boot from their disk. */
   gpus?: GpuShape[]
   /** Only of machines that boot from their disk. */
@@ -170,12 +180,14 @@ export interface LaunchRequest {
 
 /** Plain data with which a machine can be found again after a restart of this process. */
 export interface MachineRecord {
-  hypervisor: 'qemu' | 'fake'
+  hypervisor: 'qemu' | 'firecracker' | 'fake'
   /** Unique per launch. */
   launchId: string
   pid?: number
   /** Kernel start time of `pid` in clock ticks: tells a recycled pid from ours. */
   pidStartTicks?: string
+  /** Name of the tap it has. */
+  tap?: string
 }
 
 /** How a machine ended. `expected` when `kill` was called. */
@@ -200,7 +212,7 @@ export interface Machine {
   powerDown(): Promise<void>
   /** Of a machine with confidential memory, which waits for it before its first instruction. */
   readonly launchControl: LaunchControl
-  /** Replaces the ports that lead into the guest. */
+  /** Replaces the ports that lead into the guest by its `network`. */
   setForwards(host: string, former: Forward[], next: Forward[]): Promise<void>
   /** Ends the machine at once; resolves when it is gone. */
   kill(): Promise<void>

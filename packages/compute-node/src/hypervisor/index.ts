@@ -19,5 +19,6 @@ export {
   type MachineShape,
   type MachineStart,
   type SnapshotFiles,
+  type TapShape,
 } from './hypervisor.ts'
 export { type BootImages, QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'

@@ -6,7 +6,7 @@ import type { InstanceSpec } from './vm-spec.ts'
 /** Starts an instance: it runs as soon as its processors do, what it boots is its owner's. */
 export async function startInstance(
   spec: InstanceSpec,
-  { hypervisor, limits }: StarterContext,
+  { hypervisor, limits, network }: StarterContext,
   console: ConsoleLog,
   signal: AbortSignal,
 ): Promise<StartedMachine> {
@@ -18,6 +18,13 @@ export async function startInstance(
     timeoutMs: limits.bootMs,
     signal,
   })
+  const { link, internet, forwards } = spec
+  try {
+    if (link) await network?.attach({ link, internet, forwards })
+  } catch (error) {
+    await machine.kill()
+    throw error
+  }
   return { machine, link: null, startKind: 'cold' }
 }
 
@@ -26,6 +33,7 @@ function instanceShape({
   memoryMiB,
   disks,
   internet,
+  link,
   forwardHost,
   forwards,
   gpus,
@@ -36,7 +44,9 @@ function instanceShape({
     vcpus,
     memoryMiB,
     disks,
-    network: { outbound: internet, forwardHost, forwards },
+    ...(link
+      ? { tap: { name: link.tap, mac: link.mac } }
+      : { network: { outbound: internet, forwardHost, forwards } }),
     ...(gpus && { gpus }),
     ...(confidential && { confidential }),
   }

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, Machine, MachineStart } from '../hypervisor/index.ts'
+import type { TapNetwork } from '../network/index.ts'
 import { awaken } from './awaken.ts'
 import type { BootSlots } from './boot-slots.ts'
 import { connectGuest } from './connect-guest.ts'
@@ -38,6 +39,7 @@ export interface StarterContext {
   runtimes: RuntimeTemplates
   slots: BootSlots
   limits: StartLimits
+  network: TapNetwork | null
   log: Logger
   onGuestStream: OnGuestStream
 }

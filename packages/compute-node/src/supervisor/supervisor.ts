@@ -9,6 +9,7 @@ import type {
   HypervisorCapabilities,
   LaunchControl,
 } from '../hypervisor/index.ts'
+import type { TapNetwork } from '../network/index.ts'
 import { BootSlots } from './boot-slots.ts'
 import { Capacity, type CapacityBudget } from './capacity.ts'
 import { ConsoleLog } from './console-log.ts'
@@ -33,6 +34,8 @@ export interface SupervisorOptions {
   /** Holds the VM records, logs and templates; one supervisor per directory. */
   dataDir: string
   hypervisor: Hypervisor
+  /** The host's side of instances that have a link. */
+  network?: TapNetwork | null
   log?: Logger
   /** Takes a stream a guest opened: `egress` (only of VMs with `internet`) or `api`. Default: refuse. */
   onGuestStream?: OnGuestStream
@@ -94,6 +97,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
    */
   async start(): Promise<void> {
     const { dataDir, hypervisor, templateBudgetBytes = 8 * 1024 ** 3, concurrentBoots } = this.#options
+    const network = this.#options.network ?? null
     const capabilities = await hypervisor.probe()
     const registry = await VmRegistry.create(join(dataDir, 'vms'), this.#log)
     await mkdir(join(dataDir, 'logs'), { recursive: true, mode: 0o700 })
@@ -114,12 +118,13 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     })
     const slots = new BootSlots(concurrentBoots ?? availableParallelism())
     const starter = new MachineStarter(
-      { hypervisor, templates, runtimes, slots, limits, log: this.#log, onGuestStream },
+      { hypervisor, templates, runtimes, slots, limits, network, log: this.#log, onGuestStream },
       this.#options.standbys ?? (capabilities.accelerator === 'none' ? 0 : 4),
     )
     const onState = (info: VmInfo) => this.emit('state', info)
     const context = {
       hypervisor,
+      network,
       starter,
       templates,
       registry,
@@ -242,6 +247,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     this.#closing = true
     await this.#parts?.context.starter.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.stop(graceMs)))
+    await this.#options.network?.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.console.flush()))
   }
 
@@ -250,6 +256,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     this.#closing = true
     await this.#parts?.context.starter.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.detach()))
+    await this.#options.network?.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -268,6 +275,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     )
     const running = adopted.flat()
     const killed = await hypervisor.sweep(running)
+    await context.network?.start([...this.#vms.values()].flatMap((vm) => vm.openLink ?? []))
     if (running.length > 0 || killed > 0) {
       this.#log.info({ adopted: running.length, killed }, 'VMs of an earlier run')
     }

@@ -41,6 +41,10 @@ const programSchema = z.object({
 
 const formatSchema = z.enum(['raw', 'qcow2'])
 
+const subnetSchema = z.object({ network: z.string(), gateway: z.string(), address: z.string() })
+
+const linkSchema = z.object({ tap: z.string(), mac: z.string(), ipv4: subnetSchema, ipv6: subnetSchema })
+
 const instanceSchema = z.object({
   type: z.literal('instance'),
   mode: z.literal('rescue').optional(),
@@ -58,6 +62,7 @@ const instanceSchema = z.object({
     }),
   ),
   internet: z.boolean(),
+  link: linkSchema.optional(),
   forwardHost: z.string(),
   forwards: z.array(z.object({ host: z.number(), guest: z.number(), tcp: z.boolean(), udp: z.boolean() })),
   gpus: z
@@ -78,10 +83,11 @@ const instanceSchema = z.object({
 const specSchema = z.union([instanceSchema, programSchema])
 
 const machineSchema = z.object({
-  hypervisor: z.enum(['qemu', 'fake']),
+  hypervisor: z.enum(['qemu', 'firecracker', 'fake']),
   launchId: z.string().regex(/^[0-9a-f]{16}$/),
   pid: z.number().int().positive().optional(),
   pidStartTicks: z.string().optional(),
+  tap: z.string().optional(),
 })
 
 const recordSchema = z.object({

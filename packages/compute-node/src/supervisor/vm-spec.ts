@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { TapLink } from '../network/index.ts'
 
 /** Whether a VM starts at the first request and stops when idle, or is kept running. */
 export type VmKind = 'on-demand' | 'persistent'
@@ -107,6 +108,8 @@ export interface InstanceSpec {
   disks: InstanceDisk[]
   /** Whether it may open connections to the outside. */
   internet: boolean
+  /** Its link to the host; absent: its network is of its hypervisor's making. */
+  link?: TapLink
   /** Address of the host the forwarded ports are on. */
   forwardHost: string
   /** May change while it runs. */
@@ -151,6 +154,8 @@ export interface VmInfo {
   gpus?: string[]
   /** Of an instance: ports of the host that lead into it. */
   forwards?: PortForward[]
+  /** Of an instance: its link to the host, when it has one. */
+  link?: TapLink
   definedAt: number
   /** When the last successful start was asked for. */
   startedAt?: number

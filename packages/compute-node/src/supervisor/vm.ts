@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, LaunchControl, Machine, MachineRecord } from '../hypervisor/index.ts'
+import type { LinkRules, TapNetwork } from '../network/index.ts'
 import type { Capacity } from './capacity.ts'
 import type { ConsoleLog } from './console-log.ts'
 import { type OnGuestStream, programDestination, serveGuestStreams } from './guest-setup.ts'
@@ -23,6 +24,7 @@ const channelLossMs = 1000
 
 export interface VmContext {
   hypervisor: Hypervisor
+  network: TapNetwork | null
   starter: MachineStarter
   capacity: Capacity
   templates: TemplateStore
@@ -51,6 +53,7 @@ type SpecField =
   | 'memoryMiB'
   | 'internet'
   | 'forwards'
+  | 'link'
   | 'mode'
   | 'confidential'
   | 'gpus'
@@ -79,10 +82,7 @@ export class Vm {
 
   get info(): VmInfo {
     const { id, kind, vcpus, memoryMiB, internet } = this.#spec
-    const forwards = isInstance(this.#spec) ? this.#spec.forwards : undefined
-    const mode = isInstance(this.#spec) ? this.#spec.mode : undefined
-    const confidential = isInstance(this.#spec) && this.#spec.confidential !== undefined
-    const gpus = isInstance(this.#spec) ? this.#spec.gpus : undefined
+    const instance = isInstance(this.#spec) ? this.#spec : null
     const replicaOf = isInstance(this.#spec) ? undefined : this.#spec.replicaOf
     const pid = this.#running?.machine.record.pid
     return {
@@ -93,10 +93,11 @@ export class Vm {
       vcpus,
       memoryMiB,
       internet,
-      ...(mode && { mode }),
-      ...(confidential && { confidential: true }),
-      ...(gpus && { gpus: gpus.map(({ pciAddress }) => pciAddress) }),
-      forwards,
+      ...(instance?.mode && { mode: instance.mode }),
+      ...(instance?.confidential && { confidential: true }),
+      ...(instance?.gpus && { gpus: instance.gpus.map(({ pciAddress }) => pciAddress) }),
+      forwards: instance?.forwards,
+      link: instance?.link,
       pid,
       ...this.#facts,
     }
@@ -151,9 +152,16 @@ export class Vm {
   async setForwards(forwards: PortForward[]): Promise<void> {
     const spec = this.#spec
     if (!isInstance(spec) || !this.#running) return
-    await this.#running.machine.setForwards(spec.forwardHost, spec.forwards, forwards)
+    if (spec.link) await this.#context.network?.setForwards(spec.link.tap, forwards)
+    else await this.#running.machine.setForwards(spec.forwardHost, spec.forwards, forwards)
     this.#spec = { ...spec, forwards }
     await this.#save('running', this.#running)
+  }
+
+  /** What goes through the link of a running instance that has one. */
+  get openLink(): LinkRules | null {
+    const spec = this.#spec
+    return this.#running && isInstance(spec) && spec.link ? { ...spec, link: spec.link } : null
   }
 
   /** Makes the next start of a stopped function a fast one. */
@@ -262,7 +270,11 @@ export class Vm {
     try {
       machine = await this.#context.hypervisor.adopt(record, (chunk) => this.console.write(chunk))
       if (!machine) return null
-      if (isInstance(this.#spec)) return { machine, link: null }
+      if (isInstance(this.#spec)) {
+        if (this.#spec.link && !this.#context.network)
+          throw new Error('it has a tap, which this node no longer uses')
+        return { machine, link: null }
+      }
       const link = await machine.connect(timeoutMs)
       if (link.programState !== 'ready') throw new Error(`its program is ${link.programState}`)
       serveGuestStreams(link, this.#spec, this.#context.onGuestStream)
@@ -307,7 +319,16 @@ export class Vm {
   #leave(running: Running): void {
     if (this.#running === running) this.#running = null
     running.free()
+    this.#closeLink()
     running.link?.close().catch((error) => this.#log.debug({ err: error }, 'closing a guest channel'))
+  }
+
+  #closeLink(): void {
+    const link = isInstance(this.#spec) ? this.#spec.link : undefined
+    if (link === undefined) return
+    this.#context.network
+      ?.detach(link)
+      .catch((error) => this.#log.error({ err: error }, 'the network of a VM was not taken down'))
   }
 
   #freeing(releaseCapacity: () => void, template: string | undefined): () => void {

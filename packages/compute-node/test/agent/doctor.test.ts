@@ -57,6 +57,19 @@ test('where a node would run, the doctor says so, and what runs its guests', asy
   expect(find(`core node ${core.url}`)?.status).toBe('ok')
 })
 
+test('what is offered and not there is named', async () => {
+  const { ok, find } = await doctor({
+    ALEPH_VM_ENABLE_GPU_SUPPORT: '1',
+    ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING: '1',
+    ALEPH_VM_PROFILE: 'mainnet',
+    ALEPH_VM_PAYMENT_RECEIVER_ADDRESS: '0x1111111111111111111111111111111111111111',
+  })
+  expect(ok).toBe(true)
+  expect(find('GPUs')?.message).toContain('vfio-pci')
+  expect(find('confidential VMs')?.message).toContain('no SEV')
+  expect(find('payment streams')?.message).toContain('ALEPH_VM_EVM_RPC_AVAX')
+})
+
 test('what keeps a node from running is named with the setting that mends it', async () => {
   await mkdir(join(dataDir, 'state'), { recursive: true })
   await writeFile(join(dataDir, 'state/node-key'), 'ab'.repeat(32), { mode: 0o644 })
@@ -65,6 +78,8 @@ test('what keeps a node from running is named with the setting that mends it', a
     ALEPH_VM_SUPERVISOR_PORT: new URL(core.url).port,
     ALEPH_VM_FORWARD_HOST: '192.0.2.1',
     ALEPH_VM_CGROUP: '/sys/fs/nothing',
+    ALEPH_VM_NETWORK: 'tap',
+    ALEPH_VM_NETWORK_INTERFACE: 'nosuch0',
     ALEPH_VM_GUEST_IMAGES_DIR: join(dataDir, 'none'),
   })
   expect([code, ok]).toEqual([1, false])
@@ -73,6 +88,7 @@ test('what keeps a node from running is named with the setting that mends it', a
     ['port', 'ALEPH_VM_SUPERVISOR_PORT'],
     ['forwarded ports', '192.0.2.1 is no address of this host'],
     ['cgroup', 'ALEPH_VM_CGROUP'],
+    ['instance network', 'nosuch0'],
     ['guest images', 'ALEPH_VM_GUEST_IMAGES_DIR'],
     ['key', 'chmod 600'],
   ] as const) {

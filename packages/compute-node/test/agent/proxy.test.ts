@@ -9,6 +9,7 @@ import { eventually, TestNode } from './test-node.ts'
 
 let node: TestNode
 let customHash = ''
+const records: Record<string, string> = {}
 
 const echo: RequestListener = async (request, response) => {
   const body = await text(request).catch(() => 'cut off')
@@ -29,7 +30,6 @@ function callHost(host: string, path: string, headers: Record<string, string> = 
 }
 
 beforeAll(async () => {
-  const records: Record<string, string> = {}
   node = await TestNode.start({ records })
   customHash = await node.deploy(echo)
   records['_aleph-id.shop.example.org'] = customHash
@@ -64,6 +64,23 @@ describe('finding the program', () => {
     const unknown = await callHost('other.example.org', '/cart')
     expect(unknown).toMatchObject({ status: 404 })
     expect(JSON.parse(unknown.body).error).toBe('404: Invalid message reference')
+  })
+
+  test('a custom domain shows what its owner’s aggregate says, if the DNS says that it is the owner’s', async () => {
+    const hash = await node.deploy(echo)
+    const { address } = node.core.owner
+    node.core.aggregates.set(`${address}/domains`, {
+      'mine.example.org': { type: 'program', message_id: hash },
+      'claimed.example.org': { type: 'program', message_id: hash },
+      'files.example.org': { type: 'ipfs', message_id: hash },
+      'broken.example.org': { type: 'no such type' },
+    })
+    for (const name of ['mine', 'files', 'broken'])
+      records[`_control.${name}.example.org`] = address.toLowerCase()
+    expect(JSON.parse((await callHost('mine.example.org', '/cart')).body)).toMatchObject({ url: '/cart' })
+    for (const name of ['claimed', 'files', 'broken']) {
+      expect(await callHost(`${name}.example.org`, '/')).toMatchObject({ status: 404 })
+    }
   })
 
   test('something that is no item hash is refused with 400', async () => {

@@ -9,6 +9,15 @@ import { signAllocationRequest } from '@aleph-ts/protocol'
 import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
 import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
 
+/** Where else a node may run than among the tests: how its process starts, and how the two sides find each other. */
+export interface NodeSurroundings {
+  command(file: string, args: readonly string[]): [string, string[]]
+  /** Where the node finds a server of the test's. */
+  reachOut(url: string): Promise<string>
+  /** Where the test finds the node. */
+  reachIn(url: string): Promise<string>
+}
+
 /** A compute node as it runs anywhere: a process of its own, real guests; messages from a fake core node. */
 export class RealNode implements AsyncDisposable {
   readonly core: FakeCoreNode
@@ -16,6 +25,7 @@ export class RealNode implements AsyncDisposable {
   readonly scheduler = testAccount()
   readonly dataDir: string
   readonly #environment: Record<string, string>
+  readonly #surroundings: NodeSurroundings | null
   #process!: ChildProcess
   #nextTime = Math.floor(Date.now() / 1000)
   url = ''
@@ -25,32 +35,48 @@ export class RealNode implements AsyncDisposable {
     images: GuestImages,
     dataDir: string,
     environment: Record<string, string>,
+    surroundings: NodeSurroundings | null,
   ) {
     this.core = core
     this.images = images
     this.dataDir = dataDir
     this.#environment = environment
+    this.#surroundings = surroundings
   }
 
   /** `core`: another node's, to be of the same network. */
-  static async start(environment: Record<string, string> = {}, core?: FakeCoreNode): Promise<RealNode> {
+  static async start(
+    environment: Record<string, string> = {},
+    core?: FakeCoreNode,
+    surroundings: NodeSurroundings | null = null,
+  ): Promise<RealNode> {
     const images = await buildGuestImages({ cacheDir: imagesDir() })
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-compute-'))
     await warmUp(join(dataDir, 'supervisor'), images)
-    const node = new RealNode(core ?? (await FakeCoreNode.start()), images, dataDir, environment)
+    const node = new RealNode(
+      core ?? (await FakeCoreNode.start()),
+      images,
+      dataDir,
+      environment,
+      surroundings,
+    )
     await node.run()
     return node
   }
 
   /** Starts the process, again after `kill`. */
   async run(): Promise<void> {
-    this.#process = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts')], {
+    const around = this.#surroundings
+    const main = join(import.meta.dirname, '../../src/main.ts')
+    const [file, args] = around?.command(process.execPath, [main]) ?? [process.execPath, [main]]
+    const coreUrl = (await around?.reachOut(this.core.url)) ?? this.core.url
+    this.#process = spawn(file, args, {
       stdio: ['ignore', 'pipe', process.env.ALEPH_TEST_LOGS ? 'inherit' : 'ignore'],
       env: {
         PATH: process.env.PATH,
         ALEPH_VM_DATA_DIR: this.dataDir,
         ALEPH_VM_SUPERVISOR_PORT: '0',
-        ALEPH_VM_API_SERVERS: this.core.url,
+        ALEPH_VM_API_SERVERS: coreUrl,
         ALEPH_VM_GUEST_IMAGES_DIR: imagesDir(),
         ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: this.scheduler.address,
         ALEPH_VM_STOP_VMS_ON_EXIT: '1',
@@ -59,7 +85,8 @@ export class RealNode implements AsyncDisposable {
       },
     })
     const [line] = await once(createInterface({ input: this.#process.stdout! }), 'line')
-    this.url = (JSON.parse(line) as { url: string }).url
+    const { url } = JSON.parse(line) as { url: string }
+    this.url = (await around?.reachIn(url)) ?? url
   }
 
   /** Ends the process as a power cut would; its guests run on. */
@@ -119,5 +146,10 @@ export interface Execution {
   running: boolean
   vm_type: string
   start: { kind: string } | null
-  networking: { mapped_ports?: Record<string, { host: number; tcp: boolean; udp: boolean }> }
+  networking: {
+    mapped_ports?: Record<string, { host: number; tcp: boolean; udp: boolean }>
+    ipv4_ip?: string
+    ipv6_ip?: string
+    host_ipv4?: string
+  }
 }

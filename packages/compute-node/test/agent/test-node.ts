@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { CustomDomains } from '../../src/agent/proxy/custom-domains.ts'
 import { FakeHypervisor, type FakeMachine, type FakeProgram } from '../../src/hypervisor/index.ts'
 import { ComputeNode, configFromEnvironment } from '../../src/index.ts'
 import { FakeCoreNode, type ProgramOptions } from '../../src/testing/fake-core-node.ts'
@@ -108,7 +107,7 @@ export class TestNode implements AsyncDisposable {
     this.node = await ComputeNode.create(config, {
       hypervisor: this.hypervisor,
       logger: pino({ level: 'silent' }),
-      customDomains: new CustomDomains(resolveTxt),
+      resolveTxt,
       ...(this.#options.sysfs && { sysfs: this.#options.sysfs }),
     })
     this.url = (await this.node.start()).url

@@ -8,9 +8,10 @@ import type { ApiContext, ApiServices } from './server.ts'
 import {
   publishStore,
   readSignedStore,
+  refuseUpload,
   requireHash,
-  requirePayment,
   type SignedStore,
+  type UploadedFile,
 } from './signed-store.ts'
 import { sortedJson } from './sorted-json.ts'
 import { type FormFile, formFiles, takeForms, tooLarge } from './upload-form.ts'
@@ -40,11 +41,10 @@ export function ipfsUploadRoutes(context: ApiContext, services: ApiServices) {
   }
 
   /** Keeps what `add` stores for the grace period, until a STORE message claims it. */
-  async function keep(maxBytes: number, add: () => Promise<ImportedDag>): Promise<ImportedDag> {
+  async function keep(maxBytes: number, add: () => Promise<ImportedDag>): Promise<UploadedFile> {
     try {
-      const dag = await add()
-      await recordUpload(pool, { ...dag, hash: dag.cid })
-      return dag
+      const { cid: hash, size, type } = await add()
+      return { hash, size, isNew: await recordUpload(pool, { hash, size, type }) }
     } catch (error) {
       throw refusalOf(error, maxBytes)
     }
@@ -53,29 +53,29 @@ export function ipfsUploadRoutes(context: ApiContext, services: ApiServices) {
   async function addFile(request: FastifyRequest, reply: FastifyReply) {
     const form = open(request)
     const { name = 'file', bytes } = await firstFile(form)
-    const { cid, size } = await keep(ipfsFileBytes, async () => {
+    const file = await keep(ipfsFileBytes, async () => {
       const options = { cidVersion: cidVersion(form, 0), maxBytes: ipfsFileBytes }
       return { ...(await fileStore.addIpfsFile(bytes, options)), type: 'file' }
     })
     await skipRest(form)
-    return finish(form, { status: 'success', hash: cid, name, size }, reply)
+    return finish(form, file, { name }, reply)
   }
 
   async function addFolder(request: FastifyRequest, reply: FastifyReply) {
     const form = open(request, { isFolder: true })
     const first = await firstFile(form)
-    const { cid, size } = await keep(carBytes, () => {
+    const folder = await keep(carBytes, () => {
       const options = { cidVersion: cidVersion(form, 1), maxBytes: carBytes }
       return fileStore.addIpfsFolder(folderFiles(first, form.files), options)
     })
-    return finish(form, { status: 'success', hash: cid, size }, reply)
+    return finish(form, folder, {}, reply)
   }
 
   async function addCar(request: FastifyRequest, reply: FastifyReply) {
     const form = open(request)
     const { bytes } = await firstFile(form)
     const expectedRoot = form.store?.content.item_hash
-    const { cid, size } = await keep(carBytes, () =>
+    const dag = await keep(carBytes, () =>
       fileStore.importCar(bytes, { maxBytes: carBytes, expectedRoot }).catch((error) => {
         if (!(error instanceof ContentAddressError)) throw error
         throw new ApiError(422, error.code, `422: Invalid CAR file: ${error.message}`)
@@ -85,22 +85,22 @@ export function ipfsUploadRoutes(context: ApiContext, services: ApiServices) {
     if (!form.store) {
       throw new ApiError(422, 'no_metadata', '422: metadata is required for CAR upload')
     }
-    requireHash(form.store, cid, 'Root CID')
-    return finish(form, { status: 'success', hash: cid, size }, reply)
+    requireHash(form.store, dag.hash, 'Root CID')
+    return finish(form, dag, {}, reply)
   }
 
   async function finish(
     { store }: Form,
-    answer: { status: string; hash: string; size: number; name?: string },
+    file: UploadedFile,
+    beside: { name?: string },
     reply: FastifyReply,
-  ) {
-    if (!store) {
-      if (answer.size > unsignedFileBytes) throw tooLarge(unsignedFileBytes)
-      return answer
-    }
-    requireHash(store, answer.hash)
-    await requirePayment(context, store, answer.size)
-    return publishStore(context, services, store, answer, reply)
+  ): Promise<FastifyReply | Record<string, unknown>> {
+    const { hash, size } = file
+    const answer = { status: 'success', hash, ...beside, size }
+    if (store) return publishStore(context, services, store, file, answer, reply)
+    if (size <= unsignedFileBytes) return answer
+    await refuseUpload(context, file)
+    throw tooLarge(unsignedFileBytes)
   }
 
   return async (server: FastifyInstance): Promise<void> => {
@@ -116,11 +116,11 @@ export function ipfsUploadRoutes(context: ApiContext, services: ApiServices) {
       server,
       apiRoutes.uploadIpfsJson,
       async ({ body }) => {
-        const { cid } = await keep(unsignedFileBytes, async () => {
+        const { hash } = await keep(unsignedFileBytes, async () => {
           const text = Buffer.from(sortedJson(body))
           return { ...(await fileStore.addIpfsFile([text], { maxBytes: unsignedFileBytes })), type: 'file' }
         })
-        return { status: 'success', hash: cid }
+        return { status: 'success', hash }
       },
       { bodyLimit: unsignedFileBytes },
     )

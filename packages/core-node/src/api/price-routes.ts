@@ -3,6 +3,7 @@ import {
   type CostInput,
   type CostRow,
   computeCost,
+  type PaymentType,
   ProtocolError,
   parseEstimate,
   paymentTypeOf,
@@ -41,6 +42,27 @@ export function priceRoutes(context: ApiContext) {
     return describe(computeCost(input), content.address ?? '', paymentTypeOf(input.type, content))
   }
 
+  /** Billing goes by what a file that is gone would cost now; undefined for everything else. */
+  async function priceOfGoneFile(hash: string, status: 'forgotten' | 'removed') {
+    const { rows } = await pool.query<{ owner: string; payment_type: PaymentType | null; size: bigint }>(
+      `select owner, payment_type, size from ${status}_messages
+       where item_hash = $1 and type = 'STORE' and size is not null`,
+      [hash],
+    )
+    const [file] = rows
+    if (!file) return undefined
+    const paymentType = file.payment_type ?? 'hold'
+    const input = {
+      type: 'STORE',
+      content: { address: file.owner, payment: { type: paymentType } },
+      itemHash: hash,
+      storedFileSize: Number(file.size),
+      fileSize: () => undefined,
+      ...(await loadTariff(pool, profile)),
+    } as unknown as CostInput
+    return describe(computeCost(input), file.owner, paymentType)
+  }
+
   return async (server: FastifyInstance): Promise<void> => {
     serve(server, apiRoutes.getPrice, async ({ params, query }) => {
       const hash = validHash(params.item_hash)
@@ -48,6 +70,8 @@ export function priceRoutes(context: ApiContext) {
       if (status === 'pending') throw new ApiError(409, 'pending', `Message still pending: ${hash}`)
       if (status === 'rejected') throw new ApiError(404, 'rejected', `This message was rejected: ${hash}`)
       if (status === 'forgotten' || status === 'removed') {
+        const price = await priceOfGoneFile(hash, status)
+        if (price) return price
         throw new ApiError(410, status, `This message has been ${status}: ${hash}`)
       }
       const message = await db

@@ -68,6 +68,9 @@ function readParams({ path }: ApiRoute, { params }: FastifyRequest): Record<stri
 }
 
 function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+  if (body === undefined) {
+    throw new ApiError(400, 'no_body', 'The request has no body: send one, with its content-type')
+  }
   const parsed = schema.safeParse(body)
   if (parsed.success) return parsed.data
   const details = parsed.error.issues.map(({ code, path, message }) => ({

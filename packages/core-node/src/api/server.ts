@@ -8,6 +8,7 @@ import type pg from 'pg'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { Readable } from '../database/read-pools.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
+import { computeListRoutes } from '../placement/compute-list-routes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
 import { schedulerRoutes } from '../placement/scheduler-routes.ts'
@@ -147,7 +148,8 @@ export async function createServer(
   const methodsOf = allowedMethods(server)
   server.setNotFoundHandler((request, reply) => {
     const methods = methodsOf(request.url)
-    if (methods.length === 0) {
+    // The router takes no line breaks in a path; what is left is a path of nothing.
+    if (methods.length === 0 || methods.includes(request.method)) {
       return reply.code(404).send({ error: '404: Not Found', code: 'not_found', path: 'path' })
     }
     const error = `405: Method Not Allowed: this path takes ${methods.join(', ')}`
@@ -158,6 +160,7 @@ export async function createServer(
   }
   await server.register(placementRoutes(services.placement))
   await server.register(schedulerRoutes(services.placement))
+  await server.register(computeListRoutes(services.placement))
   return server
 }
 

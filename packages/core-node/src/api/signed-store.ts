@@ -10,6 +10,7 @@ import { z } from 'zod'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import { InboxUnavailableError } from '../inbox/inbox.ts'
 import { storeShortfall } from '../pipeline/store-shortfall.ts'
+import { shortenGrace } from '../state/files.ts'
 import { ApiError } from './api-error.ts'
 import { publish } from './publish-routes.ts'
 import type { ApiContext, ApiServices } from './server.ts'
@@ -54,24 +55,49 @@ export function requireHash(store: SignedStore, hash: string, what = 'File hash'
   throw new ApiError(422, 'hash_mismatch', `422: ${what} does not match (${hash} != ${declared})`)
 }
 
-/** @throws {ApiError} 402 when the owner cannot pay for a file of this size */
-export async function requirePayment(context: ApiContext, store: SignedStore, size: number): Promise<void> {
-  const shortfall = await storeShortfall(context, store.envelope, store.content, size)
-  if (!shortfall) return
-  const { code, errorCode, details, message } = shortfall
-  throw new ApiError(402, code, `402: Payment Required: ${message}`, { error_code: errorCode, details })
+/** A file that came with a message. */
+export interface UploadedFile {
+  hash: string
+  size: number
+  /** Nothing had kept it before: when its message is refused, it goes soon. */
+  isNew: boolean
 }
 
-/** Publishes the message of an upload and answers with what became of it, beside the upload's own `answer`. */
+/**
+ * Publishes the message of an upload and answers with what became of it, beside the upload's own `answer`.
+ *
+ * @throws {ApiError} 402 when the owner cannot pay for the file; 422 when the message names another one
+ */
 export async function publishStore(
   context: ApiContext,
   services: ApiServices,
   store: SignedStore,
+  file: UploadedFile,
   answer: Record<string, unknown>,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
+  try {
+    requireHash(store, file.hash)
+    await requirePayment(context, store, file.size)
+  } catch (error) {
+    await refuseUpload(context, file)
+    throw error
+  }
   const { httpStatus, body } = await publish(context, services, store.message, store.sync)
+  if (body.message_status === 'rejected') await refuseUpload(context, file)
   return reply.code(httpStatus).send({ ...answer, ...body })
+}
+
+/** Lets a file go that came with what was refused. */
+export async function refuseUpload({ writes }: ApiContext, file: UploadedFile): Promise<void> {
+  if (file.isNew) await shortenGrace(writes, file.hash)
+}
+
+async function requirePayment(context: ApiContext, store: SignedStore, size: number): Promise<void> {
+  const shortfall = await storeShortfall(context, store.envelope, store.content, size)
+  if (!shortfall) return
+  const { code, errorCode, details, message } = shortfall
+  throw new ApiError(402, code, `402: Payment Required: ${message}`, { error_code: errorCode, details })
 }
 
 function parseMetadata(text: string): z.output<typeof metadataSchema> {

@@ -2,22 +2,22 @@ import type { Readable } from 'node:stream'
 import { apiRoutes } from '@aleph-ts/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { recordUpload } from '../state/files.ts'
-import { FileStoreError, type StoredFile } from '../storage/file-store.ts'
+import { FileStoreError } from '../storage/file-store.ts'
 import { ApiError } from './api-error.ts'
 import { pathPattern, serve } from './serve.ts'
 import type { ApiContext, ApiServices } from './server.ts'
 import {
   publishStore,
   readSignedStore,
-  requireHash,
-  requirePayment,
+  refuseUpload,
   type SignedStore,
+  type UploadedFile,
 } from './signed-store.ts'
 import { sortedJson } from './sorted-json.ts'
 import { formFiles, takeForms, tooLarge } from './upload-form.ts'
 
 interface Upload {
-  file: StoredFile
+  file: UploadedFile
   store: SignedStore | undefined
 }
 
@@ -33,7 +33,7 @@ export function uploadRoutes(context: ApiContext, services: ApiServices) {
       const bytes = body.iterator({ destroyOnReturn: false })
       return { file: await keep(bytes, unsignedFileBytes), store: undefined }
     }
-    let file: StoredFile | undefined
+    let file: UploadedFile | undefined
     let store: SignedStore | undefined
     const onMetadata = async (text: string) => {
       store = await readSignedStore(text, 'storage', verifier)
@@ -50,11 +50,10 @@ export function uploadRoutes(context: ApiContext, services: ApiServices) {
   async function keep(
     source: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
     maxBytes: number,
-  ): Promise<StoredFile> {
+  ): Promise<UploadedFile> {
     try {
       const file = await fileStore.write(source, { maxBytes })
-      await recordUpload(pool, file)
-      return file
+      return { ...file, isNew: await recordUpload(pool, file) }
     } catch (error) {
       if (error instanceof FileStoreError) throw tooLarge(maxBytes)
       throw error
@@ -65,12 +64,11 @@ export function uploadRoutes(context: ApiContext, services: ApiServices) {
     const { file, store } = await receive(request)
     const answer = { status: 'success', hash: file.hash }
     if (!store) {
-      if (file.size > unsignedFileBytes) throw tooLarge(unsignedFileBytes)
-      return answer
+      if (file.size <= unsignedFileBytes) return answer
+      await refuseUpload(context, file)
+      throw tooLarge(unsignedFileBytes)
     }
-    requireHash(store, file.hash)
-    await requirePayment(context, store, file.size)
-    return publishStore(context, services, store, answer, reply)
+    return publishStore(context, services, store, file, answer, reply)
   }
 
   return async (server: FastifyInstance): Promise<void> => {

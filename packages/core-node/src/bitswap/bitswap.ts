@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Block, Cid } from '@aleph-ts/protocol'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { lpStream } from '@libp2p/utils'
@@ -10,7 +11,6 @@ import type { BlockCatalogue } from './block-catalogue.ts'
 import { BlockServer } from './block-server.ts'
 import {
   type BitswapMessage,
-  BitswapProtocolError,
   bitswapProtocol,
   blockKey,
   decodeMessage,
@@ -27,8 +27,10 @@ import { Session, type SessionOptions } from './session.ts'
 /** Peers that one fetch asks. */
 const maxPeersAsked = 16
 /** Streams on which one peer may talk to us at once: some open one for each message. */
-const maxInboundStreams = 32
-/** Messages and wants a peer may send at once, and per second after that; who sends more loses the stream. */
+const maxInboundStreams = 16
+/** What a stream may hold that is not read yet, bytes: a message and the beginning of the next. */
+const maxUnreadBytes = maxMessageBytes + 1024 * 1024
+/** Messages and wants of a peer that are read at once, and per second after that. */
 const saidByPeer = { capacity: 20_000, perSecond: 4_000 }
 
 /** Blocks may come so long after nobody waits for them any more, ms. */
@@ -128,11 +130,15 @@ export class Bitswap {
 
   async #listen(stream: Stream, connection: Connection): Promise<void> {
     const peer = connection.remotePeer.toString()
-    const frames = lpStream(stream, { maxDataLength: maxMessageBytes, maxBufferSize: 2 * maxMessageBytes })
+    const { signal } = this.#stopped
+    const frames = lpStream(stream, { maxDataLength: maxMessageBytes, maxBufferSize: maxUnreadBytes })
     try {
       while (stream.readStatus === 'readable' || stream.readBufferLength > 0) {
-        const frame = await frames.read({ signal: this.#stopped.signal })
-        this.#take(peer, decodeMessage(frame.subarray()))
+        const message = decodeMessage((await frames.read({ signal })).subarray())
+        // Who sends faster than it is read loses the stream.
+        const waitMs = this.#said.of(peer).borrow(1 + message.wants.length)
+        if (waitMs > 0) await sleep(waitMs, undefined, { signal })
+        this.#take(peer, message)
       }
     } catch (error) {
       if ((error as Error).name !== 'UnexpectedEOFError') this.#noteFailure(peer, error as Error)
@@ -141,9 +147,6 @@ export class Bitswap {
   }
 
   #take(peer: string, message: BitswapMessage): void {
-    if (!this.#said.of(peer).take(1 + message.wants.length)) {
-      throw new BitswapProtocolError('The peer wants more than it may')
-    }
     for (const { cid, has } of message.presences) {
       const known = knownCid(cid)
       if (known) for (const session of this.#sessions) session.onPresence(peer, blockKey(known), has)

@@ -53,7 +53,9 @@ export class Session {
   readonly #searched: Set<string>
   /** Peers without the root, which may have what those with the root lack. */
   readonly #others = new Set<string>()
-  readonly #found = Promise.withResolvers<void>()
+  /** Resolves when one more peer has said, or is not waited for any longer. */
+  #rootAnswer = Promise.withResolvers<void>()
+  #searchEnd: NodeJS.Timeout | undefined
   /** Blocks this session has ever asked for: late copies of them are no lies. */
   readonly #everAsked = new Set<string>()
   #toSend = new Map<string, WantEntry[]>()
@@ -76,7 +78,8 @@ export class Session {
     const onAbort = () => this.#end()
     signal.addEventListener('abort', onAbort)
     try {
-      await this.#search()
+      if (signal.aborted) return
+      this.#search()
       yield* this.#walk()
     } finally {
       signal.removeEventListener('abort', onAbort)
@@ -121,21 +124,22 @@ export class Session {
     this.#searched.delete(peer)
     if (has) this.#addSource(peer)
     else this.#others.add(peer)
-    if (has || this.#searched.size === 0) this.#found.resolve()
+    const { resolve } = this.#rootAnswer
+    this.#rootAnswer = Promise.withResolvers()
+    resolve()
   }
 
   #addSource(peer: string): void {
     if (!this.#isOver) this.#sources.set(peer, { asked: new Map(), stalled: undefined })
   }
 
-  /** Resolves when a peer has the root, or none has. */
-  async #search(): Promise<void> {
+  #search(): void {
     const { peers, root, want } = this.#options
-    if (peers.length === 0 || this.#isOver) return
     for (const peer of peers) want(peer, [entry(root, 'have')])
-    const tooLong = setTimeout(() => this.#found.resolve(), this.#options.searchMs ?? searchMs)
-    await this.#found.promise
-    clearTimeout(tooLong)
+    const endSearch = () => {
+      for (const peer of [...this.#searched]) this.#onRootAnswer(peer, false)
+    }
+    this.#searchEnd = setTimeout(endSearch, this.#options.searchMs ?? searchMs)
   }
 
   async *#walk(): AsyncGenerator<Block, void> {
@@ -171,7 +175,11 @@ export class Session {
     for (;;) {
       const peer = this.#leastBusy(tried) ?? this.#anotherPeer()
       if (peer === undefined) {
-        throw new ContentAddressError('missing_block', `No connected peer has block ${cid}`)
+        if (this.#isOver || this.#searched.size === 0) {
+          throw new ContentAddressError('missing_block', `No connected peer has block ${cid}`)
+        }
+        await this.#rootAnswer.promise
+        continue
       }
       tried.add(peer)
       const bytes = await this.#ask(peer, cid)
@@ -237,7 +245,8 @@ export class Session {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#found.resolve()
+    clearTimeout(this.#searchEnd)
+    this.#rootAnswer.resolve()
     const { want, root } = this.#options
     for (const peer of this.#searched) want(peer, [cancelled(root)])
     for (const [peer, { asked }] of this.#sources) {

@@ -7,6 +7,7 @@ import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import { rememberImportedKeys } from './imported-keys.ts'
+import { refuseExcess } from './incoming-rpcs.ts'
 import { gatherOutgoingRpcs } from './outgoing-rpcs.ts'
 import { maxFrameBytes } from './payload.ts'
 import type { PeerConduct } from './peer-conduct.ts'
@@ -85,6 +86,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
       }),
     },
   })
+  refuseExcess(host.services.pubsub, conduct)
   gatherOutgoingRpcs(host.services.pubsub)
   return host
 }

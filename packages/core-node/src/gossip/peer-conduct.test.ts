@@ -3,12 +3,21 @@ import { PeerConduct } from './peer-conduct.ts'
 
 it('lets a stranger that floods lose its standing, and forgives in time', () => {
   const conduct = new PeerConduct({ membersOnly: false })
-  for (let count = 0; count < 2_000; count++) expect(conduct.admit('stranger', 0)).toBe(true)
+  for (let count = 0; count < 500; count++) expect(conduct.admit('stranger', 0)).toBe(true)
   for (let count = 0; count < 3_000; count++) expect(conduct.admit('stranger', 0)).toBe(false)
   expect(conduct.score('stranger', 0)).toBeLessThan(-1_000)
   expect(conduct.score('quiet', 0)).toBe(0)
   expect(conduct.score('stranger', 600_000)).toBeGreaterThan(-1)
   expect(conduct.admit('stranger', 600_000)).toBe(true)
+})
+
+it('looks at no more messages of a frame than a stranger may hand over, and minds the others', () => {
+  const conduct = new PeerConduct({ membersOnly: false })
+  expect(conduct.admitFrame('stranger', 100, 0)).toBe(100)
+  for (let count = 0; count < 480; count++) conduct.admit('stranger', 0)
+  expect(conduct.admitFrame('stranger', 100, 0)).toBe(20)
+  expect(conduct.score('stranger', 0)).toBe(-40)
+  expect(conduct.admitFrame('stranger', 100, 1_000)).toBe(100)
 })
 
 it('trusts members more than strangers', () => {

@@ -1,4 +1,5 @@
 import { PeerBuckets } from '../rate-limit/peer-buckets.ts'
+import type { TokenBucket } from '../rate-limit/token-bucket.ts'
 
 export interface PeerConductOptions {
   /** Only configured and registered peers may connect. */
@@ -7,7 +8,7 @@ export interface PeerConductOptions {
 
 /** New messages a peer may hand us at once, and per second; members relay what the whole network says. */
 const memberRate = { capacity: 20_000, perSecond: 4_000 }
-const strangerRate = { capacity: 2_000, perSecond: 400 }
+const strangerRate = { capacity: 500, perSecond: 400 }
 /** What being configured or registered is worth: a mishap does not cost a member its connections. */
 const memberScore = 200
 /** A stranger that hands us more than it may loses so much for each message; it is made good in time. */
@@ -32,11 +33,20 @@ export class PeerConduct {
     this.#membersOnly = options.membersOnly
   }
 
-  /** Whether one more message of this peer is looked at; false when it sends too many. */
+  /**
+   * How many messages of one more frame are looked at: no more than the peer may hand us new ones now. Which of them are
+   * new is not known yet and copies are free, so this takes nothing from what it may.
+   */
+  admitFrame(peerId: string, messages: number, nowMs = performance.now()): number {
+    const admitted = Math.min(messages, this.#bucketOf(peerId).available(nowMs))
+    if (admitted < messages) this.#chargeExcess(peerId, messages - admitted, nowMs)
+    return admitted
+  }
+
+  /** Whether one more new message of this peer is looked at; false when it sends too many. */
   admit(peerId: string, nowMs = performance.now()): boolean {
-    if (this.isMember(peerId)) return this.#members.of(peerId).take(1, nowMs)
-    if (this.#strangers.of(peerId).take(1, nowMs)) return true
-    this.#charge(peerId, excessCost, nowMs)
+    if (this.#bucketOf(peerId).take(1, nowMs)) return true
+    this.#chargeExcess(peerId, 1, nowMs)
     return false
   }
 
@@ -58,6 +68,14 @@ export class PeerConduct {
   mayConnect(peerId: string, nowMs = performance.now()): boolean {
     if (this.#membersOnly && !this.isMember(peerId)) return false
     return (this.#bannedUntilMs.get(peerId) ?? 0) <= nowMs
+  }
+
+  #bucketOf(peerId: string): TokenBucket {
+    return (this.isMember(peerId) ? this.#members : this.#strangers).of(peerId)
+  }
+
+  #chargeExcess(peerId: string, messages: number, nowMs: number): void {
+    if (!this.isMember(peerId)) this.#charge(peerId, excessCost * messages, nowMs)
   }
 
   #charge(peerId: string, extra: number, nowMs: number): void {

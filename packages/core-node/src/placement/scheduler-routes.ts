@@ -46,7 +46,9 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
       const empty = { nodes: [], resource_nodes: [] }
       const place = placeVm('', { ...noRequirements, uses }, placement.corechannel ?? empty, options())
       if (!('unschedulable' in place)) return { schedulable: true, reasons: [] }
-      return reply.code(503).send({ schedulable: false, reasons: Object.keys(place.unschedulable) })
+      const reasons = Object.keys(place.unschedulable)
+      const error = `No compute node takes it: ${reasons.join(', ')}`
+      return reply.code(503).send({ schedulable: false, reasons, error, code: 'unschedulable' })
     })
 
     serve(server, apiRoutes.getSchedulerStats, () => {

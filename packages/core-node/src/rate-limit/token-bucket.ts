@@ -12,6 +12,12 @@ export class TokenBucket {
     this.#filledAtMs = options.nowMs ?? performance.now()
   }
 
+  /** Whole tokens that are there. */
+  available(nowMs = performance.now()): number {
+    this.#fill(nowMs)
+    return Math.max(0, Math.floor(this.#tokens))
+  }
+
   /** Takes tokens when they are there. */
   take(count: number, nowMs = performance.now()): boolean {
     this.#fill(nowMs)

@@ -5,6 +5,8 @@ import type { FileStat } from '../storage/file-store.ts'
 
 /** How long a file stays that no message claims (any more), seconds (protocol 02 §10.1). */
 export const graceSeconds = 24 * 3600
+/** … and one that was uploaded with a message that was refused. */
+const refusedGraceSeconds = 10 * 60
 
 /** The name under which the newest revision of a file is found (protocol 02 §10.4). */
 export function fileTag(owner: string, itemHash: string, ref: string | null | undefined): string {
@@ -96,23 +98,53 @@ export async function removeStores(tx: pg.PoolClient, hashes: string[]): Promise
   )
 }
 
-/** Records an uploaded file, which goes after the grace period unless a STORE message claims it. */
+/**
+ * Records an uploaded file, which goes after the grace period unless a STORE message claims it.
+ *
+ * @returns whether nothing had kept the file until now
+ */
 export async function recordUpload(
   pool: pg.Pool,
   file: { hash: string; size: number; type?: FileStat['type'] },
-): Promise<void> {
-  await pool.query(
+): Promise<boolean> {
+  const { rows } = await pool.query<{ was_kept: boolean }>(
     `with file as (
        insert into files (hash, size, type) values ($1, $2, $4)
        on conflict (hash) do update set size = excluded.size, type = excluded.type
        returning hash
+     ), pin as (
+       insert into file_pins (file_hash, type, created, delete_by)
+       select hash, 'grace_period', extract(epoch from now()), now() + make_interval(secs => $3) from file
+       on conflict (file_hash) where type = 'grace_period' and item_hash is null
+       do update set delete_by = excluded.delete_by
      )
-     insert into file_pins (file_hash, type, created, delete_by)
-     select hash, 'grace_period', extract(epoch from now()), now() + make_interval(secs => $3) from file
-     on conflict (file_hash) where type = 'grace_period' and item_hash is null
-     do update set delete_by = excluded.delete_by`,
+     select exists (select from file_pins where file_hash = $1) as was_kept`,
     [file.hash, file.size, graceSeconds, file.type ?? 'file'],
   )
+  return !rows[0]!.was_kept
+}
+
+/** An upload whose message was refused goes soon, but not before its sender could try again. */
+export async function shortenGrace(pool: pg.Pool, hash: string): Promise<void> {
+  await pool.query(
+    `update file_pins set delete_by = now() + make_interval(secs => $2)
+     where file_hash = $1 and type = 'grace_period' and item_hash is null`,
+    [hash, refusedGraceSeconds],
+  )
+}
+
+/** Forgets files that only pins kept whose time is over, and returns their hashes: their bytes go next. */
+export async function dropExpiredFiles(tx: pg.PoolClient, now: Date): Promise<string[]> {
+  const { rows } = await tx.query<{ file_hash: string }>(
+    'delete from file_pins where delete_by < $1 returning file_hash',
+    [now],
+  )
+  const dropped = await tx.query<{ hash: string }>(
+    `delete from files f where hash = any($1)
+     and not exists (select from file_pins p where p.file_hash = f.hash) returning hash`,
+    [rows.map((row) => row.file_hash)],
+  )
+  return dropped.rows.map((row) => row.hash)
 }
 
 /** Forgets pins whose time is over and files that nothing pins any more; their bytes go after their rows. */

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import {
@@ -216,7 +216,7 @@ export class FileStore {
     const { cid: root, size } = dag.finish()
     const cid = root.toString()
     checkCid(cid, options.expectedCid)
-    if (!(await this.has(cid))) await draft.publish(this.#path(cid))
+    await this.#keep(draft, cid, this.#path(cid))
     return { cid, size }
   }
 
@@ -233,7 +233,7 @@ export class FileStore {
     await using draft = await Draft.create(this.#incoming)
     const dag = await writeFolder(draft, files, options.maxBytes, options.cidVersion ?? 0)
     checkCid(dag.cid, options.expectedCid)
-    if (!(await this.has(dag.cid))) await draft.publish(this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
     return dag
   }
 
@@ -251,7 +251,7 @@ export class FileStore {
   ): Promise<ImportedDag> {
     await using draft = await Draft.create(this.#incoming)
     const dag = await writeCar(draft, source, options.maxBytes, options.expectedRoot)
-    if (!(await this.has(dag.cid))) await draft.publish(this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
     return dag
   }
 
@@ -268,7 +268,7 @@ export class FileStore {
   ): Promise<ImportedDag> {
     await using draft = await Draft.create(this.#incoming)
     const dag = await writeBlocks(draft, source, maxBytes, parseCid(root))
-    if (!(await this.has(dag.cid))) await draft.publish(this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
     return dag
   }
 
@@ -313,6 +313,15 @@ export class FileStore {
           yield name.endsWith(archiveSuffix) ? name.slice(0, -archiveSuffix.length) : name
         }
       }
+    }
+  }
+
+  /** What is here already is as good, and new again. */
+  async #keep(draft: Draft, cid: string, path: string): Promise<void> {
+    if (!(await this.has(cid))) return draft.publish(path)
+    const now = new Date()
+    for (const known of [this.#path(cid), this.#archivePath(cid)]) {
+      await utimes(known, now, now).catch(ignoreAbsence)
     }
   }
 

@@ -3,13 +3,16 @@ import type pg from 'pg'
 import type { CoreNodeContext } from '../context.ts'
 import { inTransaction } from '../database/pool.ts'
 import type { ProcessWorker } from '../pipeline/process-worker.ts'
-import { dropUnpinnedFiles, graceSeconds, knownFiles } from '../state/files.ts'
+import { dropExpiredFiles, dropUnpinnedFiles, graceSeconds, knownFiles } from '../state/files.ts'
 import { eraseForgotten } from '../state/forgets.ts'
 import { dropOldMetrics } from '../state/metrics-rows.ts'
 import { type RemovalNotice, removeSuspended } from '../state/removals.ts'
 
 const periodMs = 24 * 3600 * 1000
+const expiryPeriodMs = 5 * 60 * 1000
 const hashesPerQuestion = 500
+/** An upload that began before may be about to be recorded, ms. */
+const unrecordedMs = 60_000
 
 /**
  * Deletes what nothing keeps (protocol 02 §16): uploads nobody claimed, files and contents of forgotten messages, what
@@ -18,7 +21,7 @@ const hashesPerQuestion = 500
 export class GarbageCollector {
   readonly #context: Pick<CoreNodeContext, 'pool' | 'fileStore' | 'events' | 'logger'>
   readonly #worker: Pick<ProcessWorker, 'exclusively'>
-  #timer: NodeJS.Timeout | undefined
+  readonly #timers: NodeJS.Timeout[] = []
   #running: Promise<void> = Promise.resolve()
 
   constructor(
@@ -30,17 +33,26 @@ export class GarbageCollector {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
-      this.#running = this.collect().catch((error) => {
-        this.#context.logger.warn({ err: error }, 'unused files were not deleted')
-      })
-    }, periodMs)
-    this.#timer.unref()
+    this.#every(periodMs, () => this.collect())
+    this.#every(expiryPeriodMs, () => this.dropExpired())
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer)
+    for (const timer of this.#timers) clearInterval(timer)
     await this.#running
+  }
+
+  /** Deletes files whose time of grace is over. */
+  async dropExpired(now = Date.now()): Promise<void> {
+    const { pool, fileStore } = this.#context
+    // Meanwhile no message is processed that would claim one of them.
+    await this.#worker.exclusively(async () => {
+      const hashes = await inTransaction(pool, (tx) => dropExpiredFiles(tx, new Date(now)))
+      for (const hash of hashes) {
+        const writtenAt = await fileStore.writtenAt(hash)
+        if (writtenAt && now - writtenAt.getTime() > unrecordedMs) await fileStore.delete(hash)
+      }
+    })
   }
 
   /** One round. Files younger than the grace period stay: their row may be about to be written. */
@@ -58,6 +70,16 @@ export class GarbageCollector {
       batch = []
     }
     await this.#sweep(batch, now)
+  }
+
+  #every(milliseconds: number, work: () => Promise<void>): void {
+    const timer = setInterval(() => {
+      this.#running = this.#running.then(work).catch((error) => {
+        this.#context.logger.warn({ err: error }, 'unused files were not deleted')
+      })
+    }, milliseconds)
+    timer.unref()
+    this.#timers.push(timer)
   }
 
   async #sweep(hashes: string[], now: number): Promise<void> {

@@ -50,7 +50,7 @@ function complaint(
   route: ApiRoute,
 ): string | undefined {
   // No registry was published to this node.
-  if (status === 503 && /"code":"no_registry"|"schedulable":false/.test(text)) return undefined
+  if (status === 503 && /"code":"(no_registry|unschedulable)"/.test(text)) return shapeComplaint(text)
   if (status >= 500 && !(status in (route.statuses ?? {}))) return `${status}: ${text}`
   if (status < 400) return mustFail ? `${status}, but it breaks the schema` : undefined
   if (!type.startsWith('application/json')) return `${status} as ${type}`
@@ -87,6 +87,17 @@ test.each(Object.entries<ApiRoute>(apiRoutes))(
     expect(complaints.slice(0, 10)).toEqual([])
   },
 )
+
+test.each([
+  ['a JSON upload without a body', 'POST', '/api/v0/storage/add_json', 400],
+  ['a JSON upload to IPFS without a body', 'POST', '/api/v0/ipfs/add_json', 400],
+  ['a line break in a path', 'GET', '/api/v0/authorizations/granted/a%0Db.json', 404],
+  ['a method that a path does not take', 'POST', '/api/v0/authorizations/granted/ab.json', 405],
+])('%s is refused in the shape of failures', async (_, method, path, status) => {
+  const answer = await send({ method, path } as BadRequest)
+  expect(answer.status).toBe(status)
+  expect(shapeComplaint(answer.text)).toBeUndefined()
+})
 
 test.each([
   ['no HTTP at all', 'hello\r\n\r\n'],

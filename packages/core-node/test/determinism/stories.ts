@@ -176,7 +176,9 @@ function perform(deed: Deed, index: number, before: Envelope[]): Envelope {
     case 'endow':
       return endow(owner, time)
     case 'charge': {
-      const credit = { address: owner, amount: 20 + (deed.other % 7) * 30 }
+      // Some bill an hour of a machine that others bill as well.
+      const lease = deed.about % 2 === 0 ? { ref: `lease/0-3600/${deed.about % 4}` } : {}
+      const credit = { address: owner, amount: 20 + (deed.other % 7) * 30, ...lease }
       return ledgerPost('aleph_credit_expense', { expense: { credits: [credit] } }, publisher, time)
     }
     case 'transfer': {

@@ -225,6 +225,34 @@ describe('paying', () => {
     ])
   })
 
+  it('stands when a chain confirms a transfer long after it was sent', async () => {
+    const gift = transfer(owner, friend, 100, 10)
+    expect(await arrive(grant(owner, 100, 0), gift)).toEqual(['processed', 'processed'])
+    await node.confirm([{ message: gift, time: start + 100_000 }])
+    expect(await node.fates([gift])).toEqual(['processed'])
+    await node.unconfirm(start + 100_000)
+    expect(await node.fates([gift])).toEqual(['processed'])
+  })
+
+  it('happens once for one hour of one machine: the earlier bill counts, whichever arrives first', async () => {
+    const bill = (amount: number, at: number) => {
+      const entry = { address: owner, amount, execution_id: 'vm', ref: 'lease/0-3600/vm' }
+      return credit('aleph_credit_expense', { expense: { credits: [entry] } }, at)
+    }
+    const left = async () => {
+      const { rows } = await node.pool.query('select amount_remaining::int as left from credit_lots')
+      return rows[0]?.left
+    }
+    const [early, late] = [bill(30, 10), bill(50, 20)]
+    await arrive(grant(owner, 100, 0), late)
+    expect(await left()).toBe(50)
+    await arrive(early)
+    expect(await left()).toBe(70)
+    // What a forgotten bill took stays taken.
+    await arrive(forget(publisher, [early.item_hash], start + 30))
+    expect(await left()).toBe(70)
+  })
+
   it('never makes credits: a transfer is refused when its sender had spent them before', async () => {
     const gift = transfer(owner, friend, 120, 10)
     expect(await arrive(grant(owner, 150, 1), gift, paidFile(friend, 20))).toEqual([

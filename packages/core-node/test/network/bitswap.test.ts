@@ -25,7 +25,7 @@ import { FileStore } from '../../src/storage/file-store.ts'
 
 const maxBytes = 100_000_000
 const file = randomBytes(3_000_000)
-const patience = { timeout: 10_000, interval: 20 }
+const patience = { timeout: 20_000, interval: 20 }
 const never = new AbortController().signal
 const started: { stop(): unknown }[] = []
 let folder: string
@@ -81,7 +81,7 @@ async function startNode(): Promise<Node> {
     catalogue: catalogue as unknown as BlockCatalogue,
     logger: pino({ level: 'silent' }),
     metrics: new Registry(),
-    patience: { searchMs: 400, stallMs: 400 },
+    patience: { searchMs: 1_000, stallMs: 2_000 },
   })
   await bitswap.start()
   started.push(bitswap)

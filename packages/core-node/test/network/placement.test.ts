@@ -105,6 +105,22 @@ test('compute nodes are filled as far as they go; who comes too late is told wha
   }, patience)
 })
 
+test('compute nodes are listed with what is left of them, as clients choose from them', async () => {
+  const { body } = await node.get('/crns.json?filter_inactive=true')
+  expect(body.crns.map((each: { hash: string }) => each.hash)).toEqual(hashes)
+  expect(body.crns[0]).toMatchObject({
+    address: computeNodes[0]!.url,
+    qemu_support: true,
+    gpu_support: false,
+    ipv6_check: null,
+    system_usage: {
+      cpu: { count: 2, load_average: { load1: 2 } },
+      mem: { total_kB: 4096 * 1024 },
+      active: true,
+    },
+  })
+})
+
 test('the API of the scheduler tells what is wanted, what is seen, and why', async () => {
   const [placed] = running(0)
   await vi.waitFor(async () => {

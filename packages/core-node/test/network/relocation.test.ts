@@ -127,11 +127,13 @@ test('a VM that could not be started for want of room goes elsewhere', async () 
   await vi.waitFor(() => expect(full).toBeDefined(), patience)
   const index = stubs.indexOf(full!)
   await vi.waitFor(async () => expect(await placeOf(vm)).toBe(hashes[1 - index]), patience)
-  expect((await node.get(`/scheduler/api/v1/vms/${vm}/history`)).body.items).toMatchObject([
-    { action: 'migrated_to', node_hash: hashes[1 - index], reason: 'insufficient_capacity' },
-    { action: 'migrated_from', node_hash: hashes[index] },
-    { action: 'scheduled', node_hash: hashes[index] },
-  ])
+  await vi.waitFor(async () => {
+    expect((await node.get(`/scheduler/api/v1/vms/${vm}/history`)).body.items).toMatchObject([
+      { action: 'migrated_to', node_hash: hashes[1 - index], reason: 'insufficient_capacity' },
+      { action: 'migrated_from', node_hash: hashes[index] },
+      { action: 'scheduled', node_hash: hashes[index] },
+    ])
+  }, patience)
   full!.failing = () => undefined
   await node.publish(sign(user, 'FORGET', { hashes: [vm] }))
 })
@@ -155,8 +157,10 @@ test('a compute node that its operator drains gets nothing new; its programs mov
   const { nodes } = (await node.get(`/scheduler/api/v1/vms/${late}/explanation`)).body
   expect(nodes[0]).toMatchObject({ node_hash: hashes[0], reason: 'node_draining' })
   for (const moved of before.instances) {
-    const { items } = (await node.get(`/scheduler/api/v1/vms/${moved}/history`)).body
-    expect(items[0]).toMatchObject({ action: 'migrated_to', node_hash: hashes[1], reason: 'node_draining' })
+    await vi.waitFor(async () => {
+      const { items } = (await node.get(`/scheduler/api/v1/vms/${moved}/history`)).body
+      expect(items[0]).toMatchObject({ action: 'migrated_to', node_hash: hashes[1], reason: 'node_draining' })
+    }, patience)
   }
   expect(stubs.flatMap(({ problems }) => problems)).toEqual([])
 })

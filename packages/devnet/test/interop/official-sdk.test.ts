@@ -5,6 +5,7 @@ import { AuthenticatedAlephHttpClient } from '@aleph-sdk/client'
 import { importAccountFromPrivateKey } from '@aleph-sdk/ethereum'
 import { getMessagesSocket, ItemType, MessageType } from '@aleph-sdk/message'
 import { newAccount as newSolanaAccount } from '@aleph-sdk/solana'
+import { defaultPricing, devnetProfile } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Devnet, guestCacheDir, silentProgress } from '../../src/index.ts'
 
@@ -63,6 +64,16 @@ describe('the official TypeScript SDK', () => {
     await client.createAggregate({ key: 'profile', content: { age: 36 }, channel, sync: true })
     expect(await client.fetchAggregate(owner(), 'profile')).toEqual({ name: 'Ada', age: 36 })
     expect(await client.fetchAggregates(owner(), ['profile'])).toEqual({ profile: { name: 'Ada', age: 36 } })
+  })
+
+  test('finds the prices, settings and images of the network where tools look for them', async () => {
+    const { settings } = devnetProfile.addresses
+    const policy = await client.fetchAggregates(settings, ['pricing', 'settings', 'vm-images'])
+    expect(policy).toMatchObject({
+      pricing: defaultPricing,
+      settings: { compatible_gpus: expect.any(Array) },
+      'vm-images': { runtimes: { python: { hash: devnet.network.runtimes.python } } },
+    })
   })
 
   test('stores a file and downloads it, byte for byte', async () => {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { GuestError } from '../guest-error.ts'
 import { connectSocket } from './connect-socket.ts'
+import { connectVsock } from './connect-vsock.ts'
 import {
   decodeVerb,
   encodeFrame,
@@ -24,7 +25,11 @@ export interface GuestChannelOptions {
   controlTimeoutMs?: number
   /** Streams that may be open at once, per direction. Default 1,024. */
   maxStreams?: number
+  /** The socket is where Firecracker offers the guest's vsock, on which the agent listens at this port. */
+  vsockPort?: number
 }
+
+type ChannelLimits = Required<Omit<GuestChannelOptions, 'vsockPort'>>
 
 /** What the program in the guest is doing: `idle` before `start`, `ready` once it listens. */
 export type ProgramState = 'idle' | 'starting' | 'ready' | 'exited'
@@ -58,7 +63,7 @@ interface PendingControl {
  */
 export class GuestChannel extends EventEmitter<ChannelEvents> {
   readonly #socket: Socket
-  readonly #options: Required<GuestChannelOptions>
+  readonly #options: ChannelLimits
   readonly #reader = new FrameReader()
   readonly #streams = new Map<number, GuestStream>()
   readonly #controls = new Map<string, PendingControl>()
@@ -78,13 +83,16 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
   static async connect(socketPath: string, options: GuestChannelOptions = {}): Promise<GuestChannel> {
     const full = { timeoutMs: 60_000, controlTimeoutMs: 30_000, maxStreams: 1024, ...options }
     const deadline = Date.now() + full.timeoutMs
-    const socket = await connectSocket(socketPath, deadline)
+    const { vsockPort } = options
+    const socket = await (vsockPort === undefined
+      ? connectSocket(socketPath, deadline)
+      : connectVsock(socketPath, vsockPort, deadline))
     const channel = new GuestChannel(socket, full)
     await channel.#shakeHands(deadline - Date.now())
     return channel
   }
 
-  private constructor(socket: Socket, options: Required<GuestChannelOptions>) {
+  private constructor(socket: Socket, options: ChannelLimits) {
     super()
     this.#socket = socket
     this.#options = options

@@ -159,7 +159,7 @@ async function furnish(root: string): Promise<void> {
   }
   await rm(join(root, 'usr/sbin/init'), { force: true })
   await symlink('../bin/busybox', join(root, 'usr/sbin/init'))
-  for (const script of ['boot.sh', 'seed.sh', 'dhcp.sh']) {
+  for (const script of ['boot.sh', 'seed.sh', 'network.sh', 'dhcp.sh']) {
     await copyFile(join(scriptsFolder, script), join(root, 'usr/lib/aleph', script))
     await chmod(join(root, 'usr/lib/aleph', script), 0o755)
   }

@@ -1,5 +1,6 @@
 import { accountApiRoutes } from './account-routes.ts'
 import { aggregateApiRoutes } from './aggregate-routes.ts'
+import { computeListApiRoutes } from './compute-list-route.ts'
 import { fileApiRoutes } from './file-routes.ts'
 import { messageApiRoutes } from './message-routes.ts'
 import { nodeApiRoutes } from './node-routes.ts'
@@ -22,5 +23,6 @@ export const apiRoutes = {
   ...nodeApiRoutes,
   ...registryApiRoutes,
   ...schedulerApiRoutes,
+  ...computeListApiRoutes,
   ...rewardApiRoutes,
 }

@@ -27,6 +27,7 @@ const usualStatuses: Record<number, string> = {
   404: 'There is nothing of that name.',
   422: 'The query or the body breaks its rules; `path` and `details` name the parts.',
   429: 'Too many requests; `Retry-After` says when.',
+  431: 'The path, the query and the headers together are too long.',
   500: 'A fault of the node.',
   503: 'The node cannot answer now; try again.',
 }

@@ -28,7 +28,7 @@ export interface ApiRoute {
   snakeCaseQuery?: boolean
   body?: z.ZodType | RawContent
   answer: z.ZodType | RawContent
-  /** Statuses besides 200 and what they say; 400, 404, 422, 429, 500 and 503 need no mention where they are the usual. */
+  /** Statuses besides 200 and what they say; 400, 404, 422, 429, 431, 500 and 503 need no mention where they are the usual. */
   statuses?: Readonly<Record<number, string>>
   /** An answer as it may look. */
   example?: unknown

@@ -134,6 +134,8 @@ export const schedulerApiRoutes = {
   listSchedulerVms: defineRoute({
     method: 'GET',
     path: '/scheduler/api/v1/vms',
+    // For clients that take a scheduler to be at the root of its host.
+    aliases: ['/api/v1/vms'],
     tag,
     summary: 'VMs with what is wanted for them and where they are',
     snakeCaseQuery: true,
@@ -156,6 +158,8 @@ export const schedulerApiRoutes = {
   getSchedulerVm: defineRoute({
     method: 'GET',
     path: '/scheduler/api/v1/vms/{hash}',
+    // For clients that take a scheduler to be at the root of its host.
+    aliases: ['/api/v1/vms/{hash}'],
     tag,
     summary: 'One VM: what is wanted for it and where it is',
     answer: schedulerVm,

@@ -1,9 +1,14 @@
+import { concatBytes } from '@noble/hashes/utils.js'
 import { describe, expect, it } from 'vitest'
 import { type Cid, parseCid } from './cid.ts'
-import { type Block, chunkBytes, FileDag, maxLinks } from './file-dag.ts'
+import { claimedSize } from './dag-size.ts'
+import { directoryDag } from './directory-dag.ts'
+import { type Block, chunkBytes, dagPbNode, FileDag, maxLinks } from './file-dag.ts'
 import { listDirectory, resolvePath, walkTree } from './read-directory.ts'
 import { readUnixFsFile } from './read-file.ts'
 import { dagOf, links, MemoryBlocks, treeOf } from './testing/memory-blocks.ts'
+import { encodeUnixFs } from './unixfs-data.ts'
+import { encodeVarint } from './varint.ts'
 import { verifyDag } from './verify-dag.ts'
 
 const versions = [0, 1] as const
@@ -142,6 +147,20 @@ describe('a folder', () => {
   })
 })
 
+describe('the size of a DAG', () => {
+  it('is told by its root as all its blocks tell it', async () => {
+    for (const version of versions) {
+      const blocks = new MemoryBlocks()
+      const file = dagOf(noise(600_000), version, blocks)
+      expect(claimedSize(file.cid, blocks.get(file.cid)!)).toEqual({ kind: 'file', size: 600_000 })
+      const folder = treeOf({ 'a/b': 'text', c: 'more' }, version, blocks)
+      const { dagSize } = await verifyDag(folder.cid, blocks.get)
+      const claimed = claimedSize(folder.cid, blocks.get(folder.cid)!)
+      expect(claimed).toEqual({ kind: 'directory', size: dagSize })
+    }
+  })
+})
+
 describe('a DAG that lies', () => {
   it('about the size of a part is refused', async () => {
     const blocks = new MemoryBlocks()
@@ -161,6 +180,40 @@ describe('a DAG that lies', () => {
     }
     const summary = await verifyDag(node.cid, blocks.get)
     expect(summary).toMatchObject({ size: 1000 * 10 ** 8, blocks: 9 })
+  })
+
+  it('with billions of entries in few blocks is listed only up to a limit', async () => {
+    const blocks = new MemoryBlocks()
+    let node = treeOf({ file: 'x' }, 1, blocks)
+    for (let level = 0; level < 9; level++) {
+      const entries = Array.from({ length: 10 }, (_, index) => ({ name: `${index}`, node }))
+      node = directoryDag(entries, { cidVersion: 1, onBlock: blocks.add })
+    }
+    expect(await verifyDag(node.cid, blocks.get)).toMatchObject({ blocks: 11 })
+    const list = async () => {
+      let entries = 0
+      for await (const _ of walkTree(node.cid, blocks.get, { maxEntries: 5000 })) entries += 1
+      return entries
+    }
+    await expect(list()).rejects.toMatchObject({
+      code: 'too_large',
+      message: expect.stringContaining('5000 entries'),
+    })
+  })
+
+  it('with blocks that hold much else than the file is refused', async () => {
+    const blocks = new MemoryBlocks()
+    const padded = async (bytes: number) => {
+      const data = concatBytes(
+        encodeUnixFs({ type: 2, fileSize: 0 }),
+        Uint8Array.of(0x4a, ...encodeVarint(bytes)),
+      )
+      const { block } = dagPbNode(concatBytes(data, new Uint8Array(bytes)), [], 1)
+      blocks.add(block)
+      return verifyDag(block.cid, blocks.get)
+    }
+    expect(await padded(1000)).toMatchObject({ kind: 'file', size: 0 })
+    await expect(padded(1024 * 1024)).rejects.toMatchObject({ code: 'invalid_dag' })
   })
 
   it('or goes on for ever is refused at a limit', async () => {

@@ -50,13 +50,27 @@ export interface TreeEntry {
   target?: string
 }
 
+/** Most entries of a tree that are listed: few blocks can name billions, the same ones again and again. */
+const mostEntries = 1_000_000
+
 /**
  * Everything below a root, directories before what is in them.
  *
- * @throws {ContentAddressError} as {@link listDirectory}
+ * @param options `maxEntries`: after so many it fails, by default 1,000,000
+ * @throws {ContentAddressError} as {@link listDirectory}; `too_large`
  */
-export async function* walkTree(root: Cid, getBlock: GetBlock): AsyncGenerator<TreeEntry, void> {
-  yield* walk(root, '', 0, getBlock)
+export async function* walkTree(
+  root: Cid,
+  getBlock: GetBlock,
+  { maxEntries = mostEntries }: { maxEntries?: number } = {},
+): AsyncGenerator<TreeEntry, void> {
+  let entries = 0
+  for await (const entry of walk(root, '', 0, getBlock)) {
+    if (++entries > maxEntries) {
+      throw new ContentAddressError('too_large', `${root} has more than ${maxEntries} entries`)
+    }
+    yield entry
+  }
 }
 
 async function* walk(

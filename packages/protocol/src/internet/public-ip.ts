@@ -1,8 +1,8 @@
-/** A range of addresses: its first one as a number, and how many leading bits are fixed. */
-type Range = [first: string, bits: number]
+/** A range of addresses: its first one, and how many leading bits are fixed. */
+export type IpRange = readonly [first: string, bits: number]
 
 /** IPv4 ranges that are not the public internet (IANA special-purpose registry). */
-const closedIpv4: Range[] = [
+export const closedIpv4Ranges: readonly IpRange[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
@@ -21,9 +21,9 @@ const closedIpv4: Range[] = [
 ]
 
 /** The only IPv6 space that is public. */
-const openIpv6: Range[] = [['2000::', 3]]
+export const openIpv6Ranges: readonly IpRange[] = [['2000::', 3]]
 /** Exceptions in it: tunnels can hide private targets. */
-const closedIpv6: Range[] = [
+export const closedIpv6Ranges: readonly IpRange[] = [
   ['2001::', 23],
   ['2001:db8::', 32],
   ['2002::', 16],
@@ -39,12 +39,12 @@ const closedIpv6: Range[] = [
  */
 export function isPublicIp(address: string): boolean {
   const ipv4 = parseIpv4(address)
-  if (ipv4 !== null) return !isInAny(ipv4, closedIpv4, 32)
+  if (ipv4 !== null) return !isInAny(ipv4, closedIpv4Ranges, 32)
   const ipv6 = parseIpv6(address)
-  return ipv6 !== null && isInAny(ipv6, openIpv6, 128) && !isInAny(ipv6, closedIpv6, 128)
+  return ipv6 !== null && isInAny(ipv6, openIpv6Ranges, 128) && !isInAny(ipv6, closedIpv6Ranges, 128)
 }
 
-function isInAny(address: bigint, ranges: Range[], width: number): boolean {
+function isInAny(address: bigint, ranges: readonly IpRange[], width: number): boolean {
   return ranges.some(([first, bits]) => {
     const start = width === 32 ? parseIpv4(first)! : parseIpv6(first)!
     const shift = BigInt(width - bits)

@@ -1,4 +1,4 @@
-import { type MessageStatus, type MessageType, mainnetProfile } from '@aleph-ts/protocol'
+import { type MessageStatus, type MessageType, mainnetProfile, type PaymentType } from '@aleph-ts/protocol'
 import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
 import { type CreditHistoryEntry, listCreditHistory } from '../credits/list-credit-history.ts'
 import { buildCreditTransfer, type CreditGift } from '../credits/send-credits.ts'
@@ -21,6 +21,7 @@ import { type WatchOptions, watchMessages } from '../message/watch-messages.ts'
 import { getNodeVersion } from '../network/get-node-version.ts'
 import { type Balance, getBalance } from '../payment/get-balance.ts'
 import { estimatePrice, getPrice, type Price } from '../payment/get-price.ts'
+import { listCosts, type ResourceCost } from '../payment/list-costs.ts'
 import { type CallProgramOptions, callProgram } from '../program/call-program.ts'
 import { type DeployedProgram, type DeployProgramParams, deployProgram } from '../program/deploy-program.ts'
 import { type Allocation, getAllocation, waitForAllocation } from '../program/get-allocation.ts'
@@ -204,6 +205,10 @@ export class AlephClient {
   /** Gives credits of the account to others. */
   async sendCredits(gifts: CreditGift[], options: PublishOptions = {}): Promise<SentMessage> {
     return this.send(buildCreditTransfer(gifts, this.#messageOptions(options)), options)
+  }
+
+  listCosts(address: string, paymentType: PaymentType, options?: Abortable): Promise<ResourceCost[]> {
+    return listCosts(this.context, address, paymentType, options)
   }
 
   getPrice(itemHash: string, options?: Abortable): Promise<Price> {

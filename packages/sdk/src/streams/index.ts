@@ -1,3 +1,4 @@
+export { buyCredits, type CreditPurchaseOptions } from './buy-credits.ts'
 export { httpProvider } from './http-provider.ts'
 export { keyProvider } from './key-provider.ts'
 export { PaymentStreams, type PaymentStreamsOptions, type StreamReceivers } from './payment-streams.ts'

@@ -1,10 +1,7 @@
 import { type StreamNetwork, type StreamRates, setStreamRateCall } from '@aleph-ts/protocol'
 import type { EthereumProvider } from '../account/ethereum-account.ts'
-import { AlephError } from '../errors.ts'
-import { pollUntil } from '../http/poll-until.ts'
-import { assertChain, readStreamRate } from './read-stream-rate.ts'
-
-const defaultTimeoutMs = 120_000
+import { readStreamRate } from './read-stream-rate.ts'
+import { sendTransaction } from './send-transaction.ts'
 
 export interface PaymentStreamsOptions {
   /** One of the profile's `streams`. */
@@ -55,11 +52,14 @@ export class PaymentStreams {
    */
   async set(receiver: string, rate: bigint): Promise<string | null> {
     if ((await this.rate(receiver)) === rate) return null
-    const { network, payer } = this.#options
+    const { network, payer, provider, timeoutMs } = this.#options
     const data = setStreamRateCall({ token: network.superToken, receiver, rate })
-    const hash = await this.#send({ from: payer, to: network.forwarder, data })
-    await this.#confirmed(hash)
-    return hash
+    return await sendTransaction(
+      provider,
+      network,
+      { from: payer, to: network.forwarder, data },
+      { hint: 'The wallet needs the fee, and tokens for four hours of the stream as a deposit.', timeoutMs },
+    )
   }
 
   /** Lets more flow: to the community first, then to the operator, who looks at both. */
@@ -77,36 +77,5 @@ export class PaymentStreams {
   async #change(receiver: string, by: bigint): Promise<void> {
     const wanted = (await this.rate(receiver)) + by
     await this.set(receiver, wanted > 0n ? wanted : 0n)
-  }
-
-  async #send(transaction: { from: string; to: string; data: string }): Promise<string> {
-    const { provider, network } = this.#options
-    await assertChain(provider, network)
-    try {
-      return String(await provider.request({ method: 'eth_sendTransaction', params: [transaction] }))
-    } catch (error) {
-      throw new AlephError('wallet_refused', `The transaction was not sent: ${(error as Error).message}`, {
-        hint: 'The wallet needs the fee, and tokens for four hours of the stream as a deposit.',
-        cause: error,
-      })
-    }
-  }
-
-  async #confirmed(hash: string): Promise<void> {
-    const { provider, timeoutMs = defaultTimeoutMs } = this.#options
-    const receipt = await pollUntil(
-      async () => {
-        const params = [hash]
-        const found = await provider.request({ method: 'eth_getTransactionReceipt', params })
-        return (found as { status?: string } | null) ?? undefined
-      },
-      { timeoutMs },
-    )
-    if (!receipt) throw new AlephError('timeout', `Transaction ${hash} is in no block after ${timeoutMs} ms`)
-    if (receipt.status !== '0x1') {
-      throw new AlephError('bad_request', `Transaction ${hash} was reverted`, {
-        hint: 'Is the balance enough for four hours of the stream?',
-      })
-    }
   }
 }

@@ -29,7 +29,10 @@ export async function readStreamRate(
 }
 
 /** @throws {AlephError} `bad_response` when the provider speaks for another chain */
-export async function assertChain(provider: EthereumProvider, network: StreamNetwork): Promise<void> {
+export async function assertChain(
+  provider: EthereumProvider,
+  network: { chain: string; evmChainId: number },
+): Promise<void> {
   const chainId = Number(await provider.request({ method: 'eth_chainId' }))
   if (chainId === network.evmChainId) return
   throw new AlephError('bad_response', `The EVM node or wallet is on chain ${chainId}`, {

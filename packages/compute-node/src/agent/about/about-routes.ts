@@ -22,6 +22,9 @@ export interface NodeFacts {
   checkProgram: string
   forwardHost: string
   ipv6Pool: string
+  /** Whether instances are connected by taps of this host. */
+  taps: boolean
+  ndpProxy: boolean
   paymentIntervalSeconds: number
   gpuSupport: boolean
   paymentReceiver: string | null
@@ -99,8 +102,8 @@ function statusConfig(facts: NodeFacts, vms: VmHost, confidential: Confidential)
       IPV6_ADDRESS_POOL: facts.ipv6Pool,
       IPV6_ALLOCATION_POLICY: 'static',
       IPV6_SUBNET_PREFIX: 124,
-      IPV6_FORWARDING_ENABLED: false,
-      USE_NDP_PROXY: false,
+      IPV6_FORWARDING_ENABLED: facts.taps,
+      USE_NDP_PROXY: facts.taps && facts.ndpProxy,
     },
     debug: { SENTRY_DSN_CONFIGURED: false, DEBUG_ASYNCIO: false, EXECUTION_LOG_ENABLED: false },
     payment: {
@@ -109,7 +112,7 @@ function statusConfig(facts: NodeFacts, vms: VmHost, confidential: Confidential)
       PAYMENT_MONITOR_INTERVAL: facts.paymentIntervalSeconds,
     },
     computing: {
-      ENABLE_QEMU_SUPPORT: hypervisor === 'qemu',
+      ENABLE_QEMU_SUPPORT: hypervisor !== 'fake',
       INSTANCE_DEFAULT_HYPERVISOR: 'qemu',
       ENABLE_CONFIDENTIAL_COMPUTING: confidential.isAvailable,
       ENABLE_GPU_SUPPORT: facts.gpuSupport,

@@ -105,22 +105,22 @@ function execution(
   }
 }
 
-function shortNetworking(info: Pick<VmInfo, 'id' | 'type'>, { ipv6Pool }: NetworkFacts) {
+function shortNetworking(info: Pick<VmInfo, 'id' | 'type' | 'link'>, { ipv6Pool }: NetworkFacts) {
   if (info.type !== 'instance') return { ipv4: '', ipv6: '' }
-  return { ipv4: guestNetwork, ipv6: ipv6Of(info, ipv6Pool)?.network ?? '' }
+  return { ipv4: info.link?.ipv4.network ?? guestNetwork, ipv6: ipv6Of(info, ipv6Pool)?.network ?? '' }
 }
 
-/** An instance's addresses; the IPv6 ones by the network's formula, though nothing is routed to them here. */
+/** An instance's addresses; the IPv6 ones by the network's formula, though without a link nothing is routed to them. */
 function networking(info: VmInfo, { forwardHost, ipv6Pool }: NetworkFacts) {
   if (info.type !== 'instance') return {}
   const ipv6 = ipv6Of(info, ipv6Pool)
   const ports = (info.forwards ?? []).map(({ guest, host, tcp, udp }) => [guest, { host, tcp, udp }])
   return {
-    ipv4_network: guestNetwork,
+    ipv4_network: info.link?.ipv4.network ?? guestNetwork,
     host_ipv4: forwardHost,
     ipv6_network: ipv6?.network ?? null,
     ipv6_ip: ipv6?.address ?? null,
-    ipv4_ip: guestAddress,
+    ipv4_ip: info.link?.ipv4.address ?? guestAddress,
     mapped_ports: Object.fromEntries(ports),
   }
 }

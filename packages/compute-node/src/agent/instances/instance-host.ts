@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
+import type { TapLinks } from '../../network/index.ts'
 import type { GpuDevice, VmInfo } from '../../supervisor/index.ts'
 import type { Sessions } from '../confidential/sessions.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
@@ -21,6 +23,8 @@ export interface InstanceHostOptions {
   loader: InstanceLoader
   vms: VmHost
   ports: PortStore
+  /** Null: instances have no links. */
+  links: TapLinks | null
   volumes: VolumeStore
   parents: ParentImages
   backups: Backups
@@ -61,7 +65,8 @@ export class InstanceHost implements WorkloadHost {
     try {
       const spec = await loader.load(hash)
       const content = await loader.content(hash)
-      const wanted = (await this.#wanted(hash, content.address)) ?? [{ guest: 22, tcp: true, udp: false }]
+      const wanted = (await this.#wanted(hash, content.address)) ??
+        vms.get(hash)?.forwards ?? [{ guest: 22, tcp: true, udp: false }]
       const forwards = await ports.assign(hash, wanted)
       taken = this.#options.gpus.take(hash, content)
       const gpus = taken.gpus.map(({ pciAddress, deviceClass, vfioGroup }) => ({
@@ -94,23 +99,27 @@ export class InstanceHost implements WorkloadHost {
 
   /** Leaves nothing, the root disk included (protocol 05 §23 I4). */
   async erase(hash: string): Promise<void> {
-    const { vms, volumes, ports, backups, sessions } = this.#options
+    const { vms, volumes, ports, links, backups, sessions } = this.#options
     if (vms.get(hash)?.type === 'program') return
     await vms.destroy(hash)
     await volumes.remove(hash)
     await backups.removeAll(hash)
     await sessions.remove(hash)
     await ports.release(hash)
+    await links?.release(hash)
     await this.#pruneParents()
   }
 
-  /** Forwards what the owner wants forwarded now; what cannot be read changes nothing. */
-  async refreshPorts(hash: string): Promise<void> {
+  /** Forwards what the owner wants forwarded; what cannot be read changes nothing. `maxAgeMs`: of what is known of it. */
+  async refreshPorts(hash: string, maxAgeMs?: number): Promise<void> {
     const { vms, ports, loader } = this.#options
-    if (this.#find(hash)?.state !== 'running') return
+    const info = this.#find(hash)
+    if (info?.state !== 'running') return
     const { address } = await loader.content(hash)
-    const wanted = await this.#wanted(hash, address, 0)
-    if (wanted) await vms.setForwards(hash, await ports.assign(hash, wanted))
+    const wanted = await this.#wanted(hash, address, maxAgeMs)
+    const open = info.forwards?.map(({ guest, tcp, udp }) => ({ guest, tcp, udp }))
+    if (wanted && !isDeepStrictEqual(wanted, open))
+      await vms.setForwards(hash, await ports.assign(hash, wanted))
   }
 
   #wanted(hash: string, owner: string, maxAgeMs?: number) {

@@ -2,6 +2,7 @@ import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type InstanceContent, vmHostLabel } from '@aleph-ts/protocol'
 import { z } from 'zod'
+import type { TapLinks } from '../../network/index.ts'
 import type { InstanceDisk, InstanceSpec } from '../../supervisor/index.ts'
 import { executableContent } from '../allocations/plan-assessment.ts'
 import type { Confidential } from '../confidential/confidential.ts'
@@ -29,8 +30,12 @@ export interface InstanceLoaderOptions {
   rescues: RescueDisks
   confidential: Confidential
   limits: { maxImageBytes: number; maxVolumeBytes: number }
-  /** Whether instances may open connections to the outside, and so to whatever the host reaches. */
+  /** Whether instances without a link may open connections to the outside, and so to whatever the host reaches. */
   outbound: boolean
+  /** Links of instances; null: they have none. */
+  links: TapLinks | null
+  /** For instances with a link. */
+  nameservers: readonly string[]
   forwardHost: string
 }
 
@@ -53,11 +58,12 @@ export class InstanceLoader {
   async load(hash: string): Promise<Omit<InstanceSpec, 'forwards'>> {
     const content = await this.content(hash)
     assertSupported(content)
-    const { volumes, outbound, forwardHost } = this.#options
+    const { volumes, outbound, links, nameservers, forwardHost } = this.#options
     const { folder, disk: root } = await this.#rootDisk(hash, content)
     const named = nameVolumes(content.volumes)
     const prepared: { disk: InstanceDisk; mount: string; fileSystem: string }[] = []
     for (const [index, volume] of named.entries()) prepared.push(await this.#volume(hash, volume, index))
+    const link = links ? await links.of(hash) : null
     const seed = seedImage({
       hash,
       hostname: vmHostLabel(hash),
@@ -70,6 +76,7 @@ export class InstanceLoader {
         fileSystem,
         readOnly: !disk.writable,
       })),
+      network: link && { link, nameservers },
     })
     const seedPath = join(folder, 'seed.iso')
     await writeFile(`${seedPath}.part`, seed, { mode: 0o644 })
@@ -90,7 +97,8 @@ export class InstanceLoader {
         { serial: 'seed', path: join(volumes.folder(hash), 'seed.iso'), format: 'raw', writable: false },
         ...prepared.map(({ disk }) => disk),
       ],
-      internet: outbound && content.environment.internet,
+      internet: (outbound || link !== null) && content.environment.internet,
+      ...(link && { link }),
       forwardHost,
     }
   }

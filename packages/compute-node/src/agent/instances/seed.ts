@@ -1,3 +1,4 @@
+import type { TapLink } from '../../network/index.ts'
 import { isoImage } from './iso-image.ts'
 
 export interface SeedContent {
@@ -10,6 +11,8 @@ export interface SeedContent {
   variables: Readonly<Record<string, string>>
   /** Volumes by the serial of their disk. */
   mounts: readonly { serial: string; folder: string; fileSystem: string; readOnly: boolean }[]
+  /** Null: the network gives addresses away. */
+  network: { link: TapLink; nameservers: readonly string[] } | null
 }
 
 /**
@@ -25,18 +28,23 @@ export function seedImage(content: SeedContent): Buffer {
       name: 'meta-data',
       content: `${JSON.stringify({ 'instance-id': `iid-${hash}`, 'local-hostname': hostname })}\n`,
     },
-    { name: 'network-config', content: networkConfig },
+    { name: 'network-config', content: networkConfig(content.network) },
   ])
 }
 
-/** The node's own network gives addresses away; names differ between images, drivers do not. */
-const networkConfig = `version: 2
-ethernets:
-  eth0:
-    match:
-      driver: virtio_net
-    dhcp4: true
-`
+/** Names of interfaces differ between images, drivers do not. */
+function networkConfig(network: SeedContent['network']): string {
+  const lines = ['version: 2', 'ethernets:', '  eth0:', '    match:', '      driver: virtio_net']
+  if (!network) return `${[...lines, '    dhcp4: true'].join('\n')}\n`
+  const { ipv4, ipv6 } = network.link
+  const addresses = [ipv4, ipv6].map(({ address, network }) => `${address}/${network.split('/')[1]}`)
+  lines.push('    dhcp4: false', '    dhcp6: false', '    accept-ra: false')
+  lines.push('    addresses:', ...addresses.map((address) => `      - "${address}"`))
+  lines.push(`    gateway4: "${ipv4.gateway}"`, `    gateway6: "${ipv6.gateway}"`)
+  lines.push('    nameservers:', '      addresses:')
+  lines.push(...network.nameservers.map((address) => `        - "${address}"`))
+  return `${lines.join('\n')}\n`
+}
 
 /** YAML with every text in JSON's quotes, which YAML shares: nothing of a message can be taken for syntax. */
 function userData({ hostname, authorizedKeys, bootCommands, variables, mounts }: SeedContent): string {
@@ -46,6 +54,8 @@ function userData({ hostname, authorizedKeys, bootCommands, variables, mounts }:
     'disable_root: false',
     'ssh_pwauth: false',
     'resize_rootfs: true',
+    // A system that moved, or whose node changed, finds other addresses at its next boot.
+    'updates: { network: { when: [boot] } }',
     ...list(
       'ssh_authorized_keys',
       authorizedKeys.map((key) => JSON.stringify(key.trim())),

@@ -1,10 +1,15 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage, ServerResponse } from 'node:http'
+import {
+  type Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  ServerResponse,
+} from 'node:http'
 import type { Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import type { Logger } from 'pino'
 import { AgentError, toAgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
-import type { ProgramHost, ProgramLease } from '../programs/program-host.ts'
 import type { VmHost } from '../vm-host.ts'
 import { hasBody, headersForClient, headersForProgram } from './headers.ts'
 import type { ProgramTarget } from './program-route.ts'
@@ -12,8 +17,16 @@ import type { ProgramTarget } from './program-route.ts'
 const LOG_LINES = 30
 const MAX_ATTEMPTS = 3
 
+/** A way to a VM's web server, for one call. */
+export interface ProxyLease {
+  facts: { hash: string; codeRef: string; seconds: number; http: boolean }
+  connections: Agent & { createConnection: Agent['createConnection'] }
+  release(): void
+}
+
 export interface ProgramProxyOptions {
-  programs: ProgramHost
+  /** Starts what does not run yet. Throws AgentError. */
+  acquire(hash: string): Promise<ProxyLease>
   vms: VmHost
   metrics: AgentMetrics
   logger: Logger
@@ -42,7 +55,7 @@ export class ProgramProxy {
     })
     try {
       for (let attempt = 1; ; attempt++) {
-        const lease = await this.#options.programs.acquire(target.hash)
+        const lease = await this.#options.acquire(target.hash)
         try {
           assertHttpEnabled(lease)
           await this.#forward(request, response, lease, target, arrivedAt)
@@ -66,9 +79,9 @@ export class ProgramProxy {
     target: ProgramTarget,
   ): Promise<void> {
     socket.on('error', () => socket.destroy())
-    let lease: ProgramLease | undefined
+    let lease: ProxyLease | undefined
     try {
-      lease = await this.#options.programs.acquire(target.hash)
+      lease = await this.#options.acquire(target.hash)
       assertHttpEnabled(lease)
       await this.#forwardUpgrade(request, socket, head, lease, target)
     } catch (error) {
@@ -101,7 +114,7 @@ export class ProgramProxy {
   #forward(
     request: IncomingMessage,
     response: ServerResponse,
-    lease: ProgramLease,
+    lease: ProxyLease,
     target: ProgramTarget,
     arrivedAt: number,
   ): Promise<void> {
@@ -142,12 +155,7 @@ export class ProgramProxy {
     })
   }
 
-  #sendAnswer(
-    answer: IncomingMessage,
-    response: ServerResponse,
-    lease: ProgramLease,
-    done: () => void,
-  ): void {
+  #sendAnswer(answer: IncomingMessage, response: ServerResponse, lease: ProxyLease, done: () => void): void {
     response.writeHead(
       answer.statusCode ?? 502,
       answer.statusMessage ?? '',
@@ -162,7 +170,7 @@ export class ProgramProxy {
     request: IncomingMessage,
     socket: Socket,
     head: Buffer,
-    lease: ProgramLease,
+    lease: ProxyLease,
     target: ProgramTarget,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -200,7 +208,7 @@ export class ProgramProxy {
 
   #open(
     request: IncomingMessage,
-    lease: ProgramLease,
+    lease: ProxyLease,
     target: ProgramTarget,
     headers: string[],
     pooled: boolean,
@@ -211,7 +219,7 @@ export class ProgramProxy {
     return httpRequest({ ...how, method: request.method, path: target.path, headers, setHost: false })
   }
 
-  #addedHeaders(lease: ProgramLease): string[] {
+  #addedHeaders(lease: ProxyLease): string[] {
     const { hash, codeRef } = lease.facts
     return [
       'Server',
@@ -235,7 +243,7 @@ export class ProgramProxy {
   }
 }
 
-function assertHttpEnabled(lease: ProgramLease): void {
+function assertHttpEnabled(lease: ProxyLease): void {
   if (!lease.facts.http) {
     throw new AgentError(
       'http_not_enabled',
@@ -254,7 +262,7 @@ function isGone(error: Error): boolean {
 }
 
 /** Limit to the first byte of an answer, counted from the last byte of the request that was taken. */
-function armDeadline(upstream: ClientRequest, lease: ProgramLease, reject: (error: Error) => void) {
+function armDeadline(upstream: ClientRequest, lease: ProxyLease, reject: (error: Error) => void) {
   const timer = setTimeout(() => {
     reject(new AgentError('program_timeout', 'Program did not respond within `resource.seconds`'))
     upstream.destroy()

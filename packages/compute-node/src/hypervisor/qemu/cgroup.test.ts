@@ -19,8 +19,19 @@ test('a machine gets the processors, the memory and the tasks of its shape', asy
   const written = async (name: string) => readFile(join(folder, '00112233aabbccdd', name), 'utf8')
   expect(await written('cpu.max')).toBe('200000 100000')
   expect(await written('memory.max')).toBe(String(768 * 1024 * 1024))
+  expect(await written('memory.oom.group')).toBe('1')
   expect(await written('pids.max')).toBe('66')
   expect(await written('cgroup.procs')).toBe('4711')
+})
+
+test('a machine may not swap, where the kernel counts that', async () => {
+  await writeFile(join(folder, 'cgroup.controllers'), 'cpu memory pids')
+  const group = join(folder, '00112233aabbccdd')
+  await mkdir(group)
+  await writeFile(join(group, 'memory.swap.max'), 'max')
+  const cgroups = await MachineCgroups.open(folder)
+  await cgroups.place('00112233aabbccdd', 4711, { vcpus: 1, memoryMiB: 256, disks: [] })
+  expect(await readFile(join(group, 'memory.swap.max'), 'utf8')).toMatch(/^0/)
 })
 
 test('groups that a crash left are given up, others are not touched', async () => {

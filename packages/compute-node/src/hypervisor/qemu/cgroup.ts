@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { HypervisorError, type MachineShape } from '../hypervisor.ts'
 
 const controllers = ['cpu', 'memory', 'pids']
@@ -7,6 +8,8 @@ const cpuPeriodMicros = 100_000
 /** What QEMU itself needs beside the guest's memory. */
 const overheadMiB = 256
 const tasksBesideVcpus = 64
+const removeAttempts = 20
+const removeRetryMs = 50
 
 /**
  * Limits of machines by cgroup v2, in a folder that was delegated to this node (systemd: `Delegate=yes`): of
@@ -48,17 +51,29 @@ export class MachineCgroups {
     const limits = {
       'cpu.max': `${vcpus * cpuPeriodMicros} ${cpuPeriodMicros}`,
       'memory.max': String((memoryMiB + overheadMiB) * 1024 * 1024),
+      // All of the machine or nothing: half a machine helps nobody.
+      'memory.oom.group': '1',
       'pids.max': String(vcpus + tasksBesideVcpus),
-      'cgroup.procs': String(pid),
     }
     for (const [name, value] of Object.entries(limits)) await writeFile(join(folder, name), value)
+    // Memory beyond the limit shall not become traffic of the host's disk; absent on hosts without swap accounting.
+    await writeFile(join(folder, 'memory.swap.max'), '0', { flag: 'r+' }).catch(unlessAbsent)
+    await writeFile(join(folder, 'cgroup.procs'), String(pid))
   }
 
   /** Gives up the group of a machine that is gone. */
   async remove(launchId: string): Promise<void> {
-    await rmdir(join(this.#folder, launchId)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error
-    })
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await rmdir(join(this.#folder, launchId))
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if (code === 'ENOENT') return
+        // A process that ended counts until it is reaped.
+        if (code !== 'EBUSY' || attempt === removeAttempts) throw error
+        await sleep(removeRetryMs)
+      }
+    }
   }
 
   /** Gives up groups of machines that are not kept, as after a crash of this node. */
@@ -69,4 +84,8 @@ export class MachineCgroups {
       }
     }
   }
+}
+
+function unlessAbsent(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }

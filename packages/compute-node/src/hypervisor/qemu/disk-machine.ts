@@ -5,8 +5,9 @@ import { confidentialArguments } from './confidential-machine.ts'
 export const networkId = 'net0'
 
 /**
- * Arguments of an ordinary PC that boots from its first disk (protocol 05 §7.4, §21.4). Its network is QEMU's
- * own: without outbound connections the guest reaches nothing, and is reached at the forwarded ports alone.
+ * Arguments of an ordinary PC that boots from its first disk (protocol 05 §7.4, §21.4). Its network is a tap
+ * of the host's or QEMU's own: there, without outbound connections, the guest reaches nothing, and is reached at the
+ * forwarded ports alone.
  */
 export function diskMachineArguments(shape: MachineShape): string[] {
   const { machine, args: special } = shape.confidential
@@ -19,11 +20,16 @@ export function diskMachineArguments(shape: MachineShape): string[] {
     args.push('-blockdev', JSON.stringify(blockNode(node, disk)))
     args.push('-device', `virtio-blk-pci,drive=${node},serial=${disk.serial}${boot}`)
   })
+  const { network, tap } = shape
+  if (tap) {
+    // Nothing but opening the tap is QEMU's to do: no script sets it up.
+    args.push('-netdev', `tap,id=${networkId},ifname=${tap.name},script=no,downscript=no`)
+    args.push('-device', `virtio-net-pci,netdev=${networkId},mac=${tap.mac},romfile=`)
+  }
   for (const { pciAddress, deviceClass } of shape.gpus ?? []) {
     const display = deviceClass === '0300' ? ',x-vga=on' : ''
     args.push('-device', `vfio-pci,host=${pciAddress},rombar=0${display}`)
   }
-  const { network } = shape
   if (!network) return args
   const options = ['user', `id=${networkId}`, `restrict=${network.outbound ? 'off' : 'on'}`]
   for (const { rule } of forwardRules(network.forwardHost, network.forwards)) options.push(`hostfwd=${rule}`)

@@ -79,17 +79,26 @@ async function probe(options: ProbeOptions): Promise<ProbeAnswer> {
   }
 }
 
-async function bootOnce(
+function bootOnce(
   accelerator: RealAccelerator,
   timeoutMs: number,
-  options: ProbeOptions,
+  { launch, log }: ProbeOptions,
+): Promise<number> {
+  return bootProbeGuest((request) => launch(accelerator, request), timeoutMs, log)
+}
+
+/** Boots a small guest to its agent and ends it; how long that took, milliseconds. Rejects when it does not boot. */
+export async function bootProbeGuest(
+  launch: (request: LaunchRequest) => Promise<Machine>,
+  timeoutMs: number,
+  log: Logger,
 ): Promise<number> {
   const startedAt = performance.now()
-  const machine = await options.launch(accelerator, {
-    id: `probe-${accelerator}`,
+  const machine = await launch({
+    id: 'probe',
     shape: { vcpus: 1, memoryMiB: probeMemoryMiB, disks: [] },
     start: { kind: 'cold' },
-    onConsole: (chunk) => options.log.trace({ console: Buffer.from(chunk).toString() }, 'probe guest'),
+    onConsole: (chunk) => log.trace({ console: Buffer.from(chunk).toString() }, 'probe guest'),
     timeoutMs,
   })
   try {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chown } from 'node:fs/promises'
 import type { Logger } from 'pino'
+import { createTap, removeTap } from '../../network/index.ts'
 import type {
   Accelerator,
   ConfidentialSupport,
@@ -142,13 +143,15 @@ export class QemuHypervisor implements Hypervisor {
           memory: files.memory,
           incoming: request.start.kind === 'restore',
         })
+        const { tap } = request.shape
+        if (tap) await createTap(tap.name, user?.uid ?? 0)
         const runAs = user && { ...user, gid: files.memoryGroup ?? user.gid }
         await giveDevices(request.shape, runAs)
         const qemu = await spawnQemu(args, runAs, files.descriptors, pinsMemory(request.shape))
         await this.#cgroups?.place(launchId, qemu.pid, request.shape)
         return await this.#bringUp(qemu, launchId, paths, request)
       } catch (error) {
-        await this.#release(launchId)
+        await this.#release(launchId, request.shape.tap?.name)
         throw error
       }
     } finally {
@@ -175,14 +178,22 @@ export class QemuHypervisor implements Hypervisor {
       const console = await connectSocket(paths.console)
       console.on('data', request.onConsole).on('error', () => {})
       const log = this.#options.log.child({ vm: request.id, pid: host.pid })
+      const { tap } = request.shape
+      const record: MachineRecord = {
+        hypervisor: 'qemu',
+        launchId,
+        pid: host.pid,
+        pidStartTicks: host.startTicks,
+        ...(tap && { tap: tap.name }),
+      }
       const machine = new QemuMachine({
-        record: { hypervisor: 'qemu', launchId, pid: host.pid, pidStartTicks: host.startTicks },
+        record,
         host,
         paths,
         qmp,
         console,
         log,
-        release: () => this.#release(launchId),
+        release: () => this.#release(launchId, record.tap),
         lastWords: qemu.lastWords,
       })
       qemu.letGo()
@@ -220,7 +231,7 @@ export class QemuHypervisor implements Hypervisor {
       qmp,
       console,
       log: this.#options.log.child({ pid: host.pid }),
-      release: () => this.#release(record.launchId),
+      release: () => this.#release(record.launchId, record.tap),
       lastWords: () => '',
     })
   }
@@ -244,7 +255,8 @@ export class QemuHypervisor implements Hypervisor {
     return killed
   }
 
-  async #release(launchId: string): Promise<void> {
+  async #release(launchId: string, tap?: string): Promise<void> {
+    if (tap !== undefined) await removeTap(tap)
     await this.#run.remove(launchId)
     await this.#cgroups?.remove(launchId)
   }

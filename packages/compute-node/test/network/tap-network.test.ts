@@ -1,0 +1,211 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildInstanceImage } from '@aleph-ts/guest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { imagesDir } from '../../src/testing/warm-seed.ts'
+import { writeZip } from '../../src/testing/zip-writer.ts'
+import { harmfulSource } from '../agent/harmful-program.ts'
+import { type Execution, RealNode } from '../agent/real-node.ts'
+import { TestNamespace, whyNoNamespaces, world } from './test-namespace.ts'
+
+const obstacle = await whyNoNamespaces()
+const servicePort = 8099
+
+describe.skipIf(obstacle !== null)(
+  `instances with taps${obstacle === null ? '' : ` (skipped: ${obstacle})`}`,
+  () => {
+    let space: TestNamespace
+    let node: RealNode
+    let folder: string
+    let first: string
+    let second: string
+
+    beforeAll(async () => {
+      const image = await buildInstanceImage({ cacheDir: imagesDir() })
+      folder = await mkdtemp(join(tmpdir(), 'aleph-taps-'))
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
+      space = await TestNamespace.create()
+      await space.answer(space.host, servicePort)
+      await space.answer(space.outside, 80)
+      const environment = {
+        ALEPH_VM_NETWORK: 'tap',
+        ALEPH_VM_IPV6_ADDRESS_POOL: world.ipv6Pool,
+        ALEPH_VM_GUEST_ALLOWED_NETWORKS: '10.1.0.0/16',
+        ALEPH_VM_NETWORK_MBIT: '100',
+      }
+      node = await RealNode.start(environment, undefined, space)
+      const parent = node.core.store(await readFile(image.path))
+      const publish = async (internet: boolean) =>
+        node.core.publish('INSTANCE', {
+          allow_amend: false,
+          authorized_keys: [await readFile(join(folder, 'key.pub'), 'utf8')],
+          environment: { internet, hypervisor: 'qemu' },
+          resources: { vcpus: 1, memory: 256, seconds: 30 },
+          payment: { chain: 'ETH', type: 'credit' },
+          rootfs: { parent: { ref: parent, use_latest: false }, persistence: 'host', size_mib: 1024 },
+        })
+      first = await publish(true)
+      second = await publish(false)
+      expect(await node.allocate({ instances: [first, second] })).toMatchObject({ success: true })
+    }, 600_000)
+
+    afterAll(async () => {
+      await node?.[Symbol.asyncDispose]()
+      await space?.[Symbol.asyncDispose]()
+      if (folder) await rm(folder, { recursive: true, force: true })
+    })
+
+    /** Runs a command as root inside an instance, coming in from outside at its forwarded port. */
+    async function ssh(hash: string, command: string): Promise<string> {
+      const port = (await networking(hash)).mapped_ports?.['22']?.host
+      const options = [
+        'StrictHostKeyChecking=no',
+        'UserKnownHostsFile=/dev/null',
+        'BatchMode=yes',
+        'LogLevel=ERROR',
+      ]
+      options.push('ControlMaster=auto', 'ControlPersist=yes', `ControlPath=${join(folder, `ssh-${port}`)}`)
+      const args = ['-i', join(folder, 'key'), '-p', String(port), '-o', 'ConnectTimeout=10']
+      for (const option of options) args.push('-o', option)
+      for (let attempt = 0; ; attempt++) {
+        try {
+          return (await space.exec(space.outside, 'ssh', [...args, `root@${world.host4}`, command])).trim()
+        } catch (error) {
+          // The port is open before the system behind it is up.
+          const { code, stderr } = error as { code?: number; stderr?: string }
+          if (code !== 255 || attempt === 60 || stderr?.includes('Permission denied')) throw error
+          await new Promise((resolve) => setTimeout(resolve, 500))
+        }
+      }
+    }
+
+    async function networking(hash: string): Promise<Execution['networking']> {
+      return (await node.execution(hash))?.networking ?? {}
+    }
+
+    /** The host's end of an instance's link. */
+    const gateway = async (hash: string) => `${(await networking(hash)).ipv4_ip}`.replace(/\.2$/, '.1')
+
+    /** What an instance hears from an address, or `silence`. */
+    const hear = (hash: string, address: string, port = 80) =>
+      ssh(hash, `nc -w 2 ${address} ${port} </dev/null 2>/dev/null | grep -e hello -e SSH || echo silence`)
+
+    test('its owner comes in from outside, and it has the addresses that the node says', async () => {
+      expect(await ssh(first, 'whoami')).toBe('root')
+      const { ipv4_ip, ipv6_ip, host_ipv4 } = await networking(first)
+      expect(ipv4_ip).toMatch(/^172\.16\.[45]\.2$/)
+      expect(host_ipv4).toBe(world.host4)
+      expect(await ssh(first, 'ip -o addr show dev eth0')).toContain(` ${ipv4_ip}/24 `)
+      expect(await ssh(first, 'ip -o -6 addr show dev eth0')).toContain(` ${ipv6_ip}/124 `)
+    }, 180_000)
+
+    test('it reaches the world in the name of its host, and by IPv6 in its own', async () => {
+      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+      const { ipv6_ip } = await networking(first)
+      expect(await hear(first, world.public6)).toBe(`hello ${ipv6_ip}`)
+    })
+
+    test('the world reaches it by IPv6, without any port being forwarded', async () => {
+      const { ipv6_ip } = await networking(first)
+      expect(await space.hear(space.outside, ipv6_ip as string, 22)).toContain('SSH-2.0')
+    })
+
+    test('it reaches no service of its host, by none of its addresses', async () => {
+      expect(await space.hear(space.outside, world.host4, servicePort)).toBe('hello 80.80.80.1')
+      for (const address of [await gateway(first), world.host4, world.host6]) {
+        expect(await hear(first, address, servicePort)).toBe('silence')
+      }
+    })
+
+    test('it reaches neither metadata nor private networks, but those that its operator allows', async () => {
+      for (const address of [world.metadata, ...world.privates])
+        expect(await hear(first, address)).toBe('silence')
+      expect(await hear(first, world.allowed)).toBe(`hello ${world.host4}`)
+    })
+
+    test('it does not reach its neighbour', async () => {
+      await ssh(second, 'while :; do echo hello | nc -l -p 80; done >/dev/null 2>&1 </dev/null &')
+      const { ipv4_ip, ipv6_ip, mapped_ports } = await networking(second)
+      const port = mapped_ports?.['22']?.host as number
+      await expect.poll(() => space.hear(space.host, ipv4_ip as string, 80)).toBe('hello')
+      expect(await space.hear(space.outside, world.host4, port)).toContain('SSH')
+      expect(await hear(first, ipv4_ip as string)).toBe('silence')
+      expect(await hear(first, ipv6_ip as string, 22)).toBe('silence')
+      expect(await hear(first, world.host4, port)).toBe('silence')
+    })
+
+    test('one whose message says so reaches nothing, and is reached all the same', async () => {
+      expect(await hear(second, world.public4)).toBe('silence')
+      expect(await hear(second, world.allowed)).toBe('silence')
+      expect(await ssh(second, 'whoami')).toBe('root')
+    })
+
+    test('its web server is shown under its name, by the node', async () => {
+      await ssh(first, 'mkdir -p /www && echo page >/www/index.html && busybox httpd -p 80 -h /www')
+      expect(await (await node.call(first)).text()).toBe('page\n')
+    })
+
+    test('a program on such a node reaches nobody at all', async () => {
+      const program = node.core.program({
+        runtime: node.core.store(await readFile(node.images.runtimes.binary.path)),
+        code: node.core.store(writeZip([{ name: 'run.sh', content: harmfulSource }])),
+        entrypoint: 'run.sh',
+        seconds: 20,
+        extra: { resources: { vcpus: 1, memory: 256, seconds: 20 } },
+      })
+      const places = [
+        `172.16.4.1:${servicePort}`,
+        `${(await networking(first)).ipv4_ip}:22`,
+        `${world.host4}:${servicePort}`,
+      ]
+      for (const place of [...places, `${world.metadata}:80`, `${world.public4}:80`]) {
+        const answer = await node.call(program, `/cgi-bin/harm/reach?${place}`)
+        expect(await answer.text()).toContain('Network is unreachable')
+      }
+    })
+
+    test('it cannot speak as somebody else', async () => {
+      const dropped = async () => {
+        const rules = await space.exec(space.host, 'nft', ['list', 'chain', 'inet', 'vmtap', 'spoofing'])
+        return Number(/counter packets (\d+)/.exec(rules)?.[1])
+      }
+      for (const address of [`${(await networking(second)).ipv4_ip}`, '80.80.80.7']) {
+        const before = await dropped()
+        await ssh(first, `ip addr add ${address}/32 dev eth0`)
+        await ssh(first, `ip route replace ${world.public4} via ${await gateway(first)} src ${address}`)
+        expect(await hear(first, world.public4)).toBe('silence')
+        expect(await dropped()).toBeGreaterThan(before)
+      }
+      await ssh(first, `ip route del ${world.public4}`)
+      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+    })
+
+    test('kill -9 of the node changes nothing for it; afterwards a port its owner asks for opens', async () => {
+      const boot = await ssh(first, 'cat /proc/sys/kernel/random/boot_id')
+      await node.kill()
+      expect(await space.exec(space.host, 'nft', ['list', 'tables'])).toContain('vmtap')
+      await space.exec(space.host, 'ip', ['tuntap', 'add', 'dev', 'vmtap99', 'mode', 'tap'])
+      await node.run()
+      expect(await ssh(first, 'cat /proc/sys/kernel/random/boot_id')).toBe(boot)
+      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+      expect(await space.exec(space.host, 'ip', ['link'])).not.toContain('vmtap99')
+
+      const ports = { '8080': { tcp: true, udp: false } }
+      node.core.aggregates.set(`${node.core.owner.address}/port-forwarding`, { [first]: { ports } })
+      await fetch(`${node.url}/control/machine/${first}/update`, { method: 'POST' })
+      const port = (await networking(first)).mapped_ports?.['8080']?.host
+      await ssh(first, 'busybox httpd -p 8080 -h /www')
+      const script = `fetch('http://${world.host4}:${port}/').then((r) => r.text()).then(console.log)`
+      expect((await space.exec(space.outside, process.execPath, ['-e', script])).trim()).toBe('page')
+    })
+
+    test('when the node stops its instances, nothing of them stays on the host', async () => {
+      await node.terminate()
+      expect(await space.exec(space.host, 'nft', ['list', 'ruleset'])).toBe('')
+      expect(await space.exec(space.host, 'ip', ['link'])).not.toContain('vmtap')
+      expect(await space.exec(space.host, 'ip', ['-6', 'neighbour', 'show', 'proxy'])).toBe('')
+    })
+  },
+)
