@@ -30,8 +30,8 @@ export async function benchGossip() {
 }
 
 /**
- * From the moment one core node is handed a message to the moment each other one tells its websocket listeners that it
- * has processed it, at a steady rate, in milliseconds. All nodes, their databases and the clock share one machine.
+ * From the moment one core node is handed a message to the moment each other one finds it in order over gossip, and to
+ * the moment it tells its websocket listeners that it has processed it, at a steady rate, in milliseconds. All nodes, their databases and the clock share one machine.
  */
 export async function measureGossip(options: { nodes: number; perSecond: number; count: number }) {
   const { nodes: size, perSecond, count } = options
@@ -46,6 +46,7 @@ export async function measureGossip(options: { nodes: number; perSecond: number;
     await arrival(listeners, warmUpSeconds * perSecond)
     for (const { arrivals } of listeners) arrivals.clear()
     const bodies = signedPosts(count)
+    const heardBefore = await Promise.all(others.map(({ url }) => heardBuckets(url)))
     const pids = [process.pid, ...nodes.map(({ pid }) => pid)]
     const before = processorTimes(pids)
     const { sent, refused } = await send(nodes[0]!.url, bodies, perSecond)
@@ -53,12 +54,14 @@ export async function measureGossip(options: { nodes: number; perSecond: number;
     const spent = processorTimes(pids).map((time, index) => difference(time, before[index]!))
     const delays = listeners.flatMap((listener) => delaysOf(sent, listener))
     for (const { socket } of listeners) socket.close()
+    const heardAfter = await Promise.all(others.map(({ url }) => heardBuckets(url)))
     return {
       messages: count,
       'messages per second': perSecond,
       'not acknowledged': refused(),
       'arrived at others': `${delays.length} of ${count * others.length}`,
-      'delay, ms': spread(delays),
+      'until others heard it, ms': heardSpread(heardBefore, heardAfter),
+      'until others processed it, ms': spread(delays),
       'processor time a message, ms': perMessage(spent, count),
       'load of the machine': loadavg()[0],
     }
@@ -120,6 +123,26 @@ export function delaysOf(sent: Map<string, number>, { arrivals }: Listener): num
   return [...sent].flatMap(([hash, at]) => (arrivals.has(hash) ? [arrivals.get(hash)! - at] : []))
 }
 
+/** How many messages a node heard over gossip before each age, by its own histogram; ages in seconds. */
+async function heardBuckets(url: string): Promise<Map<number, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  const lines = text.matchAll(/^aleph_core_gossip_age_seconds_bucket\{le="([\d.]+)"\} (\d+)$/gm)
+  return new Map(Array.from(lines, ([, age, count]) => [Number(age), Number(count)]))
+}
+
+/** The age below which so many of a hundred messages were heard, as the bound of a bucket, ms. */
+function heardSpread(before: Map<number, number>[], after: Map<number, number>[]) {
+  const ages = [...(after[0]?.keys() ?? [])]
+  const total = (maps: Map<number, number>[], age: number) =>
+    maps.reduce((sum, buckets) => sum + (buckets.get(age) ?? 0), 0)
+  const counts = ages.map((age) => total(after, age) - total(before, age))
+  const below = (percent: number) => {
+    const index = counts.findIndex((count) => count >= ((counts.at(-1) ?? 0) * percent) / 100)
+    return `< ${(ages[index] ?? Number.NaN) * 1_000}`
+  }
+  return { p50: below(50), p95: below(95), p99: below(99) }
+}
+
 /** Resolves when every listener heard of so many messages, or nobody will any more. */
 async function arrival(listeners: { arrivals: Map<string, number> }[], count: number): Promise<void> {
   const deadline = performance.now() + patienceMs
@@ -139,10 +162,12 @@ export async function send(url: string, bodies: string[], perSecond: number) {
   let refused = 0
   const started = performance.now()
   for (const [index, body] of bodies.entries()) {
-    const { message } = JSON.parse(body) as { message: { item_hash: string } }
-    sent.set(message.item_hash, performance.now())
+    const parsed = JSON.parse(body) as { message: { item_hash: string; time: number } }
+    // Nobody signs the envelope's time: nodes tell by it how old a message was when they heard it.
+    parsed.message.time = Date.now() / 1000
+    sent.set(parsed.message.item_hash, performance.now())
     const headers = { 'content-type': 'application/json' }
-    fetch(`${url}/api/v0/messages`, { method: 'POST', body, headers }).then(
+    fetch(`${url}/api/v0/messages`, { method: 'POST', body: JSON.stringify(parsed), headers }).then(
       ({ ok }) => {
         if (!ok) refused += 1
       },

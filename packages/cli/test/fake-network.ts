@@ -34,6 +34,8 @@ export class FakeNetwork implements AsyncDisposable {
   readonly url: string
   balance = 1_000
   price = '200.000000000000000000'
+  /** What everybody pays, by the way it is paid. */
+  costs: Record<string, Content[]> = {}
   computeNodeIsUp = true
   /** Nodes of the production network do not. */
   servesRegistry = true
@@ -99,6 +101,9 @@ export class FakeNetwork implements AsyncDisposable {
     if (url.pathname === '/api/v0/storage/add_file') return this.#addFile(request)
     if (url.pathname === '/api/v0/ipfs/add_directory') return this.#addFolder(request)
     if (url.pathname === '/api/v0/price/estimate') return this.#estimate()
+    if (url.pathname === '/api/v0/costs') {
+      return { body: { resources: this.costs[url.searchParams.get('payment_type') ?? 'credit'] ?? [] } }
+    }
     if (url.pathname.endsWith('/credit_history')) return { status: 404, body: {} }
     if (resource === 'addresses') return { body: this.#balanceOf(name) }
     if (resource === 'messages' && request.method === 'POST') {

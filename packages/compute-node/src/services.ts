@@ -219,7 +219,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       settings,
     }),
     accounts: () => paymentAccounts(reconciler, messages),
-    startedAt: (hash) => supervisor.get(hash)?.definedAt,
   })
   const web = new InstanceWeb(supervisor, forwardHost)
   const workloads: Workloads = new Workloads({

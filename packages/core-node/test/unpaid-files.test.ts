@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type ClaimedSize, devnetProfile, FileDag, sha256Hex } from '@aleph-ts/protocol'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { ContentFetcher } from '../src/context.ts'
 import { GarbageCollector } from '../src/storage/garbage-collector.ts'
 import { store } from './testing/program.ts'
@@ -10,13 +10,15 @@ import { newWallet, type Wallet } from './testing/wallet.ts'
 const mebibyte = 1024 * 1024
 const rich = newWallet()
 const poor = newWallet()
-/** What the roots of all CIDs say, and the limits of the fetches that were begun. */
+const patience = { timeout: 30_000, interval: 50 }
+/** What the roots of all CIDs say. */
 let claimed: ClaimedSize | undefined
-const fetched: number[] = []
+/** The limits of the fetches that were begun, by CID. */
+const fetched = new Map<string, number>()
 const elsewhere: ContentFetcher = {
   claimedSize: async () => claimed,
-  fetch: async (_hash, _type, { maxBytes }) => {
-    fetched.push(maxBytes)
+  fetch: async (cid, _type, { maxBytes }) => {
+    fetched.set(cid, maxBytes)
     return 'unavailable'
   },
 }
@@ -28,53 +30,58 @@ beforeAll(async () => {
   await node.fund(rich.address, '1000000')
 })
 afterAll(() => node?.[Symbol.asyncDispose]())
-beforeEach(() => fetched.splice(0))
 
-async function claim(wallet: Wallet): Promise<string> {
+async function claim(wallet: Wallet): Promise<{ cid: string; itemHash: string }> {
   const cid = new FileDag().update(randomBytes(100)).finish().cid.toString()
   const message = store(wallet, cid, { item_type: 'ipfs' })
   await node.publish(message, false)
-  return message.item_hash
+  return { cid, itemHash: message.item_hash }
 }
 
-async function statusOf(itemHash: string) {
-  return (await node.get(`/api/v0/messages/${itemHash}`)).body
+/** The limit of the fetch of a CID, once it was begun. */
+function limitOf(cid: string): Promise<number> {
+  return vi.waitFor(() => {
+    expect(fetched.has(cid)).toBe(true)
+    return fetched.get(cid)!
+  }, patience)
 }
 
 for (const kind of ['file', 'directory'] as const) {
   test(`a ${kind} that its owner cannot pay for is refused by what its root says, and not fetched`, async () => {
     claimed = { kind, size: 1000 * mebibyte }
-    const hash = await claim(poor)
-    await vi.waitFor(async () =>
-      expect(await statusOf(hash)).toMatchObject({ status: 'rejected', error_code: 5 }),
-    )
-    expect(fetched).toEqual([])
+    const { cid, itemHash } = await claim(poor)
+    const refused = { status: 'rejected', error_code: 5 }
+    await vi.waitFor(async () => {
+      expect((await node.get(`/api/v0/messages/${itemHash}`)).body).toMatchObject(refused)
+    }, patience)
+    expect(fetched.has(cid)).toBe(false)
   })
 
   test(`a ${kind} that its owner can pay for is fetched`, async () => {
     claimed = { kind, size: 1000 * mebibyte }
-    await claim(rich)
-    await vi.waitFor(() => expect(fetched[0]).toBeGreaterThan(1000 * mebibyte))
+    const { cid } = await claim(rich)
+    expect(await limitOf(cid)).toBeGreaterThan(1000 * mebibyte)
   })
 }
 
 test('of a folder that says less than it holds, no more is fetched than its owner could pay for', async () => {
   claimed = { kind: 'directory', size: 500 }
-  await claim(poor)
-  await vi.waitFor(() => expect(fetched[0]).toBeGreaterThan(mebibyte))
-  expect(fetched[0]).toBeLessThan(10 * mebibyte)
+  const { cid } = await claim(poor)
+  const limit = await limitOf(cid)
+  expect(limit).toBeGreaterThan(mebibyte)
+  expect(limit).toBeLessThan(10 * mebibyte)
 })
 
 test('of a file, no more is fetched than blocks of such a file may have', async () => {
   claimed = { kind: 'file', size: 1000 }
-  await claim(rich)
-  await vi.waitFor(() => expect(fetched).toEqual([2 * (mebibyte + 4000)]))
+  const { cid } = await claim(rich)
+  expect(await limitOf(cid)).toBe(2 * (mebibyte + 4000))
 })
 
 test('what no root is to be had of is fetched as ever', async () => {
   claimed = undefined
-  await claim(rich)
-  await vi.waitFor(() => expect(fetched).toEqual([node.node.context.profile.limits.carBytes]))
+  const { cid } = await claim(rich)
+  expect(await limitOf(cid)).toBe(node.node.context.profile.limits.carBytes)
 })
 
 describe('a file that was uploaded with a message that is refused', () => {

@@ -13,6 +13,8 @@ export interface ComputeNodeSettings {
   ownerAddress: string
   guestImagesDir: string
   profile: string
+  /** Where the streams of the network's chain are read. */
+  ethereumRpc?: string
   /** Seconds an on-demand program stays up without a request. */
   reuseTimeoutSeconds?: number
 }
@@ -51,6 +53,7 @@ export function computeNodeProcess(settings: ComputeNodeSettings): ComputeNodePr
       ALEPH_VM_REUSE_TIMEOUT: String(settings.reuseTimeoutSeconds ?? 300),
       ALEPH_VM_STOP_VMS_ON_EXIT: '1',
       ALEPH_VM_MIGRATE_FROM_PRIVATE: '1',
+      ALEPH_VM_EVM_RPC_ETH: settings.ethereumRpc ?? '',
     },
   })
 }

@@ -266,6 +266,7 @@ export class Devnet {
         ownerAddress: entry.owner,
         guestImagesDir: this.#config.guestCacheDir,
         profile: this.#profileFile,
+        ethereumRpc: this.chain.chain.rpcUrl,
         ...(this.#config.reuseTimeoutSeconds === undefined
           ? {}
           : { reuseTimeoutSeconds: this.#config.reuseTimeoutSeconds }),

@@ -73,7 +73,11 @@ async function deploy(account: number, paymentType: 'hold' | 'superfluid' | 'cre
 /** What the tool says to the user of a play account. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
 async function say(account: number, ...args: string[]): Promise<any> {
-  const { stdout } = await aleph(dataDir, [...args, '--account', `devnet:${account}`, '--json'])
+  const run = aleph(dataDir, [...args, '--account', `devnet:${account}`, '--json'])
+  // Errors are told on standard output too.
+  const { stdout } = await run.catch((error: { stdout: string }) => {
+    throw new Error(error.stdout)
+  })
   return JSON.parse(stdout)
 }
 

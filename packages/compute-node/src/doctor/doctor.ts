@@ -13,6 +13,7 @@ import {
 } from './host-checks.ts'
 import { checkInstanceNetwork } from './instance-network-check.ts'
 import { checkCoreNodes, checkIdentity } from './network-checks.ts'
+import { checkOffers } from './offer-checks.ts'
 
 const marks = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' }
 
@@ -37,6 +38,7 @@ export async function examine(environment: Record<string, string | undefined>): 
     checkIsolation(config),
     checkCoreNodes(config),
     checkIdentity(config),
+    checkOffers(config),
   ])
   return [...general, ok('settings', `data in ${config.dataDir}`), ...found.flat()]
 }

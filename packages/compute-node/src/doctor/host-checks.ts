@@ -105,6 +105,9 @@ export async function checkPort({ host, port }: ComputeNodeConfig): Promise<Find
 }
 
 export async function checkForwarding(config: ComputeNodeConfig): Promise<Finding> {
+  if (config.forwardHost === null && config.network.mode === 'tap') {
+    return ok('forwarded ports', "on the uplink's address")
+  }
   const forwardHost = config.forwardHost ?? '127.0.0.1'
   const problem = await bindProblem(forwardHost, 0)
   if (problem !== null)

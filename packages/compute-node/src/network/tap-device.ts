@@ -7,13 +7,18 @@ export async function createTap(name: string, owner: number): Promise<void> {
 
 /** Takes a tap away, its addresses and routes with it; it may be gone already. */
 export async function removeTap(name: string): Promise<void> {
-  if ((await listTaps(name)).includes(name)) await runHostCommand('ip', ['link', 'delete', 'dev', name])
+  if ((await linkNames()).includes(name)) await runHostCommand('ip', ['link', 'delete', 'dev', name])
 }
 
-/** Taps whose names begin like this. */
+/** Taps whose names are this prefix and a number. */
 export async function listTaps(prefix: string): Promise<string[]> {
+  const ours = new RegExp(`^${prefix}\\d+$`)
+  return (await linkNames()).filter((name) => ours.test(name))
+}
+
+async function linkNames(): Promise<string[]> {
   const links = JSON.parse((await runHostCommand('ip', ['-json', 'link', 'show'])) || '[]') as {
     ifname: string
   }[]
-  return links.map(({ ifname }) => ifname).filter((name) => name.startsWith(prefix))
+  return links.map(({ ifname }) => ifname)
 }

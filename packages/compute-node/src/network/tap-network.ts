@@ -94,7 +94,9 @@ export class TapNetwork {
   close(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#guests.size > 0) return
-      await runHostCommand('nft', ['delete', 'table', 'inet', this.#options.tapPrefix])
+      const table = `table inet ${this.#options.tapPrefix}`
+      // Made first, so that one that was never made can be deleted too.
+      await runHostCommand('nft', ['-f', '-'], `${table}\ndelete ${table}\n`)
     })
   }
 

@@ -57,6 +57,19 @@ test('where a node would run, the doctor says so, and what runs its guests', asy
   expect(find(`core node ${core.url}`)?.status).toBe('ok')
 })
 
+test('what is offered and not there is named', async () => {
+  const { ok, find } = await doctor({
+    ALEPH_VM_ENABLE_GPU_SUPPORT: '1',
+    ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING: '1',
+    ALEPH_VM_PROFILE: 'mainnet',
+    ALEPH_VM_PAYMENT_RECEIVER_ADDRESS: '0x1111111111111111111111111111111111111111',
+  })
+  expect(ok).toBe(true)
+  expect(find('GPUs')?.message).toContain('vfio-pci')
+  expect(find('confidential VMs')?.message).toContain('no SEV')
+  expect(find('payment streams')?.message).toContain('ALEPH_VM_EVM_RPC_AVAX')
+})
+
 test('what keeps a node from running is named with the setting that mends it', async () => {
   await mkdir(join(dataDir, 'state'), { recursive: true })
   await writeFile(join(dataDir, 'state/node-key'), 'ab'.repeat(32), { mode: 0o644 })

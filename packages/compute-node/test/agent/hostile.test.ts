@@ -4,33 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeZip } from '../../src/testing/zip-writer.ts'
+import { harmfulSource } from './harmful-program.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
-
-/** Serves a page that says hello, and does harm when asked. */
-const source = `#!/bin/sh
-mkdir -p /tmp/www/cgi-bin
-echo -n hello >/tmp/www/index.html
-cat >/tmp/www/cgi-bin/harm <<'END'
-#!/bin/sh
-printf 'Content-Type: text/plain\\r\\n\\r\\n'
-case $PATH_INFO in
-  /reach) nc -w 2 \${QUERY_STRING%:*} \${QUERY_STRING#*:} </dev/null 2>&1 && echo reached ;;
-  /fill) dd if=/dev/zero of=$QUERY_STRING bs=1M 2>&1 ;;
-  /flood-socket) exec cat /dev/zero ;;
-  /flood-log)
-    line=$(printf 'x%.0s' $(seq 400))
-    while :; do echo $line >&2; done </dev/null >/dev/null &
-    echo flooding ;;
-  /fork)
-    bomb() { bomb | bomb & }
-    bomb </dev/null >/dev/null 2>&1 &
-    echo forked ;;
-esac
-END
-chmod +x /tmp/www/cgi-bin/harm
-exec httpd -f -p 127.0.0.1:8080 -h /tmp/www
-`
 
 let node: RealNode
 let bad: string
@@ -45,7 +21,7 @@ beforeAll(async () => {
   const deploy = (volumes: object[]) =>
     node.core.program({
       runtime,
-      code: node.core.store(writeZip([{ name: 'run.sh', content: source }])),
+      code: node.core.store(writeZip([{ name: 'run.sh', content: harmfulSource }])),
       entrypoint: 'run.sh',
       seconds: 20,
       extra: { resources: { vcpus: 1, memory: 256, seconds: 20 }, volumes },

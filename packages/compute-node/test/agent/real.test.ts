@@ -28,6 +28,34 @@ export default async function handle(request: Request): Promise<Response> {
 }
 `
 
+/** A server of its own: `/events` sends one event, and the next when `/next` is asked for; WebSockets hear an echo. */
+const serverSource = `
+import { createHash } from 'node:crypto'
+import { createServer, type ServerResponse } from 'node:http'
+const followers: ServerResponse[] = []
+const server = createServer((request, response) => {
+  if (request.url === '/next') {
+    for (const follower of followers.splice(0)) follower.end('data: second\\n\\n')
+    response.end()
+    return
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.write('data: first\\n\\n')
+  followers.push(response)
+})
+server.on('upgrade', (request, socket) => {
+  const accept = createHash('sha1').update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64')
+  socket.write('HTTP/1.1 101 Switching Protocols\\r\\nupgrade: websocket\\r\\nconnection: Upgrade\\r\\nsec-websocket-accept: ' + accept + '\\r\\n\\r\\n')
+  socket.on('data', (frame) => {
+    const [size, mask] = [frame[1] & 127, frame.subarray(2, 6)]
+    const text = frame.subarray(6, 6 + size).map((byte, index) => byte ^ mask[index % 4])
+    socket.write(Buffer.from([frame[0], size, ...text]))
+  })
+  socket.on('error', () => {})
+})
+server.listen(Number(process.env.PORT), process.env.HOST)
+`
+
 beforeAll(async () => {
   node = await RealNode.start({
     ALEPH_VM_REUSE_TIMEOUT: '1',
@@ -66,6 +94,23 @@ test('a TypeScript program from a zip answers from its microVM, and again from a
   await eventually(async () => (await node.execution(hash))?.running === false)
   expect((await node.call(hash, '/')).status).toBe(200)
   expect(await node.execution(hash)).toMatchObject({ running: true, start: { kind: 'restored' } })
+})
+
+test('a server in a guest streams its events as they come, and carries WebSockets', async () => {
+  const hash = deploy({ code: node.core.store(writeZip([{ name: 'main.ts', content: serverSource }])) })
+  const response = await node.call(hash, '/events')
+  const events = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  expect((await events.read()).value).toBe('data: first\n\n')
+  await node.call(hash, '/next')
+  expect((await events.read()).value).toBe('data: second\n\n')
+  expect((await events.read()).done).toBe(true)
+
+  const socket = new WebSocket(`${node.url.replace('http', 'ws')}/vm/${hash}/socket`)
+  await new Promise((resolve) => socket.addEventListener('open', resolve, { once: true }))
+  const echo = new Promise<MessageEvent>((resolve) => socket.addEventListener('message', resolve))
+  socket.send('there and back')
+  expect((await echo).data).toBe('there and back')
+  socket.close()
 })
 
 test('with many calls at once it has several machines, and moves to its new version without losing a call', async () => {

@@ -138,11 +138,11 @@ export class TestNode implements AsyncDisposable {
   }
 }
 
-/** Waits until `check` holds; fails after five seconds. */
+/** Waits until `check` holds; fails after twenty seconds. */
 export async function eventually(check: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < 2000; attempt++) {
     if (await check()) return
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  throw new Error('it did not happen within five seconds')
+  throw new Error('it did not happen within twenty seconds')
 }

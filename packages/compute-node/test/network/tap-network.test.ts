@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { buildInstanceImage } from '@aleph-ts/guest'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { imagesDir } from '../../src/testing/warm-seed.ts'
+import { writeZip } from '../../src/testing/zip-writer.ts'
+import { harmfulSource } from '../agent/harmful-program.ts'
 import { type Execution, RealNode } from '../agent/real-node.ts'
 import { TestNamespace, whyNoNamespaces, world } from './test-namespace.ts'
 
@@ -83,6 +85,9 @@ describe.skipIf(obstacle !== null)(
       return (await node.execution(hash))?.networking ?? {}
     }
 
+    /** The host's end of an instance's link. */
+    const gateway = async (hash: string) => `${(await networking(hash)).ipv4_ip}`.replace(/\.2$/, '.1')
+
     /** What an instance hears from an address, or `silence`. */
     const hear = (hash: string, address: string, port = 80) =>
       ssh(hash, `nc -w 2 ${address} ${port} </dev/null 2>/dev/null | grep -e hello -e SSH || echo silence`)
@@ -90,7 +95,7 @@ describe.skipIf(obstacle !== null)(
     test('its owner comes in from outside, and it has the addresses that the node says', async () => {
       expect(await ssh(first, 'whoami')).toBe('root')
       const { ipv4_ip, ipv6_ip, host_ipv4 } = await networking(first)
-      expect(ipv4_ip).toBe('172.16.4.2')
+      expect(ipv4_ip).toMatch(/^172\.16\.[45]\.2$/)
       expect(host_ipv4).toBe(world.host4)
       expect(await ssh(first, 'ip -o addr show dev eth0')).toContain(` ${ipv4_ip}/24 `)
       expect(await ssh(first, 'ip -o -6 addr show dev eth0')).toContain(` ${ipv6_ip}/124 `)
@@ -109,7 +114,7 @@ describe.skipIf(obstacle !== null)(
 
     test('it reaches no service of its host, by none of its addresses', async () => {
       expect(await space.hear(space.outside, world.host4, servicePort)).toBe('hello 80.80.80.1')
-      for (const address of ['172.16.4.1', world.host4, world.host6]) {
+      for (const address of [await gateway(first), world.host4, world.host6]) {
         expect(await hear(first, address, servicePort)).toBe('silence')
       }
     })
@@ -142,15 +147,34 @@ describe.skipIf(obstacle !== null)(
       expect(await (await node.call(first)).text()).toBe('page\n')
     })
 
+    test('a program on such a node reaches nobody at all', async () => {
+      const program = node.core.program({
+        runtime: node.core.store(await readFile(node.images.runtimes.binary.path)),
+        code: node.core.store(writeZip([{ name: 'run.sh', content: harmfulSource }])),
+        entrypoint: 'run.sh',
+        seconds: 20,
+        extra: { resources: { vcpus: 1, memory: 256, seconds: 20 } },
+      })
+      const places = [
+        `172.16.4.1:${servicePort}`,
+        `${(await networking(first)).ipv4_ip}:22`,
+        `${world.host4}:${servicePort}`,
+      ]
+      for (const place of [...places, `${world.metadata}:80`, `${world.public4}:80`]) {
+        const answer = await node.call(program, `/cgi-bin/harm/reach?${place}`)
+        expect(await answer.text()).toContain('Network is unreachable')
+      }
+    })
+
     test('it cannot speak as somebody else', async () => {
       const dropped = async () => {
         const rules = await space.exec(space.host, 'nft', ['list', 'chain', 'inet', 'vmtap', 'spoofing'])
         return Number(/counter packets (\d+)/.exec(rules)?.[1])
       }
-      for (const address of ['172.16.5.2', '80.80.80.7']) {
+      for (const address of [`${(await networking(second)).ipv4_ip}`, '80.80.80.7']) {
         const before = await dropped()
         await ssh(first, `ip addr add ${address}/32 dev eth0`)
-        await ssh(first, `ip route replace ${world.public4} via 172.16.4.1 src ${address}`)
+        await ssh(first, `ip route replace ${world.public4} via ${await gateway(first)} src ${address}`)
         expect(await hear(first, world.public4)).toBe('silence')
         expect(await dropped()).toBeGreaterThan(before)
       }

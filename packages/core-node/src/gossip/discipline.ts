@@ -7,6 +7,8 @@ import { graylistScore } from './peer-scoring.ts'
 const periodMs = 1_000
 /** Looks in a row at which a peer must be found below the line. */
 const patience = 3
+/** Below this a peer is no clumsy relay of rubbish but makes it: it is not looked at twice. */
+const hopelessScore = 10 * graylistScore
 
 /** Disconnects strangers that stay below the score at which they are listened to, and keeps them out for a while. */
 export class Discipline {
@@ -39,12 +41,11 @@ export class Discipline {
       if (score >= graylistScore || this.#conduct.isMember(id)) continue
       const count = (this.#strikes.get(id) ?? 0) + 1
       strikes.set(id, count)
-      if (count < patience) continue
+      if (count < patience && score > hopelessScore) continue
       this.#logger.warn({ peer: id, score }, 'peer shut out for what it sent')
       this.#conduct.ban(id)
-      this.#host.hangUp(peer).catch((error: unknown) => {
-        this.#logger.debug({ err: error, peer: id }, 'could not hang up')
-      })
+      // Saying goodbye would mean to hear all that is still on its way.
+      for (const connection of this.#host.getConnections(peer)) connection.abort(new Error('Shut out'))
     }
     this.#strikes = strikes
   }

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { scoreOf } from './gossipsub-internals.ts'
 import type { P2pHost } from './host.ts'
 import { graylistScore } from './peer-scoring.ts'
@@ -7,6 +7,7 @@ import { graylistScore } from './peer-scoring.ts'
 export class GossipMetrics {
   readonly #judged: Counter
   readonly #published: Counter
+  readonly #age: Histogram
 
   constructor(registry: Registry, host: P2pHost) {
     this.#judged = new Counter({
@@ -18,6 +19,12 @@ export class GossipMetrics {
     this.#published = new Counter({
       name: 'aleph_core_gossip_published_total',
       help: "Messages of this node's API handed to gossip",
+      registers: [registry],
+    })
+    this.#age = new Histogram({
+      name: 'aleph_core_gossip_age_seconds',
+      help: 'Age of gossiped messages when they were found in order, by the time in their envelopes',
+      buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 60],
       registers: [registry],
     })
     const peers = new Gauge({
@@ -37,6 +44,11 @@ export class GossipMetrics {
   /** Counts one message of our own. */
   published(): void {
     this.#published.inc()
+  }
+
+  /** Notes how old a message was when it was heard; `time` is that of its envelope, epoch seconds. */
+  heard(time: number): void {
+    this.#age.observe(Math.max(0, Date.now() / 1000 - time))
   }
 
   /** Counts one message: `accept`, `reject`, `ignore`, or `excess` when it was not looked at. */

@@ -209,6 +209,7 @@ export class Gossip {
       this.#metrics.count(judgement.verdict)
       this.#report(message, results[judgement.verdict])
       if (judgement.verdict === 'accept') {
+        this.#metrics.heard(judgement.envelope.time)
         await this.#context.inbox.accept(judgement.envelope, { door: 'gossip', peer, verified: true })
         return
       }

@@ -23,7 +23,7 @@ export function refuseExcess(pubsub: GossipSub, conduct: PeerConduct): void {
   receiver.handleReceivedRpc = async (from, rpc) => {
     const peerId = from.toString()
     if (scoreOf(pubsub, peerId) < graylistScore) return
-    const isHeard = conduct.admitFrame(peerId, rpc.messages.length)
-    await handle(from, isHeard ? rpc : { ...rpc, messages: [] })
+    const admitted = conduct.admitFrame(peerId, rpc.messages.length)
+    await handle(from, { ...rpc, messages: rpc.messages.slice(0, admitted) })
   }
 }

@@ -11,13 +11,13 @@ it('lets a stranger that floods lose its standing, and forgives in time', () => 
   expect(conduct.admit('stranger', 600_000)).toBe(true)
 })
 
-it('looks at no message of a stranger that has used up its rate, and minds each of them', () => {
+it('looks at no more messages of a frame than a stranger may hand over, and minds the others', () => {
   const conduct = new PeerConduct({ membersOnly: false })
-  for (let count = 0; count < 500; count++) conduct.admit('stranger', 0)
-  expect(conduct.admitFrame('stranger', 0, 0)).toBe(true)
-  expect(conduct.admitFrame('stranger', 100, 0)).toBe(false)
-  expect(conduct.score('stranger', 0)).toBe(-50)
-  expect(conduct.admitFrame('stranger', 100, 1_000)).toBe(true)
+  expect(conduct.admitFrame('stranger', 100, 0)).toBe(100)
+  for (let count = 0; count < 480; count++) conduct.admit('stranger', 0)
+  expect(conduct.admitFrame('stranger', 100, 0)).toBe(20)
+  expect(conduct.score('stranger', 0)).toBe(-40)
+  expect(conduct.admitFrame('stranger', 100, 1_000)).toBe(100)
 })
 
 it('trusts members more than strangers', () => {

@@ -34,13 +34,13 @@ export class PeerConduct {
   }
 
   /**
-   * Whether the messages of one more frame are looked at at all; false when the peer may hand us nothing new now. Copies
-   * of known messages are free, so this takes nothing from what it may.
+   * How many messages of one more frame are looked at: no more than the peer may hand us new ones now. Which of them are
+   * new is not known yet and copies are free, so this takes nothing from what it may.
    */
-  admitFrame(peerId: string, messages: number, nowMs = performance.now()): boolean {
-    if (messages === 0 || this.#bucketOf(peerId).has(1, nowMs)) return true
-    this.#chargeExcess(peerId, messages, nowMs)
-    return false
+  admitFrame(peerId: string, messages: number, nowMs = performance.now()): number {
+    const admitted = Math.min(messages, this.#bucketOf(peerId).available(nowMs))
+    if (admitted < messages) this.#chargeExcess(peerId, messages - admitted, nowMs)
+    return admitted
   }
 
   /** Whether one more new message of this peer is looked at; false when it sends too many. */

@@ -1,5 +1,4 @@
 import {
-  type Allocation,
   allocationsKey,
   CapacityLedger,
   type CapacityReport,
@@ -23,6 +22,7 @@ import { type Assignment, type Plan, plan } from './plan.ts'
 import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
 import { Relocation } from './relocation.ts'
 import { ReportPublisher } from './report-publisher.ts'
+import { SentChanges } from './sent-changes.ts'
 import { type Workload, WorkloadCatalog, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
@@ -59,8 +59,6 @@ const settleMs = 10
 const periodMs = 15_000
 /** Compute nodes are asked so often for one plan, at most. */
 const mostConsultations = 3
-/** A change we sent counts as made until it is processed, for this long, seconds. */
-const changePatienceSeconds = 60
 
 /**
  * Places workloads on compute nodes: watches the state, claims what is this node's turn, and tells its compute nodes
@@ -79,7 +77,7 @@ export class Placement {
   /** What happened to the places of VMs since this node is. */
   readonly history: PlacementHistory
   /** Changes we published that the state may not show yet. */
-  readonly #sent = new Map<string, { change: Allocation | null; at: number }>()
+  readonly #sent = new SentChanges()
   readonly #homelessSince = new Map<string, number>()
   /** Why claims of ours were given up, by VM. */
   #reasonsToLeave = new Map<string, string>()
@@ -317,12 +315,8 @@ export class Placement {
     ])
     await this.#standing.look(this.#ownNodes(corechannel), workloads, corechannel, now)
     const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
-    this.#dropProcessedChanges(ownClaims(stored, operatorKey.address), now)
-    const changes = [...this.#sent].map(([vmHash, { change }]): [string, Allocation | null] => [
-      vmHash,
-      change,
-    ])
-    const aggregates = withChanges(stored, operatorKey.address, changes)
+    this.#sent.settle(ownClaims(stored, operatorKey.address), now)
+    const aggregates = withChanges(stored, operatorKey.address, this.#sent.all)
     const next = plan({
       workloads,
       corechannel,
@@ -380,20 +374,10 @@ export class Placement {
     })
   }
 
-  #dropProcessedChanges(published: Map<string, unknown>, now: number): void {
-    for (const [vmHash, { change, at }] of this.#sent) {
-      const shown = published.get(vmHash) as Partial<Allocation> | undefined
-      const isShown = (key: 'node' | 'since' | 'target') => shown?.[key] === change?.[key]
-      const processed = change ? isShown('node') && isShown('since') && isShown('target') : !shown
-      if (processed || now - at > changePatienceSeconds) this.#sent.delete(vmHash)
-    }
-  }
-
   async #publish({ changes, assignments }: Plan): Promise<void> {
     await publishClaims(this.#context, changes)
-    const at = Date.now() / 1000
+    this.#sent.add(changes, Date.now() / 1000)
     for (const [vmHash, change] of changes) {
-      this.#sent.set(vmHash, { change, at })
       const node = assignments.get(vmHash)?.computeNode
       this.#context.logger.info({ vm: vmHash, node }, change ? 'claimed a VM' : 'released a VM')
     }

@@ -12,10 +12,10 @@ export class TokenBucket {
     this.#filledAtMs = options.nowMs ?? performance.now()
   }
 
-  /** Whether tokens are there. */
-  has(count: number, nowMs = performance.now()): boolean {
+  /** Whole tokens that are there. */
+  available(nowMs = performance.now()): number {
     this.#fill(nowMs)
-    return this.#tokens >= count
+    return Math.max(0, Math.floor(this.#tokens))
   }
 
   /** Takes tokens when they are there. */

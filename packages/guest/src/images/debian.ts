@@ -9,7 +9,10 @@ const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 /** Signed Debian packages, fetched without root and without touching the host's own package lists. */
 export interface DebianArchive {
-  /** Downloads packages (not their dependencies) and returns the .deb files in the order asked for. */
+  /**
+   * Downloads the present versions of packages (not their dependencies) unless they are kept from before, drops
+   * older ones, and returns the .deb files in the order asked for.
+   */
   fetch(packages: readonly string[]): Promise<string[]>
   /** The names that a package depends on. */
   dependencies(packageName: string): Promise<string[]>
@@ -69,10 +72,9 @@ export async function openDebianArchive(folder: string): Promise<DebianArchive> 
       return [...text.matchAll(/^\s*\|?Depends: (\S+)$/gm)].map((match) => match[1]!)
     },
     async fetch(packages) {
-      const findFile = async (name: string): Promise<string | undefined> =>
-        (await readdir(packagesFolder)).find((file) => file.startsWith(`${name}_`))
-      const absent: string[] = []
-      for (const name of packages) if ((await findFile(name)) === undefined) absent.push(name)
+      const files = parseDownloadNames(await apt('apt-get', ['download', '--print-uris', ...packages]))
+      const kept = await readdir(packagesFolder)
+      const absent = packages.filter((name) => !kept.includes(files.get(name)!))
       if (absent.length > 0) {
         const partial = join(folder, 'partial')
         await rm(partial, { recursive: true, force: true })
@@ -81,9 +83,23 @@ export async function openDebianArchive(folder: string): Promise<DebianArchive> 
         for (const file of await readdir(partial))
           await rename(join(partial, file), join(packagesFolder, file))
       }
-      return Promise.all(packages.map(async (name) => join(packagesFolder, (await findFile(name))!)))
+      for (const file of kept) if (isSuperseded(file, files)) await rm(join(packagesFolder, file))
+      return packages.map((name) => join(packagesFolder, files.get(name)!))
     },
   }
+}
+
+/** File names by package, of what `apt-get download --print-uris` prints: `'address' name_version_arch.deb size hash`. */
+export function parseDownloadNames(printed: string): Map<string, string> {
+  const names = [...printed.matchAll(/^'[^']+' ((\S+?)_\S+\.deb) /gm)]
+  return new Map(names.map(([, file, name]) => [name!, file!]))
+}
+
+/** Whether a kept file is another version of one of the packages. Packages of kernels have theirs in the name. */
+export function isSuperseded(file: string, current: ReadonlyMap<string, string>): boolean {
+  const nameOf = (name: string) => name.split('_')[0]!.replace(/^linux-image-[\d.]+-\d+-/, 'linux-image-')
+  const files = [...current.values()]
+  return !files.includes(file) && files.some((wanted) => nameOf(wanted) === nameOf(file))
 }
 
 const mergedFolders = ['bin', 'sbin', 'lib', 'lib64']

@@ -133,17 +133,28 @@ export function placeVmAmong(
 
   const weighted = (node: CoreNode | ComputeNode) => ({ hash: node.hash, weight: weightOf(node) })
   const parents = [...eligible.keys()].map((hash) => weighted(coreNodes.get(hash)!))
-  const candidates = rankNodes('ccn', vmHash, parents).map(({ hash }) => ({
-    coreNode: hash,
-    computeNodes: rankNodes('crn', vmHash, eligible.get(hash)!.map(weighted)).map((node) => node.hash),
-  }))
+  const rankOf = (coreNode: string) =>
+    rankNodes('crn', vmHash, eligible.get(coreNode)!.map(weighted)).map((node) => node.hash)
+  const candidates = rankNodes('ccn', vmHash, parents).map(({ hash }) => candidate(hash, rankOf))
   const [first] = candidates
   if (first === undefined) return { unschedulable }
   return {
     coreNode: first.coreNode,
     computeNode: first.computeNodes[0]!,
-    rankedCoreNodes: candidates.map((candidate) => candidate.coreNode),
+    rankedCoreNodes: candidates.map((each) => each.coreNode),
     candidates,
+  }
+}
+
+/** Most core nodes are never asked which of their compute nodes comes first, and ranking takes time. */
+function candidate(coreNode: string, rank: (coreNode: string) => string[]): PlacementCandidate {
+  let ranked: string[] | undefined
+  return {
+    coreNode,
+    get computeNodes() {
+      ranked ??= rank(coreNode)
+      return ranked
+    },
   }
 }
 

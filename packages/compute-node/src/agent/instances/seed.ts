@@ -54,6 +54,8 @@ function userData({ hostname, authorizedKeys, bootCommands, variables, mounts }:
     'disable_root: false',
     'ssh_pwauth: false',
     'resize_rootfs: true',
+    // A system that moved, or whose node changed, finds other addresses at its next boot.
+    'updates: { network: { when: [boot] } }',
     ...list(
       'ssh_authorized_keys',
       authorizedKeys.map((key) => JSON.stringify(key.trim())),

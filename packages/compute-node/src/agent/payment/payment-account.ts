@@ -9,7 +9,13 @@ export interface PaymentAccount {
   payment: Payment['type']
   chain: Payment['chain']
   payer: string
-  hashes: string[]
+  vms: PaidVm[]
+}
+
+export interface PaidVm {
+  hash: string
+  /** `content.time` of its message, epoch seconds. */
+  time: number
 }
 
 /**
@@ -28,8 +34,8 @@ export async function paymentAccounts(
     // Only streams are kept apart by their chain: balances are of an address.
     const chain = type === 'superfluid' ? (payment?.chain ?? null) : null
     const key = JSON.stringify([type, chain, address.toLowerCase()])
-    const account: PaymentAccount = accounts.get(key) ?? { payment: type, chain, payer: address, hashes: [] }
-    account.hashes.push(hash)
+    const account: PaymentAccount = accounts.get(key) ?? { payment: type, chain, payer: address, vms: [] }
+    account.vms.push({ hash, time: content.time })
     accounts.set(key, account)
   }
   return [...accounts.values()]

@@ -68,10 +68,10 @@ export class PaymentMonitor {
   /** The VMs that came last end first, until the rest is paid. */
   async #checkAccount(account: PaymentAccount): Promise<void> {
     const { payments, logger } = this.#options
-    const { hashes, payer } = account
+    const { vms, payer } = account
     try {
       const covered = await payments.covered(account)
-      for (const [index, hash] of hashes.entries()) {
+      for (const [index, { hash }] of vms.entries()) {
         if (count(this.#unpaidFor, hash, index >= covered) < UNPAID_PASSES) continue
         await this.#end(hash, { code: 'payment_required', message: shortfall(account) })
       }

@@ -2,7 +2,7 @@ import type { InstanceContent, Payment, ProgramContent } from '@aleph-ts/protoco
 import { z } from 'zod'
 import type { CoreNodes } from '../core-nodes/core-nodes.ts'
 import { AgentError } from '../errors.ts'
-import { type PaymentAccount, shortfall } from './payment-account.ts'
+import { type PaidVm, type PaymentAccount, shortfall } from './payment-account.ts'
 import type { StreamedVm, Streams } from './streams.ts'
 
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -28,8 +28,6 @@ export interface PaymentsOptions {
   streams: Streams
   /** What is paid for here already. */
   accounts: () => Promise<PaymentAccount[]>
-  /** When a VM of this node first came, epoch seconds; undefined for one that is only thought of. */
-  startedAt: (hash: string) => number | undefined
 }
 
 /** Asks core nodes and chains what VMs cost and what their owners have. */
@@ -59,8 +57,8 @@ export class Payments {
    * `payment_required` or `invalid_request`.
    */
   async assertAffordable(hash: string, content: ProgramContent | InstanceContent): Promise<void> {
-    const { address: owner, payment } = content
-    if (payment?.type === 'superfluid') return this.#assertStreaming(hash, owner, payment)
+    const { address: owner, payment, time } = content
+    if (payment?.type === 'superfluid') return this.#assertStreaming({ hash, time }, owner, payment)
     const cost = Number(await this.#costUnlessPlainHold(hash, content))
     const { tokens, credits } = await this.balance(owner)
     const isCredit = payment?.type === 'credit'
@@ -80,52 +78,44 @@ export class Payments {
    */
   async assertCovered(hash: string): Promise<void> {
     const streams = (await this.#options.accounts()).filter(({ payment }) => payment === 'superfluid')
-    const account = streams.find(({ hashes }) => hashes.includes(hash))
+    const account = streams.find(({ vms }) => vms.some((vm) => vm.hash === hash))
     if (!account) return
     const covered = await this.covered(account).catch((error: unknown) => {
-      if (error instanceof AgentError) return account.hashes.length
+      if (error instanceof AgentError) return account.vms.length
       throw error
     })
-    if (account.hashes.indexOf(hash) < covered) return
+    if (account.vms.findIndex((vm) => vm.hash === hash) < covered) return
     throw new AgentError('payment_required', shortfall(account))
   }
 
   /** How many VMs of an account, from the oldest on, its payer pays for now (protocol 05 §15). */
-  async covered(account: PaymentAccount): Promise<number> {
-    const vms = await this.#streamed(account.hashes)
-    const suffices = await this.#sufficiency(account)
-    let count = vms.length
-    while (count > 0 && !suffices(vms.slice(0, count))) count--
-    return count
+  async covered({ payment, payer, chain, vms }: PaymentAccount): Promise<number> {
+    const priced = await this.#priced(vms)
+    if (payment === 'superfluid') return this.#options.streams.covered(payer, chain, priced)
+    const { tokens, credits } = await this.balance(payer)
+    const available = (payment === 'credit' ? credits : tokens) + paymentTolerance
+    let sum = 0
+    const beyond = priced.findIndex(({ cost }) => {
+      sum += Number(cost)
+      return sum > available
+    })
+    return beyond < 0 ? priced.length : beyond
   }
 
   /** The stream must suffice for everything that it pays for here already, too. */
-  async #assertStreaming(hash: string, owner: string, payment: Payment): Promise<void> {
+  async #assertStreaming(vm: PaidVm, owner: string, payment: Payment): Promise<void> {
     const { streams, accounts } = this.#options
     streams.assertAccepted(payment, owner)
     const account = (await accounts()).find(
       ({ payment: type, payer, chain }) =>
         type === 'superfluid' && payer.toLowerCase() === owner.toLowerCase() && chain === payment.chain,
     )
-    const others = account?.hashes.filter((other) => other !== hash) ?? []
-    await streams.assertSufficient(owner, payment.chain, await this.#streamed([...others, hash]))
+    const others = account?.vms.filter(({ hash }) => hash !== vm.hash) ?? []
+    await streams.assertSufficient(owner, payment.chain, await this.#priced([...others, vm]))
   }
 
-  async #sufficiency({ payment, payer, chain }: PaymentAccount): Promise<(vms: StreamedVm[]) => boolean> {
-    if (payment === 'superfluid') return this.#options.streams.sufficiency(payer, chain)
-    const { tokens, credits } = await this.balance(payer)
-    const available = payment === 'credit' ? credits : tokens
-    return (vms) => vms.reduce((sum, { cost }) => sum + Number(cost), 0) <= available + paymentTolerance
-  }
-
-  async #streamed(hashes: string[]): Promise<StreamedVm[]> {
-    const { startedAt } = this.#options
-    return Promise.all(
-      hashes.map(async (hash) => ({
-        cost: await this.cost(hash),
-        startedAt: startedAt(hash) ?? Date.now() / 1000,
-      })),
-    )
+  async #priced(vms: PaidVm[]): Promise<StreamedVm[]> {
+    return Promise.all(vms.map(async ({ hash, time }) => ({ cost: await this.cost(hash), time })))
   }
 
   /** Plain instances paid by holding come from the scheduler alone. */

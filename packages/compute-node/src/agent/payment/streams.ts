@@ -1,9 +1,12 @@
 import {
   type Chain,
+  type CommunityShare,
+  coveredMachines,
   isEvmAddress,
   type NetworkProfile,
   type Payment,
   requiredStreams,
+  type StreamedMachine,
   type StreamNetwork,
   type StreamRates,
   streamsSuffice,
@@ -28,8 +31,8 @@ export interface StreamsOptions {
 export interface StreamedVm {
   /** ALEPH per second, decimal text. */
   cost: string
-  /** Epoch seconds. */
-  startedAt: number
+  /** `content.time` of its message, epoch seconds. */
+  time: number
 }
 
 /** Reads on the chains what flows to this node and to the community, and says what must (protocol 04 §22.2). */
@@ -54,10 +57,11 @@ export class Streams {
 
   /**
    * Refuses when too little flows from the payer for all these VMs. Throws AgentError `payment_required`, and
-   * those of `suffices`.
+   * those of `covered`.
    */
   async assertSufficient(payer: string, chain: Payment['chain'], vms: StreamedVm[]): Promise<void> {
-    const [required, flowing] = await Promise.all([this.#required(vms), this.#flowing(payer, chain)])
+    const { flowing, share } = await this.#flowing(payer, chain)
+    const required = requiredStreams(machinesOf(vms, share))
     if (streamsSuffice(flowing, required)) return
     if (flowing.operator === 0n) {
       throw new AgentError('payment_required', `402: Empty payment stream for this instance from ${payer}`)
@@ -70,23 +74,15 @@ export class Streams {
   }
 
   /**
-   * A test whether what flows from the payer now is enough for some VMs. Throws AgentError `chain_unreachable`,
-   * `core_nodes_unreachable`, or `invalid_request` when this node does not read that chain.
+   * How many of the payer's VMs here, oldest first, what flows now is enough for. Throws AgentError
+   * `chain_unreachable`, `core_nodes_unreachable`, or `invalid_request` when this node does not read that chain.
    */
-  async sufficiency(payer: string, chain: Payment['chain']): Promise<(vms: StreamedVm[]) => boolean> {
-    const [flowing, share] = await Promise.all([
-      this.#flowing(payer, chain),
-      this.#options.settings.communityShare(),
-    ])
-    return (vms) => streamsSuffice(flowing, requiredOf(vms, share?.since ?? null))
+  async covered(payer: string, chain: Payment['chain'], vms: StreamedVm[]): Promise<number> {
+    const { flowing, share } = await this.#flowing(payer, chain)
+    return coveredMachines(machinesOf(vms, share), flowing)
   }
 
-  async #required(vms: StreamedVm[]): Promise<StreamRates> {
-    const share = await this.#options.settings.communityShare()
-    return requiredOf(vms, share?.since ?? null)
-  }
-
-  async #flowing(payer: string, chain: Payment['chain']): Promise<StreamRates> {
+  async #flowing(payer: string, chain: Payment['chain']) {
     const { network, rpcUrl } = this.#networkOf(chain)
     const share = await this.#options.settings.communityShare()
     const provider = httpProvider(rpcUrl)
@@ -96,7 +92,7 @@ export class Streams {
         rate(this.#options.receiver ?? ''),
         share ? rate(share.wallet) : 0n,
       ])
-      return { operator, community }
+      return { flowing: { operator, community }, share }
     } catch (error) {
       if (!(error instanceof AlephError || error instanceof RangeError)) throw error
       throw new AgentError(
@@ -116,13 +112,8 @@ export class Streams {
   }
 }
 
-function requiredOf(vms: StreamedVm[], shareSince: number | null): StreamRates {
-  return requiredStreams(
-    vms.map(({ cost, startedAt }) => ({
-      cost,
-      sharesWithCommunity: shareSince !== null && startedAt >= shareSince,
-    })),
-  )
+function machinesOf(vms: StreamedVm[], share: CommunityShare | null): StreamedMachine[] {
+  return vms.map(({ cost, time }) => ({ cost, sharesWithCommunity: share !== null && time > share.since }))
 }
 
 function perMonth({ operator, community }: StreamRates): string {

@@ -57,7 +57,8 @@ export class QemuMachine implements Machine {
   }
 
   async connect(timeoutMs: number): Promise<GuestLink> {
-    const controlTimeoutMs = Math.max(timeoutMs, 30_000)
+    // Starting a runtime, which a control verb may do, takes longer than a boot.
+    const controlTimeoutMs = Math.max(2 * timeoutMs, 30_000)
     return GuestChannel.connect(this.#parts.paths.channel, { timeoutMs, controlTimeoutMs })
   }
 
