@@ -22,10 +22,13 @@ afterAll(() => node[Symbol.asyncDispose]())
 /** Holds every request back until told; answers with the id of the machine that served it. */
 class SlowProgram {
   readonly waiting: (() => void)[] = []
+  /** Ids of those that were asked something. */
+  readonly machines = new Set<string>()
 
   on = (machine: FakeMachine): RequestListener => {
     return (request, response) => {
       machine.print(`asked for ${request.url}`)
+      this.machines.add(machine.id)
       const answer = () => response.end(machine.id)
       if (request.url === '/at-once') answer()
       else this.waiting.push(answer)
@@ -57,12 +60,14 @@ async function known(hash: string): Promise<Record<string, unknown>> {
 describe('a program with many calls at once', () => {
   test('gets further VMs up to the limit, which take the calls to come, and loses them when idle', async () => {
     const { program, hash, textOf } = await deploySlow()
-    const calls = Array.from({ length: 3 }, () => textOf())
-    await eventually(() => replicas(hash).length === 1)
-    calls.push(...Array.from({ length: 3 }, () => textOf()))
-    await eventually(() => replicas(hash).length === 2)
-    calls.push(...Array.from({ length: 6 }, () => textOf()))
-    await eventually(() => program.waiting.length === 12)
+    const calls: Promise<string>[] = []
+    // While a VM starts no further one is asked for: calls go on until all are there.
+    await eventually(() => {
+      calls.push(textOf())
+      return program.machines.size === 3
+    })
+    await eventually(() => program.waiting.length === calls.length)
+    expect(replicas(hash)).toHaveLength(2)
     program.release()
     const servedBy = new Set(await Promise.all(calls))
     expect(servedBy).toEqual(new Set([hash, `${hash}-2`, `${hash}-3`]))
