@@ -89,7 +89,8 @@ function network(coreNodes: number, computeNodes: number, random: () => number) 
   const reports = new Map<string, CapacityReport>()
   for (const { hash } of corechannel.resource_nodes) {
     const cores = 16 * 2 ** Math.floor(random() * 3)
-    const memory = cores * 4096
+    // Room for all VMs and for those of nodes that fail: a VM that fits nowhere is looked at in every plan.
+    const memory = cores * 8192
     const caps = {
       vcpus: cores * 4,
       instance_memory_mib: memory,
