@@ -290,3 +290,13 @@ test('a node tells who it is and how it does', async () => {
   expect(body).toContain(`version="${node.node.version}"`)
   expect((await node.get('/metrics.json')).body.pyaleph_build_info.version).toBe(node.node.version)
 })
+
+test('a copy that says its content is elsewhere does not keep the message itself out', async () => {
+  const message = post(newWallet(), 'the genuine one')
+  const { item_content: _, ...copy } = { ...message, item_type: 'storage' }
+  expect((await node.publish(copy, false)).body.message_status).toBe('pending')
+  await node.publish(message, false)
+  await expect
+    .poll(async () => (await node.get(`/api/v0/messages/${message.item_hash}`)).body)
+    .toMatchObject({ status: 'processed', message: { item_content: message.item_content } })
+})

@@ -243,7 +243,7 @@ export class Inbox {
       throw new InboxUnavailableError('The message could not be stored; try again later', { cause: error })
     }
     const stored = arrivals.filter((arrival) => arrival.id !== undefined)
-    this.#pending += stored.length
+    this.#pending += stored.filter(({ completes }) => !completes).length
     if (stored.length > 0) this.#onStored(stored)
     const ours = stored.filter((arrival) => arrival.origin.door === 'api')
     if (ours.length > 0)

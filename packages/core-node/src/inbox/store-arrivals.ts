@@ -11,8 +11,10 @@ export interface Arrival {
   origin: Origin
   /** Nothing needs to be fetched before it can be processed. */
   fetched: boolean
-  /** Row in `pending_messages`, set when this copy was stored as new. */
+  /** Row in `pending_messages`, set when this copy was stored. */
   id?: bigint
+  /** Took the row of a copy that came without its content. */
+  completes?: boolean
 }
 
 /** A message refused at the door, kept so that its sender can ask why. */
@@ -42,15 +44,19 @@ const insertArrivals = `
     select item_hash, type, chain, sender, signature, item_type, item_content, time, channel,
       $13::timestamptz, origin, tx_hash, fetched, $13::timestamptz
     from incoming where item_hash not in (select item_hash from known)
-    on conflict do nothing
-    returning id, item_hash, sender, signature, origin
+    on conflict (sender, item_hash, signature) do update
+      set item_type = excluded.item_type, item_content = excluded.item_content, fetched = excluded.fetched,
+        origin = excluded.origin, next_attempt = excluded.next_attempt, retries = 0, error_code = null,
+        error_details = null
+      where pending_messages.item_content is null and excluded.item_content is not null
+    returning id, item_hash, sender, signature, origin, xmax <> 0 as completes
   ), unannounced as (
     insert into unannounced_messages (item_hash) select item_hash from inserted where origin = 'api'
     on conflict do nothing
   )
-  select item_hash, sender, signature, id, null as status from inserted
+  select item_hash, sender, signature, id, completes, null as status from inserted
   union all
-  select item_hash, null, null, null, status from known`
+  select item_hash, null, null, null, null, status from known`
 
 const insertRefusals = `
   insert into rejected_messages (item_hash, message, error_code, details, reception_time)
@@ -59,7 +65,8 @@ const insertRefusals = `
   on conflict (item_hash) do update set error_code = excluded.error_code, details = excluded.details`
 
 /**
- * Stores arrivals and refusals, each list in one durable statement; sets the `id` of every arrival that is new.
+ * Stores arrivals and refusals, each list in one durable statement; sets the `id` of every arrival that is new. So is the
+ * content of a message that waits for it: `item_type` is not signed, and anybody could send a copy without content first.
  *
  * @returns the status of the arrivals that the state knows already, by hash
  */
@@ -78,12 +85,17 @@ export async function storeArrivals(
     })
   }
   if (arrivals.length === 0) return known
-  const byCopy = new Map(arrivals.map((arrival) => [copyKey(arrival.envelope), arrival]))
+  const byCopy = new Map<string, Arrival>()
+  for (const arrival of arrivals) {
+    const key = copyKey(arrival.envelope)
+    if (arrival.parsed || !byCopy.has(key)) byCopy.set(key, arrival)
+  }
   const { rows } = await pool.query<{
     item_hash: string
     sender: string
     signature: string | null
     id: bigint | null
+    completes: boolean | null
     status: MessageStatus | null
   }>({
     name: 'insert-arrivals',
@@ -92,7 +104,7 @@ export async function storeArrivals(
   })
   for (const row of rows) {
     if (row.id === null) known.set(row.item_hash, row.status!)
-    else byCopy.get(copyKey(row))!.id = row.id
+    else Object.assign(byCopy.get(copyKey(row))!, { id: row.id, completes: row.completes })
   }
   return known
 }
