@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientList, clientLists, milledDataDir, type Sample } from '@aleph-ts/core-node/testing'
 import { startCoreNode } from '@aleph-ts/devnet'
 import autocannon from 'autocannon'
@@ -12,6 +13,8 @@ import { percentile, spread } from './statistics.ts'
 
 const connections = 64
 const seconds = 8
+/** A node that just started reads which messages it has; nodes that run for days are not cold, ms. */
+const settleMs = 30_000
 /** Times every list is asked for. */
 const rounds = 30
 const lastPage = 1000
@@ -35,6 +38,7 @@ export async function benchReads({
     const filling = Math.round((performance.now() - started) / 1000)
     const node = await startCoreNode({ name: 'core', dataDir, logFile: join(dataDir, 'core.log') })
     try {
+      await sleep(settleMs)
       return {
         messages,
         'filled in, s': filling,
