@@ -11,7 +11,16 @@ export class CoreMetrics {
     buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
     registers: [this.registry],
   })
-  readonly webSockets = this.#gauge('pyaleph_ws_messages_connections_active', 'Open message feeds')
+  readonly messageFeeds = this.#gauge('pyaleph_ws_messages_connections_active', 'Open message feeds')
+  readonly refusedMessageFeeds = this.#counter(
+    'pyaleph_ws_messages_connections_rejected_total',
+    'Message feeds turned away',
+  )
+  readonly statusFeeds = this.#gauge('pyaleph_ws_status_connections_active', 'Open status feeds')
+  readonly refusedStatusFeeds = this.#counter(
+    'pyaleph_ws_status_connections_rejected_total',
+    'Status feeds turned away',
+  )
   readonly #ethereumHeight = this.#gauge('pyaleph_status_chain_eth_last_committed_height', 'Last block read')
   readonly #ethereumHead = this.#gauge(
     'pyaleph_status_chain_eth_height_reference_total',
@@ -43,7 +52,6 @@ export class CoreMetrics {
         this.set(pendingCount())
       },
     })
-    this.#gauge('pyaleph_status_sync_pending_txs_total', 'Chain transactions not read yet').set(0)
     this.#count(events)
   }
 
@@ -89,7 +97,7 @@ export class CoreMetrics {
     return new Gauge({ name, help, registers: [this.registry] })
   }
 
-  #counter(name: string, help: string, labelNames: string[]): Counter {
+  #counter(name: string, help: string, labelNames: string[] = []): Counter {
     return new Counter({ name, help, labelNames, registers: [this.registry] })
   }
 }

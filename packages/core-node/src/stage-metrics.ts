@@ -11,6 +11,13 @@ interface StageGauge {
 
 const gauges: StageGauge[] = [
   {
+    name: 'pyaleph_status_sync_pending_txs_total',
+    help: 'Transactions of contracts whose messages are not taken in yet',
+    labelNames: [],
+    sql: `select count(distinct tx_hash)::int as value from contract_events
+          where not settled and problem_code is distinct from 'bad_batch'`,
+  },
+  {
     name: 'aleph_core_inbox_waiting',
     help: 'Messages on their way, by what they wait for: contents or files, their turn, or another attempt',
     labelNames: ['stage'],

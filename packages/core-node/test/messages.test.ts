@@ -288,7 +288,15 @@ test('a node tells who it is and how it does', async () => {
   expect(body).toMatch(/^pyaleph_status_sync_pending_messages_total \d+$/m)
   expect(body).toMatch(/^pyaleph_status_sync_messages_total \d+$/m)
   expect(body).toContain(`version="${node.node.version}"`)
-  expect((await node.get('/metrics.json')).body.pyaleph_build_info.version).toBe(node.node.version)
+  const watcher = new WebSocket(`${node.node.url.replace('http', 'ws')}/api/ws0/status`)
+  await new Promise((resolve) => watcher.addEventListener('message', resolve, { once: true }))
+  expect((await node.get('/metrics.json')).body).toMatchObject({
+    pyaleph_build_info: { version: node.node.version },
+    pyaleph_status_sync_pending_txs_total: 0,
+    pyaleph_ws_status_connections_active: 1,
+    pyaleph_ws_status_connections_rejected_total: 0,
+  })
+  watcher.close()
 })
 
 test('a copy that says its content is elsewhere does not keep the message itself out', async () => {

@@ -63,7 +63,7 @@ export function feedRoutes(context: ApiContext) {
     }
     feeds.add(feed)
     hub.add(feed.listener)
-    metrics.webSockets.set(feeds.size)
+    metrics.messageFeeds.set(feeds.size)
     socket.on('error', () => socket.terminate())
     socket.on('close', () => drop(feed))
     return feed
@@ -72,7 +72,7 @@ export function feedRoutes(context: ApiContext) {
   function drop(feed: Feed): void {
     feeds.delete(feed)
     hub.remove(feed.listener)
-    metrics.webSockets.set(feeds.size)
+    metrics.messageFeeds.set(feeds.size)
   }
 
   function close(feed: Feed, code: number, reason: string): void {
@@ -113,7 +113,10 @@ export function feedRoutes(context: ApiContext) {
       preValidation: async (request) => void messageFilter(parseQuery(schema, request.query)),
       handler: askForUpgrade,
       wsHandler: async (socket: WebSocket, request) => {
-        if (feeds.size >= mostFeeds) return socket.close(tryAgainLater, 'Too many connections')
+        if (feeds.size >= mostFeeds) {
+          metrics.refusedMessageFeeds.inc()
+          return socket.close(tryAgainLater, 'Too many connections')
+        }
         const query = parseQuery(schema, request.query)
         const feed = open(socket, messageFilter(query), formatOf(query))
         try {

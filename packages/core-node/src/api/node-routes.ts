@@ -26,13 +26,10 @@ export function nodeRoutes(
   async function statistics() {
     const count = async (table: 'file_pins' | 'peers') =>
       (await totals.of(sql`from ${sql.table(table)}`)).count
-    const chain = Object.fromEntries(
+    const kept = Object.fromEntries(
       await Promise.all(
         (await metrics.registry.getMetricsAsJSON())
-          .filter(
-            (metric) =>
-              metric.name.startsWith('pyaleph_status_chain_') || metric.name.startsWith('pyaleph_ws_'),
-          )
+          .filter(({ name }) => /^pyaleph_(status_(chain|sync_pending_txs)|ws)_/.test(name))
           .map(async (metric) => [metric.name, metric.values[0]?.value ?? null] as const),
       ),
     )
@@ -42,8 +39,7 @@ export function nodeRoutes(
       pyaleph_status_sync_messages_total: (await countByStatus(replica.db)).count + inbox.pendingCount,
       pyaleph_status_sync_permanent_files_total: await count('file_pins'),
       pyaleph_status_sync_pending_messages_total: inbox.pendingCount,
-      pyaleph_status_sync_pending_txs_total: 0,
-      ...chain,
+      ...kept,
     }
   }
 
@@ -112,10 +108,17 @@ export function nodeRoutes(
       for (const socket of watchers) socket.send(now)
     }
     const watch = async (socket: WebSocket) => {
-      if (watchers.size >= mostWatchers) return socket.close(tryAgainLater, 'Too many connections')
+      if (watchers.size >= mostWatchers) {
+        metrics.refusedStatusFeeds.inc()
+        return socket.close(tryAgainLater, 'Too many connections')
+      }
       watchers.add(socket)
+      metrics.statusFeeds.set(watchers.size)
       socket.on('error', () => socket.terminate())
-      socket.on('close', () => watchers.delete(socket))
+      socket.on('close', () => {
+        watchers.delete(socket)
+        metrics.statusFeeds.set(watchers.size)
+      })
       try {
         socket.send(JSON.stringify(await statistics()))
       } catch (error) {
