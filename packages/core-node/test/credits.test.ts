@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CreditBiller } from '../src/credits/credit-biller.ts'
 import { program, store } from './testing/program.ts'
 import { TestNode } from './testing/test-node.ts'
-import { newWallet, sign, type Wallet } from './testing/wallet.ts'
+import { newWallet, nextTime, sign, type Wallet } from './testing/wallet.ts'
 
 const patience = { timeout: 20_000, interval: 50 }
 const publisher = newWallet()
@@ -154,7 +154,7 @@ describe('credits', () => {
     const vm = await runProgram(owner)
     const operator = newWallet()
     const registry = registryOf(operator, ['crn-1'])
-    const now = Math.ceil(Date.now() / 3_600_000) * 3_600 + 60
+    const now = Math.ceil(nextTime() / 3_600) * 3_600 + 60
     const billAnew = async () => {
       await node.node.context.pool.query('delete from credit_bills')
       const biller = new CreditBiller({
