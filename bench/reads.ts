@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { Agent, get, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -148,10 +149,15 @@ async function bareServer(url: string): Promise<{ child: ChildProcess; address: 
   return { child, address }
 }
 
+const agent = new Agent({ keepAlive: true })
+
+/** Until the last byte is here. With the plainest client there is: `fetch` itself takes 50 ms now and then. */
 async function timed(url: string): Promise<number> {
   const started = performance.now()
-  const response = await fetch(url)
-  await response.arrayBuffer()
-  if (![200, 404].includes(response.status)) throw new Error(`${url} answers ${response.status}`)
+  const request = get(url, { agent, headers: { 'accept-encoding': 'gzip' } })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  response.resume()
+  await once(response, 'end')
+  if (![200, 404].includes(response.statusCode!)) throw new Error(`${url} answers ${response.statusCode}`)
   return performance.now() - started
 }
