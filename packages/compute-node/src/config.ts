@@ -12,6 +12,7 @@ import {
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
+import { commaList } from './comma-list.ts'
 import type { HypervisorChoice } from './hypervisor/index.ts'
 import { isPrefix, type NetworkSettings, networkEnvironmentTable, networkSettings } from './network/index.ts'
 
@@ -92,15 +93,6 @@ export class ConfigError extends Error {
   readonly code = 'invalid_config'
 }
 
-const list = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  )
 const seconds = z.coerce.number().min(0).max(31_536_000)
 const megabytes = z.coerce
   .number()
@@ -131,13 +123,13 @@ export const environmentTable = {
     .toLowerCase()
     .default('localhost')
     .describe('Public host name'),
-  ALEPH_VM_API_SERVERS: list
+  ALEPH_VM_API_SERVERS: commaList
     .pipe(z.array(webAddress).max(64))
     .describe('Core nodes to ask, preferred first, comma-separated'),
   ALEPH_VM_API_SERVER: webAddress.optional().describe('One core node; older name of the above'),
   ALEPH_VM_NODE_HASH: itemHash.optional().describe("Hash of the node's registration"),
   ALEPH_VM_OWNER_ADDRESS: z.string().max(128).default('').describe('Address of the operator'),
-  ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: list
+  ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: commaList
     .pipe(z.array(signer).max(64))
     .describe('Who alone may allocate; empty: the network and the parent core node'),
   ALEPH_VM_REUSE_TIMEOUT: z.coerce

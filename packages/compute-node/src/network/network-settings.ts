@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { commaList } from '../comma-list.ts'
 import type { NetworkMode } from './open-network.ts'
 import { linksIn } from './tap-link.ts'
 
@@ -19,16 +20,6 @@ export interface NetworkSettings {
   mbitPerGuest: number | null
   ndpProxy: boolean
 }
-
-const list = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter(Boolean),
-  )
 
 /** Environment variables of the above. */
 export const networkEnvironmentTable = {
@@ -53,10 +44,10 @@ export const networkEnvironmentTable = {
     .refine(isIpv4Pool, 'is no IPv4 prefix of length 8 to 24')
     .default('172.16.0.0/12')
     .describe('Taps: IPv4 prefix that every instance gets a /24 of; one per node on a host'),
-  ALEPH_VM_DNS_NAMESERVERS: list
+  ALEPH_VM_DNS_NAMESERVERS: commaList
     .pipe(z.array(z.string().refine((text) => isIP(text) !== 0, 'is no address')).max(8))
     .describe('Taps: name servers of instances; default 9.9.9.9, 1.1.1.1'),
-  ALEPH_VM_GUEST_ALLOWED_NETWORKS: list
+  ALEPH_VM_GUEST_ALLOWED_NETWORKS: commaList
     .pipe(z.array(z.string().refine(isPrefix, 'is no prefix such as 10.1.0.0/16')).max(256))
     .describe('Taps: networks that are not public and that instances may reach all the same'),
   ALEPH_VM_NETWORK_MBIT: z.coerce

@@ -1,5 +1,6 @@
 import { ComputeNodeClient, EthereumAccount } from '@aleph-ts/sdk'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { publishInstance } from './instance-message.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { TestNode } from './test-node.ts'
 
@@ -24,20 +25,7 @@ beforeEach(() => {
 afterAll(() => node[Symbol.asyncDispose]())
 
 function publish(changes: Record<string, unknown> = {}): string {
-  return node.core.publish('INSTANCE', {
-    allow_amend: false,
-    environment: { internet: true, hypervisor: 'qemu' },
-    resources: { vcpus: 1, memory: 256, seconds: 30 },
-    payment: { chain: 'ETH', type: 'credit' },
-    requirements: { node: { node_hash: nodeHash } },
-    rootfs: {
-      parent: { ref: node.core.store(Buffer.alloc(1024 * 1024)), use_latest: false },
-      persistence: 'host',
-      size_mib: 16,
-    },
-    volumes: [],
-    ...changes,
-  })
+  return publishInstance(node, nodeHash, changes)
 }
 
 async function notify(body: unknown): Promise<[number, Record<string, unknown>]> {
