@@ -15,6 +15,7 @@ import { publishClaims } from './claim-publisher.ts'
 import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
+import { loadWantedNodes } from './instance-moves.ts'
 import { isAboutStanding, NodeStanding } from './node-standing.ts'
 import { nodePlans, ownComputeNodes, ownCoreNode } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
@@ -81,6 +82,8 @@ export class Placement {
   readonly #homelessSince = new Map<string, number>()
   /** Why claims of ours were given up, by VM. */
   #reasonsToLeave = new Map<string, string>()
+  /** Where owners want their VMs: VM → compute node. */
+  #wanted: ReadonlyMap<string, string> = new Map()
   #plan: Plan = {
     assignments: new Map(),
     changes: new Map(),
@@ -282,10 +285,12 @@ export class Placement {
     const self = this.#self(corechannel)
     if (self === null) return next
     const workloads = new Map(next.workloads.map((workload) => [workload.hash, workload]))
+    this.#wanted = await loadWantedNodes(this.#context.pool, next.workloads)
     this.#relocation.update(next, {
       corechannel,
       self,
       leaving: this.#standing.leaving,
+      wanted: this.#wanted,
       refuse: (node, vmHash) => this.refusalOf(node, workloads.get(vmHash)),
       now: Date.now() / 1000,
     })
@@ -368,6 +373,7 @@ export class Placement {
       reasonToLeave: (vmHash, nodeHash) => {
         if (!wanted.has(vmHash)) return 'vm_removed'
         if (this.#standing.leaving.has(nodeHash)) return 'node_draining'
+        if ((this.#wanted.get(vmHash) ?? nodeHash) !== nodeHash) return 'owner_request'
         const isAway = this.#watch.secondsAway(nodeHash) > 0
         return this.#reasonsToLeave.get(vmHash) ?? (isAway ? 'node_unhealthy' : 'reassigned')
       },
