@@ -44,7 +44,7 @@ export function planMoves(inputs: MoveInputs): Move[] {
   for (const assignment of own) {
     const { computeNode, workload } = assignment
     const count = busy.get(computeNode) ?? 0
-    if (underway.has(workload.hash) || count >= mostAtOnce || !isMovable(assignment)) continue
+    if (underway.has(workload.hash) || count >= mostAtOnce) continue
     const to = destination(assignment, inputs)
     if (to === undefined) continue
     moves.push({ assignment, to })
@@ -64,8 +64,10 @@ function destination(assignment: Assignment, inputs: MoveInputs): string | null 
   const { workload, computeNode } = assignment
   const { plan, self, leaving, wanted } = inputs
   const wish = wanted.get(workload.hash) ?? computeNode
-  const wished = wish === computeNode ? [] : candidates(assignment, inputs, wish)
-  const found = wished.length === 0 && leaving.has(computeNode) ? candidates(assignment, inputs) : wished
+  const isWished = wish !== computeNode && workload.requirements.confidential === null
+  const wished = isWished ? candidates(assignment, inputs, wish) : []
+  const isSent = wished.length === 0 && leaving.has(computeNode) && isMovable(assignment)
+  const found = isSent ? candidates(assignment, inputs) : wished
   if (found.length === 0) return undefined
   const to = found.find(({ coreNode }) => coreNode === self)?.computeNodes[0]
   if (to === undefined) return workload.kind === 'instance' ? undefined : null
