@@ -29,7 +29,7 @@ import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
-import { PortRefresh } from './agent/instances/port-refresh.ts'
+import { refreshAllPorts } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
 import { Rescues } from './agent/instances/rescues.ts'
@@ -45,6 +45,7 @@ import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
+import { RepeatedWork } from './agent/repeated-work.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
@@ -61,8 +62,8 @@ export interface Services {
   amends: AmendWatch
   reconciler: Reconciler
   expiries: Expiries
-  payments: PaymentMonitor
-  ports: PortRefresh
+  payments: RepeatedWork
+  ports: RepeatedWork
   /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
@@ -367,19 +368,17 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
     logger,
   })
-  const monitor = new PaymentMonitor({
-    payments,
-    messages,
-    reconciler,
-    workloads,
-    intervalMs: config.paymentIntervalMs,
-    logger,
+  const monitor = new PaymentMonitor({ payments, messages, reconciler, workloads, logger })
+  const paymentChecks = new RepeatedWork({
+    work: () => monitor.check(),
+    pauseMs: config.paymentIntervalMs,
+    onError: (error) => logger.error({ err: error }, 'payment check failed'),
   })
-  const portRefresh = new PortRefresh({
-    vms: supervisor,
-    refresh: (hash) => instances.refreshPorts(hash),
-    intervalMs: PORTS_MS,
-    logger,
+  const portRefresh = new RepeatedWork({
+    work: (stopping) =>
+      refreshAllPorts({ vms: supervisor, refresh: (hash) => instances.refreshPorts(hash), logger }, stopping),
+    pauseMs: PORTS_MS,
+    onError: (error) => logger.error({ err: error }, 'ports were not looked at'),
   })
   const stores = [
     files,
@@ -401,7 +400,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     amends,
     reconciler,
     expiries,
-    payments: monitor,
+    payments: paymentChecks,
     ports: portRefresh,
     stores,
     egress,
