@@ -45,6 +45,7 @@ import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
+import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import { RepeatedWork } from './agent/repeated-work.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
@@ -54,6 +55,8 @@ import type { Supervisor } from './supervisor/index.ts'
 
 /** Between two looks at which ports owners want forwarded. */
 const PORTS_MS = 60_000
+/** Where instances end TLS of their domains. */
+const TLS_PORT = 443
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
@@ -68,6 +71,8 @@ export interface Services {
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
+  /** Null: TLS is none of this node's. */
+  tls: TlsPassthrough | null
   http: HttpServer
 }
 
@@ -294,6 +299,20 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
+  const customDomains = new CustomDomains({
+    domainsOf: (owner) => messages.aggregate(owner, 'domains'),
+    ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
+  })
+  const tls =
+    config.tls &&
+    new TlsPassthrough({
+      ...config.tls,
+      async placeOf(name) {
+        const hash = await customDomains.lookup(name)
+        return hash === null ? null : web.placeOf(hash, TLS_PORT)
+      },
+      logger,
+    })
   const facts = nodeFacts(config, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
@@ -308,11 +327,10 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       logger,
       serverHeader,
     }),
-    customDomains: new CustomDomains({
-      domainsOf: (owner) => messages.aggregate(owner, 'domains'),
-      ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
-    }),
+    customDomains,
     about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
+    admin: { ...scheduler, network, customDomains, vms: supervisor },
+    debugProxy: { customDomains, web },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
       facts,
@@ -405,6 +423,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     stores,
     egress,
     guestApi,
+    tls,
     http,
   }
 }
