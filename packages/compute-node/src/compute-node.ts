@@ -79,6 +79,7 @@ export class ComputeNode implements AsyncDisposable {
         dataDir,
         images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
         cgroup: config.cgroup,
+        diskLimits: config.limits.disk,
         log: logger,
       }))
     const network = await openNetwork(

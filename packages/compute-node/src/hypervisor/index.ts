@@ -21,4 +21,5 @@ export {
   type SnapshotFiles,
   type TapShape,
 } from './hypervisor.ts'
+export type { DiskLimits } from './qemu/disk-limits.ts'
 export { type BootImages, QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'
