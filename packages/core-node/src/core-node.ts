@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
+import { listeningUrl } from './api/listening-url.ts'
 import { createServer } from './api/server.ts'
 import { Bitswap } from './bitswap/bitswap.ts'
 import { BlockCatalogue } from './bitswap/block-catalogue.ts'
@@ -160,8 +160,7 @@ export class CoreNode {
 
   /** Where the API answers. */
   get url(): string {
-    const { address, family, port } = this.#server!.server.address() as AddressInfo
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+    return listeningUrl(this.#server!.server)
   }
 
   get peerId(): string {
