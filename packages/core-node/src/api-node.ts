@@ -12,6 +12,7 @@ import { createPool } from './database/pool.ts'
 import { ReadPools } from './database/read-pools.ts'
 import { PeerTable } from './gossip/peer-table.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
+import { createMandate } from './placement/mandate.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './registry/registry.ts'
 import { ApiSide } from './relay/api-side.ts'
@@ -77,7 +78,9 @@ export class ApiNode {
     const registry = new Registry(context)
     this.#started.defer(() => registry.stop())
     await registry.start()
-    const placement = this.#started.use(Placement.create(context, { registry, peerId: '' }))
+    const placement = this.#started.use(
+      Placement.create(context, { registry, mandate: await createMandate(context, { peerId: '' }) }),
+    )
     // It never comes to know that the state is current, so it shows places and decides none.
     await placement.start(new Promise(() => {}))
     const outcomes = new Outcomes(events)

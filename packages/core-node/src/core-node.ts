@@ -26,6 +26,7 @@ import { Gossip } from './gossip/gossip.ts'
 import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
+import { createMandate } from './placement/mandate.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './registry/registry.ts'
 import { observeRegistry } from './registry/registry-metrics.ts'
@@ -300,7 +301,7 @@ async function createServices(
   })
   const placement = Placement.create(context, {
     registry,
-    peerId: gossip.host.peerId.toString(),
+    mandate: await createMandate(context, { peerId: gossip.host.peerId.toString() }),
     ...config.placement,
   })
   return {

@@ -68,7 +68,7 @@ function moves(assignments: Assignment[], room: Record<string, number>, underway
   return planMoves({
     plan,
     corechannel,
-    self: 'us',
+    coreNodes: new Set(['us']),
     leaving,
     underway: new Set(underway),
     refuse: () => null,

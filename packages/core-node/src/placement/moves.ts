@@ -11,8 +11,8 @@ export interface Move {
 export interface MoveInputs {
   plan: Pick<Plan, 'assignments' | 'reports' | 'ledger'>
   corechannel: CorechannelAggregate
-  /** Our core node. */
-  self: string
+  /** Core nodes that this process acts for. */
+  coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
   /** VMs that are on their way already. */
@@ -28,11 +28,11 @@ const mostAtOnce = 2
  * fits on no other compute node of ours, for its disks can only go there. What its owner bound to a node stays, too.
  */
 export function planMoves(inputs: MoveInputs): Move[] {
-  const { plan, self, leaving, underway } = inputs
+  const { plan, coreNodes, leaving, underway } = inputs
   const moves: Move[] = []
   const busy = new Map<string, number>()
   const own = [...plan.assignments.values()].filter(
-    ({ coreNode, computeNode }) => coreNode === self && leaving.has(computeNode),
+    ({ coreNode, computeNode }) => coreNodes.has(coreNode) && leaving.has(computeNode),
   )
   for (const { workload, computeNode } of own) {
     if (underway.has(workload.hash)) busy.set(computeNode, (busy.get(computeNode) ?? 0) + 1)
@@ -58,7 +58,7 @@ function isMovable({ workload: { requirements } }: Assignment): boolean {
 /** Where a VM can go; undefined when it has to stay. */
 function destination(
   { workload }: Assignment,
-  { plan, corechannel, self, leaving, refuse }: MoveInputs,
+  { plan, corechannel, coreNodes, leaving, refuse }: MoveInputs,
 ): string | null | undefined {
   const ledger: CapacityLedger = plan.ledger
   const place = placeVm(workload.hash, workload.requirements, corechannel, {
@@ -67,7 +67,7 @@ function destination(
     refuse: (node) => (leaving.has(node.hash) ? 'node_draining' : refuse(node, workload.hash)),
   })
   if ('unschedulable' in place) return undefined
-  const to = place.candidates.find(({ coreNode }) => coreNode === self)?.computeNodes[0]
+  const to = place.candidates.find(({ coreNode }) => coreNodes.has(coreNode))?.computeNodes[0]
   if (to === undefined) return workload.kind === 'instance' ? undefined : null
   ledger.reserve(to, workload.requirements)
   return to
