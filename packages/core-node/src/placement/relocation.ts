@@ -9,6 +9,8 @@ export interface RelocationInputs {
   coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
+  /** Where owners want their VMs: VM → compute node. */
+  wanted: ReadonlyMap<string, string>
   refuse: (node: ComputeNode, vmHash: string) => string | null
   /** Epoch seconds. */
   now: number
@@ -17,8 +19,9 @@ export interface RelocationInputs {
 const epochSeconds = 60
 
 /**
- * Empties compute nodes of ours: programs start on another one, instances move with their disks (protocol 06 §8.6). The
- * claim of an instance on its way names its target, so that a core node that was started anew goes on with it.
+ * Empties compute nodes of ours (protocol 06 §8.6), and brings VMs to where their owners want them: programs start on
+ * another one, instances move with their disks. The claim of an instance on its way names its target, so that a core
+ * node that was started anew goes on with it.
  */
 export class Relocation {
   readonly #migrations: Migrations
@@ -41,7 +44,7 @@ export class Relocation {
 
   /** Begins what is due, and writes what became of earlier moves into a plan: changes to be published. */
   update(plan: Plan, inputs: RelocationInputs): void {
-    const { corechannel, coreNodes, leaving, refuse } = inputs
+    const { corechannel, coreNodes, leaving, wanted, refuse } = inputs
     const urls = new Map(corechannel.resource_nodes.map(({ hash, address }) => [hash, address]))
     const endOf = (hash: string): MigrationEnd => ({ hash, url: urls.get(hash) ?? '' })
     for (const vmHash of this.#migrations.underway) {
@@ -51,7 +54,8 @@ export class Relocation {
     this.#resume(plan, coreNodes, endOf)
     this.#tell(plan, inputs)
     const { underway } = this.#migrations
-    for (const { assignment, to } of planMoves({ plan, corechannel, coreNodes, leaving, underway, refuse })) {
+    const moves = planMoves({ plan, corechannel, coreNodes, leaving, wanted, underway, refuse })
+    for (const { assignment, to } of moves) {
       const { workload, computeNode } = assignment
       if (workload.kind === 'instance' && to !== null) {
         this.#migrations.begin({ vmHash: workload.hash, source: endOf(computeNode), target: endOf(to) })
