@@ -136,7 +136,7 @@ export class Migrations {
     const exporting = await this.#status(exportSchema, source.url, exportPath(vmHash))
     if (exporting && exporting.state !== 'export_failed') return null
     const importing = await this.#status(importSchema, target.url, importPath(vmHash))
-    // What came there once, and left again, is not fetched anew.
+    // It came there once and left again, but the node would take it to be there: its disks would be lost.
     if (importing?.state === 'imported') return 'unsupported'
     const refusals = await askForRefusals(this.#options.calls, target.url, [vmHash], this.#stopping.signal)
     return refusals.get(vmHash) ?? null
