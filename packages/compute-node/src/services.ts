@@ -7,7 +7,7 @@ import { Admission } from './agent/allocations/admission.ts'
 import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
 import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
-import { Reconciler } from './agent/allocations/reconciler.ts'
+import { isAlive, Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
 import { Confidential } from './agent/confidential/confidential.ts'
 import { Sessions } from './agent/confidential/sessions.ts'
@@ -281,6 +281,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     loader: instanceLoader,
     admission,
     workloads,
+    isHere: (hash) => reconciler.isPlanned(hash) || isAlive(supervisor.get(hash)?.state),
     logger,
   })
   const access = {

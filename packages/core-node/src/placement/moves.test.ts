@@ -73,7 +73,7 @@ function moves(
   return planMoves({
     plan,
     corechannel,
-    self: 'us',
+    coreNodes: new Set(['us']),
     leaving,
     wanted,
     underway: new Set(underway),

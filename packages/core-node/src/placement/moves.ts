@@ -11,8 +11,8 @@ export interface Move {
 export interface MoveInputs {
   plan: Pick<Plan, 'assignments' | 'reports' | 'ledger'>
   corechannel: CorechannelAggregate
-  /** Our core node. */
-  self: string
+  /** Core nodes that this process acts for. */
+  coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
   /** Where owners want their VMs: VM → compute node. */
@@ -31,12 +31,13 @@ const mostAtOnce = 2
  * bound to a node stays, too.
  */
 export function planMoves(inputs: MoveInputs): Move[] {
-  const { plan, self, leaving, underway, wanted } = inputs
+  const { plan, coreNodes, leaving, underway, wanted } = inputs
   const moves: Move[] = []
   const busy = new Map<string, number>()
   const own = [...plan.assignments.values()].filter(
     ({ coreNode, computeNode, workload: { hash } }) =>
-      coreNode === self && (leaving.has(computeNode) || (wanted.get(hash) ?? computeNode) !== computeNode),
+      coreNodes.has(coreNode) &&
+      (leaving.has(computeNode) || (wanted.get(hash) ?? computeNode) !== computeNode),
   )
   for (const { workload, computeNode } of own) {
     if (underway.has(workload.hash)) busy.set(computeNode, (busy.get(computeNode) ?? 0) + 1)
@@ -62,14 +63,14 @@ function isMovable({ workload: { requirements } }: Assignment): boolean {
 /** Where a VM can go, if it may where its owner wants it; undefined when it has to stay. */
 function destination(assignment: Assignment, inputs: MoveInputs): string | null | undefined {
   const { workload, computeNode } = assignment
-  const { plan, self, leaving, wanted } = inputs
+  const { plan, coreNodes, leaving, wanted } = inputs
   const wish = wanted.get(workload.hash) ?? computeNode
   const isWished = wish !== computeNode && workload.requirements.confidential === null
   const wished = isWished ? candidates(assignment, inputs, wish) : []
   const isSent = wished.length === 0 && leaving.has(computeNode) && isMovable(assignment)
   const found = isSent ? candidates(assignment, inputs) : wished
   if (found.length === 0) return undefined
-  const to = found.find(({ coreNode }) => coreNode === self)?.computeNodes[0]
+  const to = found.find(({ coreNode }) => coreNodes.has(coreNode))?.computeNodes[0]
   if (to === undefined) return workload.kind === 'instance' ? undefined : null
   plan.ledger.reserve(to, workload.requirements)
   return to

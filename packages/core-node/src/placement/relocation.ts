@@ -5,8 +5,8 @@ import type { Plan } from './plan.ts'
 
 export interface RelocationInputs {
   corechannel: CorechannelAggregate
-  /** Our core node. */
-  self: string
+  /** Core nodes that this process acts for. */
+  coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
   /** Where owners want their VMs: VM → compute node. */
@@ -44,16 +44,17 @@ export class Relocation {
 
   /** Begins what is due, and writes what became of earlier moves into a plan: changes to be published. */
   update(plan: Plan, inputs: RelocationInputs): void {
-    const { corechannel, self, leaving, wanted, refuse } = inputs
+    const { corechannel, coreNodes, leaving, wanted, refuse } = inputs
     const urls = new Map(corechannel.resource_nodes.map(({ hash, address }) => [hash, address]))
     const endOf = (hash: string): MigrationEnd => ({ hash, url: urls.get(hash) ?? '' })
     for (const vmHash of this.#migrations.underway) {
-      if (plan.assignments.get(vmHash)?.coreNode !== self) this.#migrations.forget(vmHash)
+      const assignment = plan.assignments.get(vmHash)
+      if (!assignment || !coreNodes.has(assignment.coreNode)) this.#migrations.forget(vmHash)
     }
-    this.#resume(plan, self, endOf)
+    this.#resume(plan, coreNodes, endOf)
     this.#tell(plan, inputs)
     const { underway } = this.#migrations
-    const moves = planMoves({ plan, corechannel, self, leaving, wanted, underway, refuse })
+    const moves = planMoves({ plan, corechannel, coreNodes, leaving, wanted, underway, refuse })
     for (const { assignment, to } of moves) {
       const { workload, computeNode } = assignment
       if (workload.kind === 'instance' && to !== null) {
@@ -63,11 +64,11 @@ export class Relocation {
   }
 
   /** Goes on with what an earlier process of this node began. */
-  #resume(plan: Plan, self: string, endOf: (hash: string) => MigrationEnd): void {
+  #resume(plan: Plan, coreNodes: ReadonlySet<string>, endOf: (hash: string) => MigrationEnd): void {
     const { underway } = this.#migrations
     for (const [vmHash, { coreNode, computeNode, target }] of plan.assignments) {
-      if (target === undefined || coreNode !== self || underway.has(vmHash) || this.#givenUp.has(vmHash))
-        continue
+      const isOurs = coreNodes.has(coreNode)
+      if (target === undefined || !isOurs || underway.has(vmHash) || this.#givenUp.has(vmHash)) continue
       this.#migrations.begin({ vmHash, source: endOf(computeNode), target: endOf(target) })
     }
   }
