@@ -189,10 +189,7 @@ describe.skipIf(obstacle !== null)(
       }
       const [sent, received] = [await dropped('spoofing'), await dropped('to_guest')]
       const { ipv6_ip } = await networking(first)
-      await ssh(
-        first,
-        'dd if=/dev/zero bs=1000000 count=3 2>/dev/null | nc -l -p 8082 >/dev/null 2>&1 </dev/null &',
-      )
+      await ssh(first, '(dd if=/dev/zero bs=1000000 count=3 | nc -l -p 8082) >/dev/null 2>&1 </dev/null &')
       const read = `require('node:net').connect(8082, '${ipv6_ip}').resume().on('end', () => process.exit())`
       await space.exec(space.outside, process.execPath, ['-e', read])
       expect(await dropped('spoofing')).toBeGreaterThan(sent)

@@ -18,8 +18,11 @@ export interface SystemUsage {
   active: boolean
 }
 
-/** Measures the host now; `dataDir` is on the file system whose space counts. */
-export async function systemUsage(dataDir: string, gpus: Gpus): Promise<SystemUsage> {
+/**
+ * Measures the host now; `dataDir` is on the file system whose space counts, and `promisedBytes` of what is free there are
+ * disks' that have not grown to their size yet (protocol 05 §14).
+ */
+export async function systemUsage(dataDir: string, promisedBytes: number, gpus: Gpus): Promise<SystemUsage> {
   const [load1 = 0, load5 = 0, load15 = 0] = loadavg()
   const frequencies = cpus().map(({ speed }) => speed)
   const disk = await statfs(dataDir)
@@ -36,7 +39,7 @@ export async function systemUsage(dataDir: string, gpus: Gpus): Promise<SystemUs
     },
     disk: {
       total_kB: Math.floor((disk.blocks * disk.bsize) / 1000),
-      available_kB: Math.floor((disk.bavail * disk.bsize) / 1000),
+      available_kB: Math.max(0, Math.floor((disk.bavail * disk.bsize - promisedBytes) / 1000)),
     },
     period: { start_timestamp: minute.toISOString().replace('.000Z', 'Z'), duration_seconds: 60 },
     properties: { cpu: await cpuProperties() },
