@@ -13,6 +13,7 @@ export {
   corechannelSchema,
   coreNodeSchema,
 } from './aggregates/corechannel.ts'
+export { instanceMovesKey, wantedComputeNodes } from './aggregates/instance-moves.ts'
 export { drainingNodes, nodeDrainsKey, nodeDrainsSchema } from './aggregates/node-drains.ts'
 export {
   type PricingAggregate,

@@ -35,14 +35,14 @@ export async function loadAllocations(pool: pg.Pool, owners: string[]): Promise<
 
 /**
  * The claims that count: published by the owner of an active registered core node, for a compute node linked to that
- * core node. Everything else in the aggregates is ignored.
+ * core node; or, where the network has one scheduler, by that one. Everything else in the aggregates is ignored.
  */
-export function validClaims(aggregates: OwnerAllocations[], corechannel: CorechannelAggregate): Claim[] {
-  const owners = new Map(
-    corechannel.nodes
-      .filter((node) => node.status === 'active')
-      .map((node) => [node.hash, addressKey('ETH', node.owner)]),
-  )
+export function validClaims(
+  aggregates: OwnerAllocations[],
+  corechannel: CorechannelAggregate,
+  scheduler: string | null = null,
+): Claim[] {
+  const owners = claimants(corechannel, scheduler)
   const parents = new Map(corechannel.resource_nodes.map((node) => [node.hash, node.parent]))
   return aggregates.flatMap(({ owner, content }) => {
     const ownerKey = addressKey('ETH', owner)
@@ -56,6 +56,15 @@ export function validClaims(aggregates: OwnerAllocations[], corechannel: Corecha
       return [{ vmHash, coreNode, computeNode: node, since, ...(isMoving ? { target } : {}) }]
     })
   })
+}
+
+/** Who may place VMs on the compute nodes of each active core node, by the core node's hash. */
+export function claimants(
+  { nodes }: CorechannelAggregate,
+  scheduler: string | null,
+): ReadonlyMap<string, string> {
+  const active = nodes.filter(({ status }) => status === 'active')
+  return new Map(active.map(({ hash, owner }) => [hash, addressKey('ETH', scheduler ?? owner)]))
 }
 
 /** The aggregates with changes that were sent but may not have been processed yet. */

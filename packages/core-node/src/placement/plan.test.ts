@@ -53,7 +53,7 @@ function planFor(self: string | null, inputs: Partial<PlanInputs> = {}) {
     reports: new Map(),
     refuse: () => null,
     claims: [],
-    self,
+    coreNodes: new Set(self === null ? [] : [self]),
     published: new Map(),
     homelessSince: () => 1000,
     turnSeconds,

@@ -5,10 +5,12 @@ import type { Plan } from './plan.ts'
 
 export interface RelocationInputs {
   corechannel: CorechannelAggregate
-  /** Our core node. */
-  self: string
+  /** Core nodes that this process acts for. */
+  coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
+  /** Where owners want their VMs: VM → compute node. */
+  wanted: ReadonlyMap<string, string>
   refuse: (node: ComputeNode, vmHash: string) => string | null
   /** Epoch seconds. */
   now: number
@@ -17,8 +19,9 @@ export interface RelocationInputs {
 const epochSeconds = 60
 
 /**
- * Empties compute nodes of ours: programs start on another one, instances move with their disks (protocol 06 §8.6). The
- * claim of an instance on its way names its target, so that a core node that was started anew goes on with it.
+ * Empties compute nodes of ours (protocol 06 §8.6), and brings VMs to where their owners want them: programs start on
+ * another one, instances move with their disks. The claim of an instance on its way names its target, so that a core
+ * node that was started anew goes on with it.
  */
 export class Relocation {
   readonly #migrations: Migrations
@@ -41,16 +44,18 @@ export class Relocation {
 
   /** Begins what is due, and writes what became of earlier moves into a plan: changes to be published. */
   update(plan: Plan, inputs: RelocationInputs): void {
-    const { corechannel, self, leaving, refuse } = inputs
+    const { corechannel, coreNodes, leaving, wanted, refuse } = inputs
     const urls = new Map(corechannel.resource_nodes.map(({ hash, address }) => [hash, address]))
     const endOf = (hash: string): MigrationEnd => ({ hash, url: urls.get(hash) ?? '' })
     for (const vmHash of this.#migrations.underway) {
-      if (plan.assignments.get(vmHash)?.coreNode !== self) this.#migrations.forget(vmHash)
+      const assignment = plan.assignments.get(vmHash)
+      if (!assignment || !coreNodes.has(assignment.coreNode)) this.#migrations.forget(vmHash)
     }
-    this.#resume(plan, self, endOf)
+    this.#resume(plan, coreNodes, endOf)
     this.#tell(plan, inputs)
     const { underway } = this.#migrations
-    for (const { assignment, to } of planMoves({ plan, corechannel, self, leaving, underway, refuse })) {
+    const moves = planMoves({ plan, corechannel, coreNodes, leaving, wanted, underway, refuse })
+    for (const { assignment, to } of moves) {
       const { workload, computeNode } = assignment
       if (workload.kind === 'instance' && to !== null) {
         this.#migrations.begin({ vmHash: workload.hash, source: endOf(computeNode), target: endOf(to) })
@@ -59,11 +64,11 @@ export class Relocation {
   }
 
   /** Goes on with what an earlier process of this node began. */
-  #resume(plan: Plan, self: string, endOf: (hash: string) => MigrationEnd): void {
+  #resume(plan: Plan, coreNodes: ReadonlySet<string>, endOf: (hash: string) => MigrationEnd): void {
     const { underway } = this.#migrations
     for (const [vmHash, { coreNode, computeNode, target }] of plan.assignments) {
-      if (target === undefined || coreNode !== self || underway.has(vmHash) || this.#givenUp.has(vmHash))
-        continue
+      const isOurs = coreNodes.has(coreNode)
+      if (target === undefined || !isOurs || underway.has(vmHash) || this.#givenUp.has(vmHash)) continue
       this.#migrations.begin({ vmHash, source: endOf(computeNode), target: endOf(target) })
     }
   }

@@ -25,7 +25,7 @@ async function startComputeNode(): Promise<ComputeNodeStub> {
 function createPusher(options: { refreshMs?: number; firstRetryMs?: number } = {}): PlanPusher {
   const calls = new ComputeNodeCalls({
     askRegistered: registeredRequests({ allowPrivate: true }),
-    operatorKey,
+    key: operatorKey,
   })
   const pusher = new PlanPusher({ calls, logger: pino({ level: 'silent' }), ...options })
   stops.push(() => pusher.stop())
