@@ -88,9 +88,10 @@ test('none moves to where there is no room for it', () => {
   expect(moves(two, { old: 10 })).toEqual([])
 })
 
-test('a program may go to another core node, an instance with its disks may not', () => {
+test('what fits on none of ours goes to another core node, an instance with its disks', () => {
   expect(moves([on('old', 0, 'persistent_program')], { old: 1, foreign: 10 })).toEqual([null])
-  expect(moves([on('old', 0, 'instance')], { old: 1, foreign: 10 })).toEqual([])
+  expect(moves([on('old', 0, 'instance')], { old: 1, foreign: 10 })).toEqual(['foreign'])
+  expect(moves([on('old', 0, 'instance')], { old: 1, new: 1, foreign: 10 })).toEqual(['new'])
 })
 
 test.each([

@@ -4,7 +4,7 @@ import type { Assignment, Plan } from './plan.ts'
 /** A VM that leaves its compute node. */
 export interface Move {
   assignment: Assignment
-  /** Another compute node of ours; null: to whichever core node comes next. */
+  /** Another compute node; null: to whichever core node comes next. */
   to: string | null
 }
 
@@ -16,7 +16,7 @@ export interface MoveInputs {
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
   /** VMs that are on their way already. */
-  underway: ReadonlySet<string>
+  underway: Pick<ReadonlySet<string>, 'has'>
   refuse: (node: ComputeNode, vmHash: string) => string | null
 }
 
@@ -24,8 +24,9 @@ export interface MoveInputs {
 const mostAtOnce = 2
 
 /**
- * What moves next from compute nodes that are to be emptied. What fits nowhere else stays, and so does an instance that
- * fits on no other compute node of ours, for its disks can only go there. What its owner bound to a node stays, too.
+ * What moves next from compute nodes that are to be emptied, to other ones of ours if it fits there. Else a program is
+ * given up to the next core node, and an instance, whose disks must come along, goes to a compute node of another core
+ * node. What fits nowhere stays, and so does what its owner bound to a node.
  */
 export function planMoves(inputs: MoveInputs): Move[] {
   const { plan, coreNodes, leaving, underway } = inputs
@@ -50,7 +51,7 @@ export function planMoves(inputs: MoveInputs): Move[] {
 }
 
 /** Confidential, pinned and stream-paid VMs, and those with cards, are never moved by anybody but their owner. */
-function isMovable({ workload: { requirements } }: Assignment): boolean {
+export function isMovable({ workload: { requirements } }: Assignment): boolean {
   const { nodeHash, streamReceiver, gpus, confidential } = requirements
   return nodeHash === null && streamReceiver === null && confidential === null && gpus.length === 0
 }
@@ -67,8 +68,9 @@ function destination(
     refuse: (node) => (leaving.has(node.hash) ? 'node_draining' : refuse(node, workload.hash)),
   })
   if ('unschedulable' in place) return undefined
-  const to = place.candidates.find(({ coreNode }) => coreNodes.has(coreNode))?.computeNodes[0]
-  if (to === undefined) return workload.kind === 'instance' ? undefined : null
+  const own = place.candidates.find(({ coreNode }) => coreNodes.has(coreNode))
+  if (!own && workload.kind !== 'instance') return null
+  const to = own?.computeNodes[0] ?? place.computeNode
   ledger.reserve(to, workload.requirements)
   return to
 }
