@@ -24,8 +24,9 @@ export interface MigrationsOptions {
   onRefused: (migration: Migration, code: string) => void
   /** Between two looks at how far a node is, ms. */
   pollMs?: number
-  /** After a failure, ms. */
-  retryMs?: number
+  /** After a failure, ms; doubled by each that follows. A node moves one instance at a time, so the first is short. */
+  firstRetryMs?: number
+  lastRetryMs?: number
 }
 
 const exportSchema = z.looseObject({
@@ -101,9 +102,10 @@ export class Migrations {
   }
 
   async #move(entry: Running): Promise<void> {
-    const { logger, onChange, onRefused, retryMs = 60_000 } = this.#options
+    const { logger, onChange, onRefused, firstRetryMs = 2_000, lastRetryMs = 60_000 } = this.#options
     const { signal } = this.#stopping
     const { vmHash, source, target } = entry.migration
+    let retryMs = firstRetryMs
     while (!signal.aborted && this.#running.get(vmHash) === entry) {
       try {
         const refusal = await this.#refusal(entry.migration)
@@ -127,6 +129,7 @@ export class Migrations {
           'an instance could not move; trying again',
         )
         await sleep(retryMs, undefined, { signal }).catch(() => undefined)
+        retryMs = Math.min(lastRetryMs, retryMs * 2)
       }
     }
   }
