@@ -2,7 +2,11 @@ import { constants, createHash, createPublicKey, type KeyObject, verify } from '
 import { AttestationError } from './attestation-error.ts'
 import { bigEndian, type SevCertificate, sevUsage } from './sev-certificate.ts'
 
-/** Sha256 of the numbers (modulus, little-endian) of AMD's root keys for SEV: Naples, Rome, Milan, Genoa, Turin. */
+/**
+ * Sha256 of the numbers (modulus, little-endian) of AMD's root keys for SEV: Naples, Rome, Milan, Genoa, Turin; computed
+ * from AMD's certificates as the crate `sev` 8.0.0 has them built in. Certificates of real Naples and Rome platforms
+ * verify up to the first two.
+ */
 export const amdSevRoots: readonly string[] = [
   '9914e78ad0a8260245244d2580195e044a1bc1c9ef83d6bbc0c86d9b563abca0',
   '063b4e93150fbe63e054a10fd0958e4948cff5af02e7acd5923fa23ce1395df3',
