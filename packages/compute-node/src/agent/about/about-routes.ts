@@ -46,7 +46,7 @@ export interface AboutRoutesOptions {
 export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOptions): Promise<void> {
   const { facts, vms, reconciler, metrics, dataDir, gpus, confidential } = options
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
-  app.get('/about/usage/system', () => systemUsage(dataDir, gpus))
+  app.get('/about/usage/system', () => systemUsage(dataDir, gpus, confidential))
   app.get('/about/capability', () => capability())
   app.get('/about/executions/list', async () => runningExecutions(vms, reconciler, facts))
   app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))

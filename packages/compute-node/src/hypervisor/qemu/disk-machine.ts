@@ -11,7 +11,7 @@ export const networkId = 'net0'
  */
 export function diskMachineArguments(shape: MachineShape): string[] {
   const { machine, args: special } = shape.confidential
-    ? confidentialArguments(shape.confidential)
+    ? confidentialArguments(shape.confidential, shape.memoryMiB)
     : { machine: 'q35', args: [] }
   const args = ['-machine', machine, ...special, '-device', 'virtio-rng-pci']
   shape.disks.forEach((disk, index) => {
