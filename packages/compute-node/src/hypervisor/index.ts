@@ -19,6 +19,8 @@ export {
   type MachineShape,
   type MachineStart,
   type SnapshotFiles,
+  type SnpVcpuType,
+  snpVcpuTypes,
   type TapShape,
 } from './hypervisor.ts'
 export type { DiskLimits } from './qemu/disk-limits.ts'

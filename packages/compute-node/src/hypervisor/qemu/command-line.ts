@@ -42,7 +42,7 @@ export function qemuArguments(line: QemuCommandLine): string[] {
     '-accel',
     line.accelerator,
     '-cpu',
-    shape.confidential ? confidentialCpu : cpuModel(line.accelerator),
+    shape.confidential ? confidentialCpu(shape.confidential) : cpuModel(line.accelerator),
     '-smp',
     String(shape.vcpus),
     '-m',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ConfidentialShape, MachineShape } from '../hypervisor.ts'
+import { confidentialCpu } from './confidential-machine.ts'
 import { diskMachineArguments } from './disk-machine.ts'
 
 const shape: MachineShape = {
@@ -59,10 +60,14 @@ describe('a machine whose memory the host cannot read', () => {
 
   test('is launched by SEV-SNP with a policy and a firmware alone', () => {
     const { session: _none, ...snp } = { ...sev, technology: 'sev-snp' as const, policy: 0x30000 }
-    const args = diskMachineArguments({ ...shape, confidential: snp })
+    const hostData = Buffer.alloc(32, 1).toString('base64')
+    const args = diskMachineArguments({ ...shape, confidential: { ...snp, hostData } })
+    expect(values(args, '-machine')).toEqual(['q35,confidential-guest-support=sev0,memory-backend=memory'])
     expect(values(args, '-object')).toEqual([
-      'sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000',
+      'memory-backend-memfd,id=memory,size=256M,share=on',
+      `sev-snp-guest,host-data=${hostData},id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000`,
     ])
+    expect(confidentialCpu({ ...snp, vcpuType: 'EPYC-Genoa' })).toBe('EPYC-Genoa')
     expect(values(args, '-bios')).toEqual(['/OVMF.fd'])
   })
 })

@@ -12,7 +12,7 @@ export const networkId = 'net0'
  */
 export function diskMachineArguments(shape: MachineShape, limits?: DiskLimits): string[] {
   const { machine, args: special } = shape.confidential
-    ? confidentialArguments(shape.confidential)
+    ? confidentialArguments(shape.confidential, shape.memoryMiB)
     : { machine: 'q35', args: [] }
   const args = ['-machine', machine, ...special, '-device', 'virtio-rng-pci', ...diskLimitArguments(limits)]
   shape.disks.forEach((disk, index) => {
