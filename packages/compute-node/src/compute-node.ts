@@ -129,9 +129,10 @@ export class ComputeNode implements AsyncDisposable {
     await services.expiries.start()
     services.payments.start()
     services.ports.start()
+    const tlsPort = await services.tls?.start()
     const url = await services.http.start()
     const status = { url, ...this.#identity() }
-    this.#logger.info(status, 'compute node is ready')
+    this.#logger.info({ ...status, tlsPort }, 'compute node is ready')
     return status
   }
 
@@ -145,6 +146,7 @@ export class ComputeNode implements AsyncDisposable {
     this.#services = null
     const { http, reconciler, programs, egress, guestApi, supervisor } = services
     await http.stop(this.#config.drainTimeoutMs)
+    await services.tls?.stop()
     services.expiries.stop()
     services.amends.stop()
     await services.payments.stop()

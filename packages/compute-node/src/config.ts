@@ -12,6 +12,7 @@ import {
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
+import { type TlsSettings, tlsEnvironmentTable, tlsSettings } from './agent/proxy/tls-settings.ts'
 import { commaList } from './comma-list.ts'
 import type { HypervisorChoice } from './hypervisor/index.ts'
 import { isPrefix, type NetworkSettings, networkEnvironmentTable, networkSettings } from './network/index.ts'
@@ -24,6 +25,8 @@ export interface ComputeNodeConfig {
   host: string
   port: number
   domainName: string
+  /** Where TLS connections for domains of instances are taken and passed on; null: nowhere. */
+  tls: TlsSettings | null
   apiServers: string[]
   nodeHash: string | null
   ownerAddress: string
@@ -219,6 +222,7 @@ export const environmentTable = {
       'Address of this host that forwarded ports of instances are on; default 127.0.0.1, with taps that of the uplink',
     ),
   ...networkEnvironmentTable,
+  ...tlsEnvironmentTable,
   ALEPH_VM_ENABLE_GPU_SUPPORT: flag
     .default(false)
     .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),
@@ -293,6 +297,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     host: env.ALEPH_VM_SUPERVISOR_HOST,
     port: env.ALEPH_VM_SUPERVISOR_PORT,
     domainName: env.ALEPH_VM_DOMAIN_NAME,
+    tls: tlsSettings(env),
     apiServers: known,
     nodeHash: env.ALEPH_VM_NODE_HASH ?? null,
     ownerAddress: env.ALEPH_VM_OWNER_ADDRESS,

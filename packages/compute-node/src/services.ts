@@ -29,7 +29,7 @@ import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
-import { PortRefresh } from './agent/instances/port-refresh.ts'
+import { refreshAllPorts } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
 import { Rescues } from './agent/instances/rescues.ts'
@@ -45,6 +45,8 @@ import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
+import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
+import { RepeatedWork } from './agent/repeated-work.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
@@ -53,6 +55,8 @@ import type { Supervisor } from './supervisor/index.ts'
 
 /** Between two looks at which ports owners want forwarded. */
 const PORTS_MS = 60_000
+/** Where instances end TLS of their domains. */
+const TLS_PORT = 443
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
@@ -61,12 +65,14 @@ export interface Services {
   amends: AmendWatch
   reconciler: Reconciler
   expiries: Expiries
-  payments: PaymentMonitor
-  ports: PortRefresh
+  payments: RepeatedWork
+  ports: RepeatedWork
   /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
+  /** Null: TLS is none of this node's. */
+  tls: TlsPassthrough | null
   http: HttpServer
 }
 
@@ -294,6 +300,20 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
+  const customDomains = new CustomDomains({
+    domainsOf: (owner) => messages.aggregate(owner, 'domains'),
+    ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
+  })
+  const tls =
+    config.tls &&
+    new TlsPassthrough({
+      ...config.tls,
+      async placeOf(name) {
+        const hash = await customDomains.lookup(name)
+        return hash === null ? null : web.placeOf(hash, TLS_PORT)
+      },
+      logger,
+    })
   const facts = nodeFacts(config, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
@@ -308,11 +328,10 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       logger,
       serverHeader,
     }),
-    customDomains: new CustomDomains({
-      domainsOf: (owner) => messages.aggregate(owner, 'domains'),
-      ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
-    }),
+    customDomains,
     about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
+    admin: { ...scheduler, network, customDomains, vms: supervisor },
+    debugProxy: { customDomains, web },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
       facts,
@@ -368,19 +387,17 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
     logger,
   })
-  const monitor = new PaymentMonitor({
-    payments,
-    messages,
-    reconciler,
-    workloads,
-    intervalMs: config.paymentIntervalMs,
-    logger,
+  const monitor = new PaymentMonitor({ payments, messages, reconciler, workloads, logger })
+  const paymentChecks = new RepeatedWork({
+    work: () => monitor.check(),
+    pauseMs: config.paymentIntervalMs,
+    onError: (error) => logger.error({ err: error }, 'payment check failed'),
   })
-  const portRefresh = new PortRefresh({
-    vms: supervisor,
-    refresh: (hash) => instances.refreshPorts(hash),
-    intervalMs: PORTS_MS,
-    logger,
+  const portRefresh = new RepeatedWork({
+    work: (stopping) =>
+      refreshAllPorts({ vms: supervisor, refresh: (hash) => instances.refreshPorts(hash), logger }, stopping),
+    pauseMs: PORTS_MS,
+    onError: (error) => logger.error({ err: error }, 'ports were not looked at'),
   })
   const stores = [
     files,
@@ -402,11 +419,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     amends,
     reconciler,
     expiries,
-    payments: monitor,
+    payments: paymentChecks,
     ports: portRefresh,
     stores,
     egress,
     guestApi,
+    tls,
     http,
   }
 }

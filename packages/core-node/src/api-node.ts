@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
+import { listeningUrl } from './api/listening-url.ts'
 import { createServer } from './api/server.ts'
 import { ConfigError, type CoreNodeConfig } from './config.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
@@ -121,8 +121,7 @@ export class ApiNode {
 
   /** Where the API answers. */
   get url(): string {
-    const { address, family, port } = this.#server!.server.address() as AddressInfo
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+    return listeningUrl(this.#server!.server)
   }
 
   get version(): string {

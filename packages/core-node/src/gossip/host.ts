@@ -35,8 +35,8 @@ export interface HostOptions {
 /** Bytes queued towards one slow peer before its gossip stream is dropped. */
 const maxQueuedBytes = 32 * 1024 * 1024
 
-/** Telling others not to send a copy costs more than the copy of a smaller message. */
-const largeMessageBytes = 16 * 1024
+/** Messages of a second of which a peer may say that it has them. */
+const mostToldAbout = 8_192
 
 const noData = new Uint8Array()
 
@@ -81,7 +81,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
         batchPublish: true,
         allowPublishToZeroTopicPeers: true,
         ignoreDuplicatePublishError: true,
-        idontwantMinDataSize: largeMessageBytes,
+        idontwantMaxMessages: mostToldAbout,
         maxInboundDataLength: maxFrameBytes,
         maxOutboundBufferSize: maxQueuedBytes,
         allowedTopics: options.topics,

@@ -1,4 +1,9 @@
-import { type ComputeNode, type CorechannelAggregate, nodeDrainsKey } from '@aleph-ts/protocol'
+import {
+  type ComputeNode,
+  type CorechannelAggregate,
+  instanceMovesKey,
+  nodeDrainsKey,
+} from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { Claim } from './claims.ts'
 import type { ComputeNodeWatch } from './compute-node-watch.ts'
@@ -113,5 +118,5 @@ export class NodeStanding {
 
 /** Whether an aggregate that was published changes what is known here. */
 export function isAboutStanding(key: unknown): boolean {
-  return key === nodeDrainsKey
+  return key === nodeDrainsKey || key === instanceMovesKey
 }

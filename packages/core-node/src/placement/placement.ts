@@ -13,6 +13,7 @@ import { isRefused } from './capacity-check.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
+import { loadWantedNodes } from './instance-moves.ts'
 import type { Mandate } from './mandate.ts'
 import { isAboutStanding, NodeStanding } from './node-standing.ts'
 import { nodePlans, ownComputeNodes } from './own-nodes.ts'
@@ -69,6 +70,8 @@ export class Placement {
   readonly #pusher: PlanPusher
   /** What happened to the places of VMs since this node is. */
   readonly history: PlacementHistory
+  /** Where owners want their VMs: VM → compute node. */
+  #wanted: ReadonlyMap<string, string> = new Map()
   #plan: Plan = {
     assignments: new Map(),
     changes: new Map(),
@@ -271,10 +274,12 @@ export class Placement {
       next = await this.#planner.decide(corechannel)
     }
     const workloads = new Map(next.workloads.map((workload) => [workload.hash, workload]))
+    this.#wanted = await loadWantedNodes(this.#context.pool, next.workloads)
     this.#relocation.update(next, {
       corechannel,
       coreNodes: this.#options.mandate.coreNodes(corechannel),
       leaving: this.#standing.leaving,
+      wanted: this.#wanted,
       refuse: (node, vmHash) => this.refusalOf(node, workloads.get(vmHash)),
       now: Date.now() / 1000,
     })
@@ -302,6 +307,7 @@ export class Placement {
       reasonToLeave: (vmHash, nodeHash) => {
         if (!wanted.has(vmHash)) return 'vm_removed'
         if (this.#standing.leaving.has(nodeHash)) return 'node_draining'
+        if ((this.#wanted.get(vmHash) ?? nodeHash) !== nodeHash) return 'owner_request'
         const isAway = this.#watch.secondsAway(nodeHash) > 0
         return this.#planner.reasonToLeave(vmHash) ?? (isAway ? 'node_unhealthy' : 'reassigned')
       },

@@ -11,15 +11,18 @@ export interface RelocationInputs {
   coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
+  /** Where owners want their VMs: VM → compute node. */
+  wanted: ReadonlyMap<string, string>
   refuse: (node: ComputeNode, vmHash: string) => string | null
   /** Epoch seconds. */
   now: number
 }
 
 /**
- * Empties compute nodes of ours: programs start on another one, instances move with their disks, to compute nodes of
- * other core nodes if need be, who claim them when they have arrived (protocol 06 §8.6). The
- * claim of an instance on its way names its target, so that a core node that was started anew goes on with it.
+ * Empties compute nodes of ours, and brings VMs to where their owners want them (protocol 06 §8.6): programs start on
+ * another one, instances move with their disks, to compute nodes of other core nodes if need be, who claim them when they
+ * have arrived. The claim of an instance on its way names its target, so that a core node that was started anew goes on
+ * with it.
  */
 export class Relocation {
   readonly #migrations: Migrations
@@ -44,7 +47,7 @@ export class Relocation {
 
   /** Begins what is due, and writes what became of earlier moves into a plan: changes to be published. */
   update(plan: Plan, inputs: RelocationInputs): void {
-    const { corechannel, coreNodes, leaving, refuse } = inputs
+    const { corechannel, coreNodes, leaving, wanted, refuse } = inputs
     for (const [vmHash, { target }] of this.#migrations.underway) {
       const assignment = plan.assignments.get(vmHash)
       if (assignment && coreNodes.has(assignment.coreNode)) continue
@@ -55,7 +58,8 @@ export class Relocation {
     this.#resume(plan, inputs)
     this.#tell(plan, inputs)
     const { underway } = this.#migrations
-    for (const { assignment, to } of planMoves({ plan, corechannel, coreNodes, leaving, underway, refuse })) {
+    const moves = planMoves({ plan, corechannel, coreNodes, leaving, wanted, underway, refuse })
+    for (const { assignment, to } of moves) {
       const { workload, computeNode } = assignment
       if (workload.kind === 'instance' && to !== null) {
         this.#begin({ vmHash: workload.hash, source: computeNode, target: to }, inputs)

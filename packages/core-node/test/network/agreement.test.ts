@@ -1,130 +1,118 @@
-import type { Envelope } from '@aleph-ts/protocol'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { CuttableLink } from '../testing/cuttable-link.ts'
-import type { NodeProcess } from '../testing/node-process.ts'
-import type { TestNode } from '../testing/test-node.ts'
-import { newWallet, post, sign } from '../testing/wallet.ts'
-import { CoreCluster, type Member } from './core-cluster.ts'
+import { devnetProfile } from '@aleph-ts/protocol'
+import { describe, expect, test, vi } from 'vitest'
+import { newWallet } from '../testing/wallet.ts'
+import { balancesPost, newAccounts, type Parcel, registryOf, story } from './agreement-story.ts'
+import { clusterNetworks } from './cluster-network.ts'
+import { PartedCluster, type PartedMember } from './parted-cluster.ts'
 
-/** ALEPH_NETWORK_MESSAGES=10000 for the long way. */
 const messageCount = Number(process.env.ALEPH_NETWORK_MESSAGES ?? 1000)
-const patience = { timeout: 180_000 + messageCount * 40, interval: 500 }
-const wallets = Array.from({ length: 5 }, newWallet)
-const links: CuttableLink[] = []
-let cluster: CoreCluster
-
-beforeAll(async () => {
-  cluster = await CoreCluster.create()
-}, 60_000)
-
-afterAll(async () => {
-  for (const link of links) link.stop()
-  await cluster?.stop()
-}, 60_000)
+const seed = Number(process.env.SEED ?? Date.now() % 100_000)
+/** Messages on their way to members at one moment. */
+const concurrency = 16
+const names = ['n1', 'n2', 'n3', 'n4', 'n5', 'n6', 'n7']
+const patience = { timeout: 120_000 + messageCount * 60, interval: 1_000 }
+const registrar = newWallet()
+const profile = {
+  ...devnetProfile,
+  addresses: { ...devnetProfile.addresses, corechannel: registrar.address, balances: [registrar.address] },
+}
 
 function pick<T>(list: readonly T[]): T {
   return list[Math.floor(Math.random() * list.length)]!
 }
 
-/** Messages that build on each other: posts, amends, aggregate elements, and what forgets some of them. */
-function story(count: number): Envelope[] {
-  const posts: Envelope[] = []
-  return Array.from({ length: count }, (_, index) => {
-    const wallet = wallets[index % wallets.length]!
-    const own = posts.filter(({ sender }) => sender === wallet.address)
-    const kind = own.length > 0 ? index % 10 : 0
-    if (kind === 7) {
-      return post(wallet, { text: `amended ${index}` }, { type: 'amend', ref: pick(own).item_hash })
-    }
-    if (kind === 8)
-      return sign(wallet, 'AGGREGATE', { key: `key ${index % 3}`, content: { [index % 7]: index } })
-    if (kind === 9) return sign(wallet, 'FORGET', { hashes: [pick(own).item_hash], reason: 'enough' })
-    posts.push(post(wallet, { text: `number ${index}` }))
-    return posts.at(-1)!
-  })
+function shuffled<T>(list: readonly T[]): T[] {
+  return list
+    .map((each) => ({ each, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ each }) => each)
 }
 
-/** Hands messages to random running members, several at a time, until each is acknowledged by one. */
-async function spread(messages: Envelope[], members: Member[]): Promise<void> {
-  const waiting = [...messages]
+/** Every member but the first dials one or two of those before it: all are joined, each time in another way. */
+async function startCluster(cluster: PartedCluster): Promise<void> {
+  for (const name of names) {
+    const dials = new Set(cluster.members.length > 0 ? [pick(cluster.members), pick(cluster.members)] : [])
+    await cluster.add(name, [...dials])
+  }
+}
+
+/** Hands parcels to random running members until each is acknowledged by one. */
+async function spread(cluster: PartedCluster, parcels: Parcel[], members = cluster.members): Promise<void> {
+  const waiting = [...parcels]
   await Promise.all(
-    Array.from({ length: 8 }, async () => {
-      for (let message = waiting.shift(); message; message = waiting.shift()) {
-        while (!(await cluster.send(pick(members), message)))
+    Array.from({ length: concurrency }, async () => {
+      for (let parcel = waiting.shift(); parcel; parcel = waiting.shift()) {
+        while (!(await cluster.send(pick(members), parcel))) {
           await new Promise((resolve) => setTimeout(resolve, 50))
+        }
       }
     }),
   )
 }
 
-const addressOf = (member: Member) => (member.running as TestNode).node.multiaddrs[0]!
+/** Resolves when members hold the same messages and none waits. */
+async function settled(cluster: PartedCluster, members = cluster.members): Promise<void> {
+  await vi.waitFor(async () => {
+    const [first, ...others] = await cluster.tallies(members)
+    expect(others).toEqual(others.map(() => first))
+    expect(first).toMatch(/ 0 waiting$/)
+  }, patience)
+}
 
-test(
-  'nodes that were stopped, killed, emptied and cut off from each other end with one state',
-  async () => {
-    // Two halves, joined by two links that can be cut.
-    const [a1, a2, a3] = [
-      await cluster.add('a1', []),
-      await cluster.add('a2', []),
-      await cluster.add('a3', []),
-    ]
-    await cluster.run(a1)
-    a2.peers.push(addressOf(a1))
-    await cluster.run(a2)
-    a3.peers.push(addressOf(pick([a1, a2])))
-    await cluster.run(a3)
-    const bridges = [await CuttableLink.to(addressOf(a1)), await CuttableLink.to(addressOf(a2))]
-    links.push(...bridges.map(({ link }) => link))
-    const [b1, b2, b3, b4] = [
-      await cluster.add('b1', [bridges[0]!.multiaddr]),
-      await cluster.add('b2', [bridges[1]!.multiaddr]),
-      await cluster.add('b3', []),
-      await cluster.add('b4', []),
-    ]
-    await cluster.run(b1)
-    b2.peers.push(addressOf(b1))
-    await cluster.run(b2)
-    b3.peers.push(addressOf(pick([b1, b2])))
-    await cluster.run(b3)
-    b4.peers.push(addressOf(b1), addressOf(b2))
-    await cluster.runApart(b4)
+describe.for(await clusterNetworks())('nodes joined by $title', ({ title, unavailable, create }) => {
+  const because = unavailable ? ` (skipped: ${unavailable})` : ''
+  test.skipIf(unavailable)(
+    `that were stopped, killed, emptied and parted by ${title} end with one state${because}`,
+    async () => {
+      await using cluster = await PartedCluster.create(await create(names), profile)
+      const { wallets, balances } = newAccounts(30)
+      const parcels = story(wallets, messageCount, seed)
+      const next = () => shuffled(parcels.splice(0, Math.ceil(messageCount / 4)))
 
-    const messages = story(messageCount)
-    const next = () => messages.splice(0, Math.ceil(messageCount / 4))
+      await startCluster(cluster)
+      const [stopped, killed, emptied, ...steady] = shuffled(cluster.members) as [
+        PartedMember,
+        PartedMember,
+        PartedMember,
+        ...PartedMember[],
+      ]
+      const urls = cluster.members.map((member) => member.found!.url)
+      const opening = [registryOf(registrar, urls), balancesPost(registrar, balances)]
+      await spread(
+        cluster,
+        opening.map((message) => ({ message, file: undefined })),
+      )
+      await settled(cluster)
 
-    await spread(next(), cluster.members)
+      await spread(cluster, next())
 
-    for (const { link } of bridges) link.cut()
-    await Promise.all([
-      spread(next(), cluster.members),
-      new Promise((resolve) => setTimeout(resolve, 300)).then(() => {
-        const killed = b4.running as NodeProcess
-        b4.running = undefined
-        return killed.kill()
-      }),
-    ])
+      // What one of them alone has is gone with it: it is emptied when all have the same.
+      await settled(cluster)
+      await cluster.halt(emptied)
+      await cluster.part(new Set([killed, stopped, pick(steady)].map(({ name }) => name)))
+      await Promise.all([
+        spread(cluster, next()),
+        new Promise((resolve) => setTimeout(resolve, 300)).then(() => cluster.kill(killed)),
+      ])
 
-    await cluster.halt(a3)
-    await cluster.halt(b3)
-    await spread(next(), cluster.members)
+      await cluster.halt(stopped)
+      await spread(cluster, next())
 
-    for (const { link } of bridges) link.mend()
-    await cluster.empty(a3)
-    await Promise.all([
-      spread(next(), cluster.members),
-      cluster.run(a3),
-      cluster.run(b3),
-      cluster.runApart(b4),
-    ])
+      await cluster.join()
+      await cluster.empty(emptied)
+      await Promise.all([
+        spread(cluster, next()),
+        cluster.start(emptied),
+        cluster.start(stopped),
+        cluster.start(killed),
+      ])
 
-    await vi.waitFor(async () => {
-      const [first, ...others] = await cluster.tallies()
-      expect(others).toEqual(others.map(() => first))
-      expect(first).toContain(' 0 waiting')
-    }, patience)
-
-    const [first, ...others] = await cluster.digests()
-    for (const digests of others) expect(digests).toEqual(first)
-  },
-  patience.timeout + 180_000,
-)
+      await vi.waitFor(async () => {
+        await settled(cluster)
+        const [first, ...others] = await cluster.digests()
+        for (const digests of others) expect(digests).toEqual(first)
+      }, patience)
+    },
+    patience.timeout + 180_000,
+  )
+})

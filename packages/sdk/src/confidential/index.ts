@@ -1,0 +1,7 @@
+export { type AmdProduct, amdRoots } from './amd-roots.ts'
+export { AttestationError, type AttestationErrorCode } from './attestation-error.ts'
+export { type AttestedGuest, attestGuest, releaseSecrets } from './attested-guest.ts'
+export { type FetchSnpCertificatesOptions, fetchSnpCertificates } from './fetch-snp-certificates.ts'
+export { parseSnpCertificates, readSnpChip, type SnpCertificates, type SnpChip } from './snp-certificates.ts'
+export { parseSnpReport, type SnpPolicy, type SnpReport, type SnpTcb } from './snp-report.ts'
+export { type SnpExpectation, verifySnpReport } from './verify-snp-report.ts'
