@@ -14,6 +14,7 @@ int main(void) {
   system_load_modules();
   system_loopback_up();
   loop_init();
+  generation_init();
   program_init();
   control_init();
   channel_init();
