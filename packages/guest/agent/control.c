@@ -54,6 +54,7 @@ static const char *field(const struct field *fields, size_t count, const char *k
 static void hello(const char *session) {
   char text[512];
   bool plain = strspn(session, "0123456789abcdef") == strlen(session) && strlen(session) <= 64;
+  port_settle();
   streams_reset_all();
   channel_begin_session();
   int length = snprintf(text, sizeof text,

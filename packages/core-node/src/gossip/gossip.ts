@@ -5,12 +5,14 @@ import type { CoreNodeContext } from '../context.ts'
 import type { Registry } from '../registry/registry.ts'
 import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
+import { dialRule } from './dial-rule.ts'
 import { Discipline } from './discipline.ts'
 import { GossipMetrics } from './gossip-metrics.ts'
-import { report } from './gossipsub-internals.ts'
+import { type GossipedMessage, report } from './gossipsub-internals.ts'
 import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
 import { MessageJudge } from './message-judge.ts'
+import { MessageRelay } from './message-relay.ts'
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
 import { PeerConduct } from './peer-conduct.ts'
 import { PeerTable } from './peer-table.ts'
@@ -29,17 +31,6 @@ export class GossipConfigError extends Error {
 
 /** Messages handed to the inbox and not yet durable, above which further ones are left to catch-up. */
 const maxInFlight = 10_000
-/**
- * Messages are judged, and so forwarded, together this long after the first of them, ms: they share frames, and peers
- * that have sent a copy meanwhile get none back.
- */
-const gatherMs = 10
-
-const results = {
-  accept: TopicValidatorResult.Accept,
-  reject: TopicValidatorResult.Reject,
-  ignore: TopicValidatorResult.Ignore,
-}
 
 /**
  * The gossip door: spreads what our API accepted, checks and takes in what others spread, announces this node and
@@ -51,6 +42,7 @@ export class Gossip {
   readonly #context: GossipContext
   readonly #registry: Registry
   readonly #judge: MessageJudge
+  readonly #relay: MessageRelay
   readonly #publisher: Publisher
   readonly #peering: Peering
   readonly #alive: Alive
@@ -60,15 +52,13 @@ export class Gossip {
   readonly #configuredPeers: ReadonlySet<string>
   #httpUrl: string | undefined
   #inFlight = 0
-  #gathered: GossipsubMessage[] = []
-  #gathering: NodeJS.Timeout | undefined
 
   private constructor(
     context: GossipContext,
     registry: Registry,
     { host, conduct, version }: { host: P2pHost; conduct: PeerConduct; version: string },
   ) {
-    const { config, profile, pool, logger } = context
+    const { profile, pool, logger } = context
     this.#context = context
     this.#registry = registry
     this.host = host
@@ -78,9 +68,10 @@ export class Gossip {
     this.#discipline = new Discipline(host, conduct, logger)
     this.#judge = new MessageJudge(context.verifier)
     this.peers = new PeerTable(pool)
-    const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
+    const configured = configuredPeers(context)
     this.#configuredPeers = new Set(configured.map(({ peerId }) => peerId))
     const { pubsub } = host.services
+    this.#relay = new MessageRelay(pubsub, profile.topics.messages)
     this.#publisher = new Publisher({
       pubsub,
       topic: profile.topics.messages,
@@ -117,6 +108,7 @@ export class Gossip {
       listenPort: config.p2p.port,
       topics: [profile.topics.messages, profile.topics.alive],
       conduct,
+      mayDial: dialRule(configuredPeers(context), { allowPrivate: config.allowPrivateNodes ?? false }),
     })
     return new Gossip(context, registry, { host, conduct, version })
   }
@@ -127,7 +119,8 @@ export class Gossip {
     const { pubsub } = this.host.services
     await this.host.start()
     this.#httpUrl = httpUrl && reachableUrl(httpUrl, this.#ownAddress())
-    pubsub.addEventListener('gossipsub:message', this.#onMessage)
+    this.#relay.start(this.#onMessage)
+    pubsub.addEventListener('gossipsub:message', this.#onAnnouncement)
     pubsub.subscribe(profile.topics.messages)
     pubsub.addEventListener('subscription-change', this.#onSubscription)
     events.on('accepted', this.#onAccepted)
@@ -145,12 +138,12 @@ export class Gossip {
     this.#context.events.off('accepted', this.#onAccepted)
     const { pubsub } = this.host.services
     pubsub.removeEventListener('subscription-change', this.#onSubscription)
-    pubsub.removeEventListener('gossipsub:message', this.#onMessage)
-    clearTimeout(this.#gathering)
+    pubsub.removeEventListener('gossipsub:message', this.#onAnnouncement)
     this.#alive.stop()
     this.#discipline.stop()
     await this.#peering.stop()
     await this.#publisher.stop()
+    this.#relay.stop()
     await this.host.stop()
   }
 
@@ -181,38 +174,34 @@ export class Gossip {
     if (joined.includes(this.#context.profile.topics.alive)) this.#alive.greet()
   }
 
-  /** Nothing is forwarded before it is reported to be in order. */
-  readonly #onMessage = ({ detail }: CustomEvent<GossipsubMessage>): void => {
-    // The door to announcements has looked at them already.
-    if (detail.msg.topic !== this.#context.profile.topics.messages) {
-      this.#report(detail, TopicValidatorResult.Accept)
-      return
-    }
-    if (!this.#conduct.admit(detail.propagationSource.toString()) || this.#inFlight >= maxInFlight) {
+  /** The door to announcements has looked at them already. */
+  readonly #onAnnouncement = ({ detail }: CustomEvent<GossipsubMessage>): void =>
+    report(this.host.services.pubsub, detail, TopicValidatorResult.Accept)
+
+  /** Nothing is passed on before it is found to be in order. */
+  readonly #onMessage = (message: GossipedMessage): void => {
+    if (!this.#conduct.admit(message.source) || this.#inFlight >= maxInFlight) {
       this.#metrics.count('excess')
-      this.#report(detail, TopicValidatorResult.Ignore)
+      this.#relay.refuse(message, 'ignore')
       return
     }
     this.#inFlight += 1
-    this.#gathered.push(detail)
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined
-      for (const message of this.#gathered.splice(0)) void this.#take(message)
-    }, gatherMs)
+    void this.#take(message)
   }
 
   /** What fails here is spread no further. */
-  async #take(message: GossipsubMessage): Promise<void> {
-    const peer = message.propagationSource.toString()
+  async #take(message: GossipedMessage): Promise<void> {
+    const peer = message.source
     try {
-      const judgement = await this.#judge.judge(message.msg.data)
+      const judgement = await this.#judge.judge(message.data)
       this.#metrics.count(judgement.verdict)
-      this.#report(message, results[judgement.verdict])
       if (judgement.verdict === 'accept') {
+        this.#relay.accept(message)
         this.#metrics.heard(judgement.envelope.time)
         await this.#context.inbox.accept(judgement.envelope, { door: 'gossip', peer, verified: true })
         return
       }
+      this.#relay.refuse(message, judgement.verdict)
       this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
       if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)
     } catch (error) {
@@ -220,10 +209,6 @@ export class Gossip {
     } finally {
       this.#inFlight -= 1
     }
-  }
-
-  #report(message: GossipsubMessage, result: TopicValidatorResult): void {
-    report(this.host.services.pubsub, message, result)
   }
 
   #ownAnnouncements(): Announcement[] {
@@ -245,6 +230,10 @@ export class Gossip {
 function reachableUrl(url: string, ownAddress: string | undefined): string {
   const [, family, ip] = ownAddress?.split('/') ?? []
   return ip ? url.replace(/\/\/(0\.0\.0\.0|\[::\])/, family === 'ip6' ? `//[${ip}]` : `//${ip}`) : url
+}
+
+function configuredPeers({ config, profile }: Pick<GossipContext, 'config' | 'profile'>): PeerAddress[] {
+  return [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
 }
 
 function parseConfiguredPeer(text: string): PeerAddress {

@@ -1,5 +1,20 @@
 import type { GossipSub, GossipsubMessage, TopicValidatorResult } from '@libp2p/gossipsub'
+import type { RPC } from '@libp2p/gossipsub/message'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
+
+/** A message as the first peer handed it to us. */
+export interface GossipedMessage {
+  /** Its gossip id (protocol 04 §2.4). */
+  id: string
+  /** The peer that handed it over first. */
+  source: string
+  /** That peer published it, and so has sent it to all its other peers too. */
+  isFromPublisher: boolean
+  data: Uint8Array
+  raw: RPC.Message
+  /** Peers that have sent it to us. */
+  holders: Set<string>
+}
 
 /** What gossipsub knows and can do beyond its public interface; everything we rely on of it is in this file. */
 interface Internals {
@@ -7,7 +22,30 @@ interface Internals {
   onPeerConnected(peer: PeerId, connection: Connection): void
   getScore(peerId: string): number
   reportMessageValidationResult(messageId: string, peerId: string, result: TopicValidatorResult): void
+  handleReceivedMessage(from: PeerId, message: RPC.Message): Promise<void>
+  forwardMessage(id: string, message: RPC.Message, source: undefined, except: Set<string>): void
+  sendRpc(peerId: string, rpc: RPC): boolean
+  /** Ids of messages heard within the last half hour. */
+  seenCache: { entries: Map<string, unknown>; has(id: string): boolean; put(id: string): void }
+  /** Messages of the last seconds, for peers that ask for them by id. */
+  mcache: { put(id: { msgId: Uint8Array; msgIdStr: string }, message: RPC.Message, valid: boolean): void }
+  gossipTracer: { deliverMessage(id: string): void; rejectMessage(id: string, reason: string): void }
+  score: {
+    validateMessage(id: string): void
+    duplicateMessage(peerId: string, id: string, topic: string): void
+    deliverMessage(peerId: string, id: string, topic: string): void
+    rejectMessage(peerId: string, id: string, topic: string, reason: string): void
+  }
+  /** What peers said that they have, by peer. */
+  idontwants: Map<string, Map<string, unknown>>
+  /** Peers that listen to a topic. */
+  topics: Map<string, Set<string>>
+  /** Those of them to whom messages are passed on. */
+  mesh: Map<string, Set<string>>
 }
+
+/** The first version of gossipsub in which peers say what they have. */
+const tellsWhatItHas = '/meshsub/1.2.0'
 
 /**
  * Whether gossip can be sent to a peer right now. gossipsub counts a peer as subscribed as soon as it hears from it,
@@ -42,6 +80,86 @@ export function scoreOf(pubsub: GossipSub, peerId: string): number {
 export function report(pubsub: GossipSub, message: GossipsubMessage, result: TopicValidatorResult): void {
   const { msgId, propagationSource } = message
   internalsOf(pubsub).reportMessageValidationResult(msgId, propagationSource.toString(), result)
+}
+
+/** Hands the messages of a topic to `receive` before gossipsub has looked at them, and instead. */
+export function receiveInstead(
+  pubsub: GossipSub,
+  topic: string,
+  receive: (from: PeerId, message: RPC.Message) => void,
+): void {
+  const internals = internalsOf(pubsub)
+  const handle = internals.handleReceivedMessage.bind(internals)
+  internals.handleReceivedMessage = async (from, message) => {
+    if (message.topic === topic) receive(from, message)
+    else await handle(from, message)
+  }
+}
+
+/** Whether nobody sent this message before; counts the copy for or against the peer that sent it. */
+export function isFirstCopy(pubsub: GossipSub, id: string, peerId: string, topic: string): boolean {
+  const { seenCache, score, gossipTracer } = internalsOf(pubsub)
+  gossipTracer.deliverMessage(id)
+  if (seenCache.has(id)) {
+    score.duplicateMessage(peerId, id, topic)
+    return false
+  }
+  seenCache.put(id)
+  score.validateMessage(id)
+  return true
+}
+
+/** Counts what was found out about a message for or against the peers that sent it. */
+export function settle(
+  pubsub: GossipSub,
+  { id, source, raw }: GossipedMessage,
+  verdict: 'accept' | 'reject' | 'ignore',
+): void {
+  const { score, gossipTracer } = internalsOf(pubsub)
+  if (verdict === 'accept') {
+    score.deliverMessage(source, id, raw.topic)
+    return
+  }
+  score.rejectMessage(source, id, raw.topic, verdict)
+  gossipTracer.rejectMessage(id, verdict)
+}
+
+/** Peers that listen and neither sent a message nor said that they have it. */
+export function peersLacking(pubsub: GossipSub, { id, raw, holders }: GossipedMessage): string[] {
+  const { topics, idontwants } = internalsOf(pubsub)
+  return [...(topics.get(raw.topic) ?? [])].filter(
+    (peer) => !holders.has(peer) && !idontwants.get(peer)?.has(id),
+  )
+}
+
+/** Peers to whom messages of a topic are passed on. */
+export function meshPeers(pubsub: GossipSub, topic: string): string[] {
+  return [...(internalsOf(pubsub).mesh.get(topic) ?? [])]
+}
+
+/** Sends a message to those peers of the mesh that lack it, and keeps it for those that ask. */
+export function passOn(pubsub: GossipSub, { id, raw, holders }: GossipedMessage): void {
+  const internals = internalsOf(pubsub)
+  internals.mcache.put({ msgId: Buffer.from(id, 'latin1'), msgIdStr: id }, raw, true)
+  internals.forwardMessage(id, raw, undefined, holders)
+}
+
+/** Publishes in our name what somebody else published. */
+export async function publishAgain(pubsub: GossipSub, { id, raw, data }: GossipedMessage): Promise<void> {
+  internalsOf(pubsub).seenCache.entries.delete(id)
+  await pubsub.publish(raw.topic, data)
+}
+
+/** Tells a peer that it need not send us these messages, where it understands that (IDONTWANT). */
+export function sayHave(pubsub: GossipSub, peerId: string, ids: string[]): void {
+  const internals = internalsOf(pubsub)
+  if (internals.streamsOutbound.get(peerId)?.rawStream.protocol !== tellsWhatItHas) return
+  const messageIDs = ids.map((id) => Buffer.from(id, 'latin1'))
+  internals.sendRpc(peerId, {
+    subscriptions: [],
+    messages: [],
+    control: { graft: [], prune: [], ihave: [], iwant: [], idontwant: [{ messageIDs }] },
+  })
 }
 
 function internalsOf(pubsub: GossipSub): Internals {
