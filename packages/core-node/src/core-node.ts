@@ -26,6 +26,7 @@ import { Gossip } from './gossip/gossip.ts'
 import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
+import { StoreFetchMetrics } from './pipeline/store-fetch-metrics.ts'
 import { createMandate } from './placement/mandate.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './registry/registry.ts'
@@ -292,6 +293,7 @@ async function createServices(
     verifier,
     maxRetries: config.maxRetries,
     profile,
+    metrics: new StoreFetchMetrics(metrics.registry),
     onFetched: () => processWorker.wake(),
   })
   inbox.onConfirmed(() => processWorker.reconsider())

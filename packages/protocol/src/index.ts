@@ -261,6 +261,7 @@ export {
 } from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
+export { canonicalForm } from './message/canonical-form.ts'
 export {
   type Chain,
   chainCodes,

@@ -23,4 +23,5 @@ export {
   snpVcpuTypes,
   type TapShape,
 } from './hypervisor.ts'
+export type { DiskLimits } from './qemu/disk-limits.ts'
 export { type BootImages, QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'

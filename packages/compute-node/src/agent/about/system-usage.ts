@@ -23,12 +23,19 @@ export interface SystemUsage {
   active: boolean
 }
 
-/** Measures the host now; `dataDir` is on the file system whose space counts. */
-export async function systemUsage(
-  dataDir: string,
-  gpus: Gpus,
-  { snpVcpuTypes }: Pick<Confidential, 'snpVcpuTypes'>,
-): Promise<SystemUsage> {
+export interface SystemUsageSources {
+  /** On the file system whose space counts. */
+  dataDir: string
+  /** So much of what is free there belongs to disks that have not grown to their size yet (protocol 05 §14). */
+  promisedBytes: number
+  gpus: Gpus
+  confidential: Pick<Confidential, 'snpVcpuTypes'>
+}
+
+/** Measures the host now. */
+export async function systemUsage(sources: SystemUsageSources): Promise<SystemUsage> {
+  const { dataDir, promisedBytes, gpus } = sources
+  const { snpVcpuTypes } = sources.confidential
   const [load1 = 0, load5 = 0, load15 = 0] = loadavg()
   const frequencies = cpus().map(({ speed }) => speed)
   const disk = await statfs(dataDir)
@@ -45,7 +52,7 @@ export async function systemUsage(
     },
     disk: {
       total_kB: Math.floor((disk.blocks * disk.bsize) / 1000),
-      available_kB: Math.floor((disk.bavail * disk.bsize) / 1000),
+      available_kB: Math.max(0, Math.floor((disk.bavail * disk.bsize - promisedBytes) / 1000)),
     },
     period: { start_timestamp: minute.toISOString().replace('.000Z', 'Z'), duration_seconds: 60 },
     properties: {

@@ -1,5 +1,6 @@
 import type { Accelerator, MachineShape } from '../hypervisor.ts'
 import { confidentialCpu } from './confidential-machine.ts'
+import { type DiskLimits, driveLimits } from './disk-limits.ts'
 import { diskMachineArguments } from './disk-machine.ts'
 import type { DescriptorSet } from './machine-files.ts'
 import type { LaunchPaths } from './run-directory.ts'
@@ -15,6 +16,8 @@ export interface QemuCommandLine {
   /** Descriptors to make sets of, for disks named `/dev/fdset/<n>`. */
   sets: DescriptorSet[]
   paths: LaunchPaths
+  /** What its writable disks may do; absent: anything. */
+  diskLimits?: DiskLimits
   /** Guest memory file: `shared` writes through to it, `private` is copy-on-write on top of it. */
   memory?: { path: string; mode: 'shared' | 'private' }
   /** Wait for a snapshot instead of beginning at the kernel. */
@@ -56,7 +59,9 @@ export function qemuArguments(line: QemuCommandLine): string[] {
   for (const { set, descriptors } of line.sets) {
     for (const fd of descriptors) args.push('-add-fd', `fd=${fd},set=${set}`)
   }
-  args.push(...(shape.boots === 'disk' ? diskMachineArguments(shape) : microvmArguments(line)))
+  args.push(
+    ...(shape.boots === 'disk' ? diskMachineArguments(shape, line.diskLimits) : microvmArguments(line)),
+  )
   // A cold machine waits too, until the console is connected: not one line of its boot is lost.
   args.push(...(line.incoming ? ['-incoming', 'defer'] : ['-S']))
   return args
@@ -73,6 +78,7 @@ function microvmArguments({
   kernel,
   initrd,
   kernelCommandLine,
+  diskLimits,
 }: QemuCommandLine): string[] {
   const machine = 'microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on'
   const args = [
@@ -99,9 +105,10 @@ function microvmArguments({
     )
   }
   for (const disk of shape.disks) {
+    const limits = disk.writable ? driveLimits(diskLimits) : ''
     args.push(
       '-drive',
-      `id=${disk.serial},if=none,format=raw,readonly=${disk.writable ? 'off' : 'on'},file=${escapeOption(disk.path)}`,
+      `id=${disk.serial},if=none,format=raw,readonly=${disk.writable ? 'off' : 'on'},file=${escapeOption(disk.path)}${limits}`,
       '-device',
       `virtio-blk-device,drive=${disk.serial},serial=${disk.serial}`,
     )

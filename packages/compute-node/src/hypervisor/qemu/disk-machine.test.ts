@@ -15,6 +15,19 @@ function values(args: string[], option: string): string[] {
   return args.flatMap((arg, index) => (arg === option ? [args[index + 1] ?? ''] : []))
 }
 
+test('the disks that a guest writes share one allowance', () => {
+  const seed = { serial: 'seed', path: '/seed.iso' }
+  const limited = { ...shape, disks: [...shape.disks, seed] }
+  const args = diskMachineArguments(limited, { bytesPerSecond: 1000, operationsPerSecond: 10 })
+  expect(values(args, '-object').map((text) => JSON.parse(text))).toEqual([
+    { 'qom-type': 'throttle-group', id: 'disks', limits: { 'bps-total': 1000, 'iops-total': 10 } },
+  ])
+  expect(values(args, '-blockdev').map((text) => JSON.parse(text))).toMatchObject([
+    { 'node-name': 'disk0', driver: 'throttle', 'throttle-group': 'disks', file: { driver: 'qcow2' } },
+    { 'node-name': 'disk1', driver: 'raw' },
+  ])
+})
+
 test('a GPU is passed through whole, and is the display where it has one', () => {
   const gpus = [
     { pciAddress: '0000:01:00.0', deviceClass: '0302', vfioGroup: '7' },

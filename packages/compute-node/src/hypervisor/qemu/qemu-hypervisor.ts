@@ -15,6 +15,7 @@ import type {
 import { HypervisorError } from '../hypervisor.ts'
 import { MachineCgroups } from './cgroup.ts'
 import { cpuModel, machineRevision, qemuArguments } from './command-line.ts'
+import type { DiskLimits } from './disk-limits.ts'
 import { identifyProcess, isAlive, killProcess, processArguments } from './host-process.ts'
 import { openMachineFiles } from './machine-files.ts'
 import { loadDeviceState } from './migration.ts'
@@ -43,6 +44,8 @@ export interface QemuHypervisorOptions {
   images: BootImages
   /** Cgroup v2 folder for the limits of machines. */
   cgroup?: string | null
+  /** What the writable disks of each machine may do; null: anything. */
+  diskLimits?: DiskLimits | null
   log: Logger
 }
 
@@ -120,7 +123,7 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async #launch(accelerator: Exclude<Accelerator, 'none'>, request: LaunchRequest): Promise<QemuMachine> {
-    const { images } = this.#options
+    const { images, diskLimits } = this.#options
     const launchId = randomBytes(8).toString('hex')
     const user = this.#users.userFor(launchId, accelerator)
     const files = await openMachineFiles(request, images, user)
@@ -141,6 +144,7 @@ export class QemuHypervisor implements Hypervisor {
           sets: files.sets,
           paths,
           memory: files.memory,
+          ...(diskLimits && { diskLimits }),
           incoming: request.start.kind === 'restore',
         })
         const { tap } = request.shape
