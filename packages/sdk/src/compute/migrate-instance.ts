@@ -7,6 +7,7 @@ import { pollUntil } from '../http/poll-until.ts'
 import { requestJson } from '../http/request.ts'
 import { buildAggregate } from '../message/build-aggregate.ts'
 import { sendMessage } from '../message/send-message.ts'
+import { explainPlacement } from '../program/explain-placement.ts'
 
 /** `asked`: it still runs where it was. `moving`: it is shut down, and its disks travel. */
 export type MigrationStep = 'asked' | 'moving' | 'arrived'
@@ -32,10 +33,6 @@ export interface MigratedInstance {
   to: string
 }
 
-const explanationSchema = z.looseObject({
-  allocated_node: z.string().nullable(),
-  nodes: z.array(z.looseObject({ node_hash: z.string(), reason: z.string().nullable() })),
-})
 /** A refusal counts when it was heard so often in a row. */
 const patience = 10
 
@@ -93,13 +90,11 @@ async function lookUp(
   { vmHash, to }: MigrateInstanceParams,
   signal: AbortSignal | undefined,
 ): Promise<{ from: string; refusal?: AlephError }> {
-  const path = `/scheduler/api/v1/vms/${encodeURIComponent(vmHash)}/explanation`
-  const answer = await requestJson(context.scheduler, path, signal ? { signal } : {})
-  const { allocated_node: from, nodes } = parseAnswer(explanationSchema, answer)
+  const { allocatedNode: from, nodes } = await explainPlacement(context, vmHash, signal ? { signal } : {})
   if (from === null) {
     throw new AlephError('not_allocated', `${vmHash} is on no compute node yet: nothing to move`)
   }
-  const target = nodes.find(({ node_hash }) => node_hash === to)
+  const target = nodes.find(({ nodeHash }) => nodeHash === to)
   if (!target) return { from, refusal: new AlephError('invalid_argument', `${to} is no linked compute node`) }
   if (target.reason === null) return { from }
   return { from, refusal: new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`) }
