@@ -325,6 +325,15 @@ export {
 } from './placement/plan-network.ts'
 export { type PlacementLevel, rankNodes, rendezvousRank, type WeightedNode } from './placement/rendezvous.ts'
 export {
+  type PlannedClaim,
+  planInputRoots,
+  planRoot,
+  type SchedulerPlan,
+  type SchedulerPlanInputs,
+  schedulerPlanPostType,
+  schedulerPlanSchema,
+} from './placement/scheduler-plan.ts'
+export {
   noRequirements,
   type VmRequirements,
   type VmResources,

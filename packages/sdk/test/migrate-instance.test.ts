@@ -43,9 +43,18 @@ it('asks the network for the move and follows it to its end', async () => {
   expect(wishes(node)).toEqual(['new'])
 })
 
+it('believes another core node that the instance has arrived', async () => {
+  await using node = await FakeNode.create({
+    [`${route}/explanation`]: explanation(null, 'other'),
+    [route]: inTurn(place('old', 'dispatched'), place('new', 'scheduled')),
+    'POST /api/v0/messages': accepted,
+  })
+  const client = new AlephClient({ apiUrl: node.url, account })
+  expect(await client.migrateInstance({ vmHash, to: 'new' })).toMatchObject({ to: 'new' })
+})
+
 it.each([
   ['a node that does not take it', explanation('insufficient_capacity'), 'new', 'conflict'],
-  ['a node of another core node', explanation(null, 'other'), 'new', 'invalid_argument'],
   ['a node that nobody knows', explanation(null), 'unknown', 'invalid_argument'],
   ['an instance without a place', json(200, { allocated_node: null, nodes: [] }), 'new', 'not_allocated'],
 ])('asks nobody to move to %s', async (_what, answer, to, code) => {

@@ -47,8 +47,8 @@ const placeSchema = z.looseObject({ allocated_node: z.string().nullable(), statu
  * Moves an instance with its disks to another compute node, which takes it off the network for as long as that lasts.
  * Its owner asks by the aggregate `instance-moves`; the core node that placed it does the work (protocol 05 §12).
  *
- * @throws AlephError `not_allocated` when it has no place yet, `invalid_argument` when the node is unknown or of
- *   another core node, `conflict` when the node does not take it, `timeout`. It stays where it is then.
+ * @throws AlephError `not_allocated` when it has no place yet, `invalid_argument` when the node is unknown,
+ *   `conflict` when the node does not take it, `timeout`. It stays where it is then.
  * @example
  * await migrateInstance(context, { vmHash, to: nodeHash, onStep: console.log })
  */
@@ -57,7 +57,9 @@ export async function migrateInstance(
   params: MigrateInstanceParams,
 ): Promise<MigratedInstance> {
   const { vmHash, to, onStep, timeoutMs = 1_800_000, signal } = params
-  const { from, refusal } = await lookUp(context, params, signal)
+  const { from, isHandedOver, refusal } = await lookUp(context, params, signal)
+  // A core node does not see what runs on another one's nodes, and claims what it was handed once it is there.
+  const arrived = isHandedOver ? ['dispatched', 'scheduled'] : ['dispatched']
   if (from === to) return { vmHash, from, to }
   if (refusal) throw refusal
   await publishWish(context, params, to)
@@ -66,7 +68,7 @@ export async function migrateInstance(
   let refusals = 0
   const look = async (stop: AbortSignal): Promise<true | undefined> => {
     const place = await placeOf(context, vmHash, stop)
-    if (place.allocated_node === to && place.status === 'dispatched') return true
+    if (place.allocated_node === to && arrived.includes(place.status)) return true
     if (!isMoving && (place.allocated_node === to || place.status === 'migrating')) {
       isMoving = true
       onStep?.('moving')
@@ -94,7 +96,7 @@ async function lookUp(
   context: ClientContext,
   { vmHash, to }: MigrateInstanceParams,
   signal: AbortSignal | undefined,
-): Promise<{ from: string; refusal?: AlephError }> {
+): Promise<{ from: string; isHandedOver: boolean; refusal?: AlephError }> {
   const path = `/scheduler/api/v1/vms/${encodeURIComponent(vmHash)}/explanation`
   const answer = await requestJson(context.scheduler, path, signal ? { signal } : {})
   const { allocated_node: from, nodes } = parseAnswer(explanationSchema, answer)
@@ -102,14 +104,17 @@ async function lookUp(
     throw new AlephError('not_allocated', `${vmHash} is on no compute node yet: nothing to move`)
   }
   const [source, target] = [from, to].map((hash) => nodes.find(({ node_hash }) => node_hash === hash))
-  if (!target) return { from, refusal: new AlephError('invalid_argument', `${to} is no linked compute node`) }
-  if (target.core_node !== source?.core_node) {
-    const message = `${to} and ${from} belong to different core nodes`
-    const hint = 'Disks move between compute nodes of one core node; take a backup to move further.'
-    return { from, refusal: new AlephError('invalid_argument', message, { hint }) }
+  if (!target) {
+    const refusal = new AlephError('invalid_argument', `${to} is no linked compute node`)
+    return { from, isHandedOver: false, refusal }
   }
-  if (target.reason === null) return { from }
-  return { from, refusal: new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`) }
+  const isHandedOver = target.core_node !== source?.core_node
+  if (target.reason === null) return { from, isHandedOver }
+  return {
+    from,
+    isHandedOver,
+    refusal: new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`),
+  }
 }
 
 async function placeOf(context: ClientContext, vmHash: string, signal: AbortSignal) {
