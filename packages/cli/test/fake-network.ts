@@ -37,6 +37,8 @@ export class FakeNetwork implements AsyncDisposable {
   /** What everybody pays, by the way it is paid. */
   costs: Record<string, Content[]> = {}
   computeNodeIsUp = true
+  /** Another server that VMs were put on. */
+  computeNodeUrl: string | undefined
   /** Nodes of the production network do not. */
   servesRegistry = true
   /** The registry that the production network publishes. */
@@ -191,10 +193,15 @@ export class FakeNetwork implements AsyncDisposable {
   }
 
   #allocation(hash: string): Reply {
-    const isHere = this.ofType('PROGRAM').some((each) => each.item_hash === hash)
+    const isHere = this.messages.some((each) => each.item_hash === hash)
     if (!isHere) return { status: 404, body: { error: 'not allocated' } }
     return {
-      body: { vm_hash: hash, vm_type: 'program', core_node: 'cc', node: { node_id: 'nn', url: this.url } },
+      body: {
+        vm_hash: hash,
+        vm_type: 'program',
+        core_node: 'cc',
+        node: { node_id: 'nn', url: this.computeNodeUrl ?? this.url },
+      },
     }
   }
 
