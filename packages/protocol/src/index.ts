@@ -258,6 +258,7 @@ export {
   type IpRange,
   isPublicIp,
   openIpv6Ranges,
+  parseIp,
 } from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
