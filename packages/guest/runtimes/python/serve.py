@@ -15,6 +15,7 @@ def offer_renewal():
     Returns the function that tells the agent so; calls after the first do nothing.
     """
     fd = int(os.environ.pop("ALEPH_RENEW_FD", "-1"))
+    os.environ.pop("ALEPH_GENERATION", None)
     registered = threading.Event()
 
     def answer():
@@ -54,6 +55,7 @@ def receive_program(register):
     os.environ.clear()
     os.environ.update(variable.split("=", 1) for variable in rest[int(count) :])
     os.environ.pop("ALEPH_RENEW_FD", None)
+    os.environ.pop("ALEPH_GENERATION", None)
     sys.argv[1:] = rest[: int(count)]
     os.chdir(folder)
     time.tzset()

@@ -25,7 +25,7 @@ export interface QemuCommandLine {
 }
 
 /** Part of every snapshot's key: bump it when a change below alters the machine the guest sees. */
-export const machineRevision = 1
+export const machineRevision = 2
 
 /** Arguments of a machine without default devices, in a QEMU that can neither spawn nor gain rights. */
 export function qemuArguments(line: QemuCommandLine): string[] {
@@ -62,6 +62,8 @@ export function qemuArguments(line: QemuCommandLine): string[] {
   args.push(
     ...(shape.boots === 'disk' ? diskMachineArguments(shape, line.diskLimits) : microvmArguments(line)),
   )
+  // A clone runs as soon as its state is loaded, although the machine that left it had been stopped.
+  args.push('-global', 'migration.store-global-state=off')
   // A cold machine waits too, until the console is connected: not one line of its boot is lost.
   args.push(...(line.incoming ? ['-incoming', 'defer'] : ['-S']))
   return args
