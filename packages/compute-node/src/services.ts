@@ -48,6 +48,7 @@ import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import { RepeatedWork } from './agent/repeated-work.ts'
+import { ForgottenDisks } from './agent/volumes/forgotten-disks.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
@@ -56,6 +57,8 @@ import type { Supervisor } from './supervisor/index.ts'
 
 /** Between two looks at which ports owners want forwarded. */
 const PORTS_MS = 60_000
+/** Between two looks for disks that nobody can use any more. */
+const DISK_SWEEP_MS = 600_000
 /** Between two looks for the registration of this node. */
 const IDENTITY_MS = 300_000
 /** Where instances end TLS of their domains. */
@@ -413,6 +416,18 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     pauseMs: PORTS_MS,
     onError: (error) => logger.error({ err: error }, 'ports were not looked at'),
   })
+  const forgottenDisks = new ForgottenDisks({
+    volumes,
+    messages,
+    workloads,
+    isPlanned: (hash) => reconciler.isPlanned(hash),
+    logger,
+  })
+  const diskSweep = new RepeatedWork({
+    work: (stopping) => forgottenDisks.check(stopping),
+    pauseMs: DISK_SWEEP_MS,
+    onError: (error) => logger.error({ err: error }, 'disks of forgotten VMs were not deleted'),
+  })
   const identitySearch = new RepeatedWork({
     work: () => identity.look(),
     pauseMs: IDENTITY_MS,
@@ -439,7 +454,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     amends,
     reconciler,
     expiries,
-    repeated: [paymentChecks, portRefresh, identitySearch],
+    repeated: [paymentChecks, portRefresh, diskSweep, identitySearch],
     stores,
     egress,
     guestApi,

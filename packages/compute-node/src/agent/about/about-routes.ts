@@ -46,11 +46,9 @@ export interface AboutRoutesOptions {
 
 /** Everything the node says of itself, open to all (protocol 05 §16). */
 export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOptions): Promise<void> {
-  const { facts, vms, reconciler, metrics, dataDir, gpus, confidential } = options
+  const { facts, vms, reconciler, metrics, dataDir, confidential } = options
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
-  app.get('/about/usage/system', async () =>
-    systemUsage({ dataDir, promisedBytes: await options.promisedBytes(), gpus, confidential }),
-  )
+  app.get('/about/usage/system', () => systemUsage(options))
   app.get('/about/capability', () => capability())
   app.get('/about/executions/list', async () => runningExecutions(vms, reconciler, facts))
   app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))
