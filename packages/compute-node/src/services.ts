@@ -187,6 +187,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     messages,
     files,
     defaultFirmware: config.confidentialFirmware,
+    certificates: config.confidentialCertificates,
     vms: supervisor,
     logger,
   })
