@@ -18,6 +18,7 @@ import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
 import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
+import { NodeIdentity } from './agent/core-nodes/node-identity.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
 import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
@@ -47,6 +48,7 @@ import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import { RepeatedWork } from './agent/repeated-work.ts'
+import { ForgottenDisks } from './agent/volumes/forgotten-disks.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
@@ -55,6 +57,10 @@ import type { Supervisor } from './supervisor/index.ts'
 
 /** Between two looks at which ports owners want forwarded. */
 const PORTS_MS = 60_000
+/** Between two looks for disks that nobody can use any more. */
+const DISK_SWEEP_MS = 600_000
+/** Between two looks for the registration of this node. */
+const IDENTITY_MS = 300_000
 /** Where instances end TLS of their domains. */
 const TLS_PORT = 443
 
@@ -65,8 +71,8 @@ export interface Services {
   amends: AmendWatch
   reconciler: Reconciler
   expiries: Expiries
-  payments: RepeatedWork
-  ports: RepeatedWork
+  /** What is done again and again while the node runs. */
+  repeated: RepeatedWork[]
   /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
@@ -91,7 +97,7 @@ export interface ServiceParts {
 /** Puts the parts of one node together; nothing runs yet. */
 export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const { config, supervisor, network, logger } = parts
-  const { domainName, nodeHash, dataDir, limits } = config
+  const { domainName, dataDir, limits } = config
   const cache = join(dataDir, 'cache')
   const state = join(dataDir, 'state')
   await mkdir(state, { recursive: true, mode: 0o700 })
@@ -108,6 +114,15 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     onGone: (hash) => programs.onGone(hash),
   })
   const settings = new NetworkSettings(messages, config.profile)
+  const identity = new NodeIdentity({
+    configured: config.nodeHash,
+    ownerAddress: config.ownerAddress,
+    domainName,
+    messages,
+    profile: config.profile,
+    path: join(state, 'node-hash.json'),
+    logger,
+  })
   const files = new FileStore({
     coreNodes,
     dir: join(cache, 'files'),
@@ -273,7 +288,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     },
     logger,
   })
-  const admission = new Admission({ vms: supervisor, dataDir, promisedBytes: () => volumes.promisedBytes() })
+  const promisedBytes = () => volumes.promisedBytes()
+  const admission = new Admission({ vms: supervisor, dataDir, promisedBytes })
   const imports = new Imports({
     dir: join(dataDir, 'imports'),
     vms: supervisor,
@@ -295,7 +311,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       settings,
       profile: config.profile,
       override: config.allocationSigners,
-      nodeHash,
+      identity,
       logger,
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
@@ -314,7 +330,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       },
       logger,
     })
-  const facts = nodeFacts(config, forwardHost, network !== null)
+  const facts = nodeFacts(config, identity, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
     host: config.host,
@@ -329,7 +345,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       serverHeader,
     }),
     customDomains,
-    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
+    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir, promisedBytes },
     admin: { ...scheduler, network, customDomains, vms: supervisor },
     debugProxy: { customDomains, web },
     debug: {
@@ -349,7 +365,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     allocations: {
       ...scheduler,
       reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, nodeHash }),
+      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, identity }),
       waitMs: config.allocationWaitMs,
     },
     notify: {
@@ -359,7 +375,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       gpus,
       reconciler,
       vms: supervisor,
-      nodeHash,
+      identity,
       domainName,
       refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
       waitMs: config.allocationWaitMs,
@@ -399,7 +415,25 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     pauseMs: PORTS_MS,
     onError: (error) => logger.error({ err: error }, 'ports were not looked at'),
   })
+  const forgottenDisks = new ForgottenDisks({
+    volumes,
+    messages,
+    workloads,
+    isPlanned: (hash) => reconciler.isPlanned(hash),
+    logger,
+  })
+  const diskSweep = new RepeatedWork({
+    work: (stopping) => forgottenDisks.check(stopping),
+    pauseMs: DISK_SWEEP_MS,
+    onError: (error) => logger.error({ err: error }, 'disks of forgotten VMs were not deleted'),
+  })
+  const identitySearch = new RepeatedWork({
+    work: () => identity.look(),
+    pauseMs: IDENTITY_MS,
+    onError: (error) => logger.warn({ err: error }, 'cannot look for the registration of this node'),
+  })
   const stores = [
+    identity,
     files,
     codeImages,
     volumes,
@@ -419,8 +453,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     amends,
     reconciler,
     expiries,
-    payments: paymentChecks,
-    ports: portRefresh,
+    repeated: [paymentChecks, portRefresh, diskSweep, identitySearch],
     stores,
     egress,
     guestApi,
@@ -429,11 +462,13 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   }
 }
 
-function nodeFacts(config: ComputeNodeConfig, forwardHost: string, taps: boolean) {
-  const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
+function nodeFacts(config: ComputeNodeConfig, identity: NodeIdentity, forwardHost: string, taps: boolean) {
+  const { ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
   return {
     version: packageJson.version,
-    nodeHash,
+    get nodeHash() {
+      return identity.hash
+    },
     ownerAddress,
     domainName,
     apiServers,

@@ -99,6 +99,14 @@ export class InstanceNetwork {
     return this.computeNodes.findIndex(({ hash }) => hash === place?.computeNode.hash)
   }
 
+  /** The core nodes that say a VM is with them. */
+  async claimsOf(vm: string): Promise<number[]> {
+    const claims = await Promise.all(
+      this.coreNodes.map(({ address }) => this.client(0).getAggregate(address, 'allocations')),
+    )
+    return claims.flatMap((content, index) => ((content as Record<string, unknown>)?.[vm] ? [index] : []))
+  }
+
   /** Hash of the instance's data disk where it is; every new disk is another. */
   async diskOf(vm: string, index: number): Promise<string | undefined> {
     const { dataDir } = this.computeNodes[index]!

@@ -16,6 +16,7 @@
 #define PROGRAM_PORT 8080
 #define EGRESS_PORT 3128
 #define API_SOCKET "/tmp/socat-socket"
+#define GENERATION_FILE "/dev/shm/aleph-generation"
 
 /* ---- loop.c: one epoll loop ---- */
 
@@ -134,9 +135,18 @@ void streams_on_frame(uint8_t type, uint32_t id, const uint8_t *payload, size_t 
 void streams_reset_all(void);
 /* Takes up reading again after congestion, frees what ended. Called once per turn of the loop. */
 void streams_settle(void);
+/* A connection to a port of this guest, perhaps not established yet; -1 with errno. */
+int streams_connect(uint16_t port);
 bool streams_listen_for_egress(void);
 /* Offers the node's own API to programs, by HTTP over a unix socket. */
 bool streams_listen_for_api(void);
+
+/* ---- spare.c: a connection to the program that a snapshot holds, for the first stream of a clone ---- */
+
+/* NULL, or why not; `done` runs when the program has taken it and sleeps again. */
+const char *spare_open(void (*done)(void));
+/* The connection, now the caller's; -1 when there is none. */
+int spare_take(void);
 
 /* ---- control.c: verbs of the host, events of the guest ---- */
 
@@ -164,6 +174,8 @@ const char *program_start(void);
 void program_stop(void);
 enum program_state program_state(void);
 const char *program_state_name(void);
+/* Whether the program's process waits for something at this moment. */
+bool program_sleeps(void);
 /* True when the program's only listening socket is IPv6 loopback. */
 bool program_listens_on_ipv6(void);
 /*
@@ -185,6 +197,11 @@ struct child {
 int child_start(struct child child, pid_t *pid);
 /* Moves a descriptor clear of those that a child takes. */
 int child_descriptor(int fd);
+
+/* ---- generation.c: a counter in a file that programs map, another one in every clone of a snapshot ---- */
+
+void generation_init(void);
+void generation_next(void);
 
 /* ---- renewal.c: fresh random state for a program restored from a snapshot ---- */
 

@@ -15,6 +15,7 @@ int main(void) {
   if (port_is_vsock()) system_load_modules("vsock");
   system_loopback_up();
   loop_init();
+  generation_init();
   program_init();
   control_init();
   port_init();

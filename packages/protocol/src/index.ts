@@ -306,7 +306,7 @@ export {
   capacityReportSchema,
   schedulerChannel,
 } from './placement/capacity-report.ts'
-export { maxWeight, minimumScore, nodeWeight, scoreMultiplier } from './placement/node-weight.ts'
+export { maxWeight, minimumScore, nodeWeight, scoreMultiplier, scoreShare } from './placement/node-weight.ts'
 export {
   explainPlacement,
   type NodeVerdict,

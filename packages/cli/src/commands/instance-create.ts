@@ -7,6 +7,7 @@ import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import { Session } from '../session.ts'
 import { wholeNumber } from '../terminal/numbers.ts'
+import type { Step } from '../terminal/output.ts'
 import { fields } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { nodeOfVm } from './vm-node.ts'
@@ -22,6 +23,8 @@ interface CreateOptions {
   internet: boolean
   payment: 'hold' | 'credit'
   node?: string
+  confidential?: string
+  policy: number
 }
 
 type Volume = { name: string; mount: string; persistence: 'host'; size_mib: number }
@@ -31,7 +34,8 @@ The image is a qcow2 or raw disk that boots and knows cloud-init. Your key is le
 
 Examples:
   aleph instance create --image HASH --ssh-key ~/.ssh/id_ed25519.pub
-  aleph instance create --image HASH --memory 4096 --disk-size 40960 --volume data:/srv/data:10240`
+  aleph instance create --image HASH --memory 4096 --disk-size 40960 --volume data:/srv/data:10240
+  aleph instance create --image HASH --confidential FIRMWARE_HASH`
 
 /** `aleph instance create`. */
 export function createCommand(instance: Command, terminal: Terminal): void {
@@ -47,6 +51,13 @@ export function createCommand(instance: Command, terminal: Terminal): void {
     .option('--name <name>', 'what to call it')
     .option('--no-internet', 'let it reach nothing by itself')
     .option('--node <hash>', 'run on this compute node only')
+    .option('--confidential <hash>', 'keep its memory from its host: item hash of its firmware')
+    .option(
+      '--policy <number>',
+      'what the processor forbids the host of a confidential one',
+      wholeNumber(0, 65_535),
+      1,
+    )
     .addOption(new Option('--payment <type>', 'how it is paid').choices(['hold', 'credit']).default('credit'))
     .addHelpText('after', help)
     .action((options: CreateOptions, command: Command) => create(Session.of(terminal, command), options))
@@ -66,29 +77,57 @@ async function create(session: Session, options: CreateOptions): Promise<void> {
     paymentType: options.payment,
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.node === undefined ? {} : { nodeHash: options.node }),
+    ...(options.confidential === undefined
+      ? {}
+      : { confidential: { firmware: options.confidential, policy: options.policy } }),
   }
   if ((await session.network()).name !== 'devnet') await session.confirm('Create it?')
   const step = output.step('Sending the instance')
   try {
     const hash = await send(session, client, params)
-    step.update('Waiting until it runs')
-    await client.waitForAllocation(hash, { signal: session.signal })
-    const { node, computeNode } = await nodeOfVm(session, hash)
-    const { networking } = await node.waitUntilRunning(hash, { signal: session.signal })
-    const port = networking?.mapped_ports?.['22']?.host ?? null
-    step.done('It runs')
-    const host = new URL(computeNode.url).hostname
-    output.result({ item_hash: hash, compute_node: computeNode, ssh: { host, port } }, () =>
-      fields([
-        ['item hash', hash],
-        ['compute node', computeNode.url],
-        ['ssh', port === null ? null : `ssh -p ${port} root@${host}`],
-      ]),
-    )
+    await (options.confidential === undefined ? tellRunning : tellLaunchable)(session, client, hash, step)
   } catch (error) {
     step.fail('Not running')
     throw error
   }
+}
+
+async function tellRunning(session: Session, client: AlephClient, hash: string, step: Step): Promise<void> {
+  const { output, signal } = session
+  step.update('Waiting until it runs')
+  await client.waitForAllocation(hash, { signal })
+  const { node, computeNode } = await nodeOfVm(session, hash)
+  const { networking } = await node.waitUntilRunning(hash, { signal })
+  const port = networking?.mapped_ports?.['22']?.host ?? null
+  step.done('It runs')
+  const host = new URL(computeNode.url).hostname
+  output.result({ item_hash: hash, compute_node: computeNode, ssh: { host, port } }, () =>
+    fields([
+      ['item hash', hash],
+      ['compute node', computeNode.url],
+      ['ssh', port === null ? null : `ssh -p ${port} root@${host}`],
+    ]),
+  )
+}
+
+/** A confidential instance runs once its owner has launched it. */
+async function tellLaunchable(
+  session: Session,
+  client: AlephClient,
+  hash: string,
+  step: Step,
+): Promise<void> {
+  step.update('Waiting for its compute node')
+  await client.waitForAllocation(hash, { signal: session.signal })
+  const { computeNode } = await nodeOfVm(session, hash)
+  step.done('It waits for you to launch it')
+  session.output.result({ item_hash: hash, compute_node: computeNode, awaiting_launch: true }, () =>
+    fields([
+      ['item hash', hash],
+      ['compute node', computeNode.url],
+      ['next', `aleph instance confidential init-session ${hash}`],
+    ]),
+  )
 }
 
 async function send(session: Session, client: AlephClient, params: InstanceFields): Promise<string> {

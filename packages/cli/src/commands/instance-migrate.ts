@@ -15,8 +15,8 @@ interface MigrateOptions {
 }
 
 const help = `
-The instance is shut down, its root disk and persistent volumes travel, and it starts on the other node. Both compute
-nodes must be linked to the same core node. What does not work out leaves it where it is.
+The instance is shut down, its root disk and persistent volumes travel, and it starts on the other node. What does not
+work out leaves it where it is.
 
 Examples:
   aleph instance migrate HASH --to worker-2

@@ -71,7 +71,7 @@ const insertRefusals = `
  * @returns the status of the arrivals that the state knows already, by hash
  */
 export async function storeArrivals(
-  pool: pg.Pool,
+  pool: pg.Pool | pg.PoolClient,
   arrivals: Arrival[],
   refusals: Refusal[],
 ): Promise<Map<string, MessageStatus>> {

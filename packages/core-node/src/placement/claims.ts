@@ -52,8 +52,8 @@ export function validClaims(
       const { node, since, state, target } = allocation.data
       const coreNode = parents.get(node)
       if (!coreNode || owners.get(coreNode) !== ownerKey) return []
-      const isMoving = state === 'migrating' && target !== undefined && parents.get(target) === coreNode
-      return [{ vmHash, coreNode, computeNode: node, since, ...(isMoving ? { target } : {}) }]
+      const isMoving = state === 'migrating' && owners.has(parents.get(target ?? '') ?? '')
+      return [{ vmHash, coreNode, computeNode: node, since, ...(isMoving ? { target: target! } : {}) }]
     })
   })
 }

@@ -94,9 +94,10 @@ test('none moves to where there is no room for it', () => {
   expect(moves(two, { old: 10 })).toEqual([])
 })
 
-test('a program may go to another core node, an instance with its disks may not', () => {
+test('what fits on none of ours goes to another core node, an instance with its disks', () => {
   expect(moves([on('old', 0, 'persistent_program')], { old: 1, foreign: 10 })).toEqual([null])
-  expect(moves([on('old', 0, 'instance')], { old: 1, foreign: 10 })).toEqual([])
+  expect(moves([on('old', 0, 'instance')], { old: 1, foreign: 10 })).toEqual(['foreign'])
+  expect(moves([on('old', 0, 'instance')], { old: 1, new: 1, foreign: 10 })).toEqual(['new'])
 })
 
 test.each([
@@ -114,7 +115,7 @@ test('an instance goes to where its owner wants it, if it may', () => {
     moves([vm], { new: 10, ...room }, [], new Map([[vm.workload.hash, node]]))
   expect(to('third', { third: 1 })).toEqual(['third'])
   expect(to('third', {})).toEqual([])
-  expect(to('foreign', { foreign: 10 })).toEqual([])
+  expect(to('foreign', { foreign: 10 })).toEqual(['foreign'])
   expect(to('old', { old: 10 })).toEqual([])
   expect(to('new', { third: 1 })).toEqual([])
 })

@@ -4,7 +4,7 @@ import type { Assignment, Plan } from './plan.ts'
 /** A VM that leaves its compute node. */
 export interface Move {
   assignment: Assignment
-  /** Another compute node of ours; null: to whichever core node comes next. */
+  /** Another compute node; null: to whichever core node comes next. */
   to: string | null
 }
 
@@ -18,7 +18,7 @@ export interface MoveInputs {
   /** Where owners want their VMs: VM → compute node. */
   wanted: ReadonlyMap<string, string>
   /** VMs that are on their way already. */
-  underway: ReadonlySet<string>
+  underway: Pick<ReadonlySet<string>, 'has'>
   refuse: (node: ComputeNode, vmHash: string) => string | null
 }
 
@@ -26,9 +26,9 @@ export interface MoveInputs {
 const mostAtOnce = 2
 
 /**
- * What moves next: from compute nodes that are to be emptied, and to where owners want it. What fits nowhere else stays,
- * and so does an instance that fits on no other compute node of ours, for its disks can only go there. What its owner
- * bound to a node stays, too.
+ * What moves next: to where owners want it, and from compute nodes that are to be emptied to other ones of ours if it
+ * fits there. Else a program is given up to the next core node, and an instance, whose disks must come along, goes to a
+ * compute node of another core node. What fits nowhere stays, and so does what its owner bound to a node.
  */
 export function planMoves(inputs: MoveInputs): Move[] {
   const { plan, coreNodes, leaving, underway, wanted } = inputs
@@ -55,7 +55,7 @@ export function planMoves(inputs: MoveInputs): Move[] {
 }
 
 /** Confidential, pinned and stream-paid VMs, and those with cards, are never moved by anybody but their owner. */
-function isMovable({ workload: { requirements } }: Assignment): boolean {
+export function isMovable({ workload: { requirements } }: Assignment): boolean {
   const { nodeHash, streamReceiver, gpus, confidential } = requirements
   return nodeHash === null && streamReceiver === null && confidential === null && gpus.length === 0
 }
@@ -70,8 +70,9 @@ function destination(assignment: Assignment, inputs: MoveInputs): string | null 
   const isSent = wished.length === 0 && leaving.has(computeNode) && isMovable(assignment)
   const found = isSent ? candidates(assignment, inputs) : wished
   if (found.length === 0) return undefined
-  const to = found.find(({ coreNode }) => coreNodes.has(coreNode))?.computeNodes[0]
-  if (to === undefined) return workload.kind === 'instance' ? undefined : null
+  const own = found.find(({ coreNode }) => coreNodes.has(coreNode))
+  if (!own && workload.kind !== 'instance') return null
+  const to = (own ?? found[0])!.computeNodes[0]!
   plan.ledger.reserve(to, workload.requirements)
   return to
 }

@@ -8,6 +8,7 @@ import {
 import type { CoreNodeContext } from '../context.ts'
 import type { CoreEventMap, ProcessedMessage } from '../events.ts'
 import type { Registry } from '../registry/registry.ts'
+import { type ArrivalSituation, Arrivals } from './arrivals.ts'
 import { isRefused } from './capacity-check.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
@@ -17,7 +18,7 @@ import type { Mandate } from './mandate.ts'
 import { isAboutStanding, NodeStanding } from './node-standing.ts'
 import { nodePlans, ownComputeNodes } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
-import type { Assignment, Plan } from './plan.ts'
+import { type Assignment, newAllocation, type Plan } from './plan.ts'
 import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
 import { Planner } from './planner.ts'
 import { Relocation } from './relocation.ts'
@@ -64,6 +65,8 @@ export class Placement {
   readonly #standing: NodeStanding
   readonly #planner: Planner
   readonly #relocation: Relocation
+  /** What other core nodes bring to our compute nodes. */
+  readonly arrivals: Arrivals
   readonly #pusher: PlanPusher
   /** What happened to the places of VMs since this node is. */
   readonly history: PlacementHistory
@@ -114,6 +117,11 @@ export class Placement {
       logger,
       onChange,
       onRefused: ({ vmHash, target }, code) => this.#standing.refusals.add(vmHash, target.hash, code),
+    })
+    this.arrivals = new Arrivals({
+      calls,
+      situation: () => this.#situation(),
+      take: (vmHash, computeNode) => this.#take(vmHash, computeNode),
     })
     this.#pusher = new PlanPusher({
       calls,
@@ -313,6 +321,23 @@ export class Placement {
       const node = assignments.get(vmHash)?.computeNode
       this.#context.logger.info({ vm: vmHash, node }, change ? 'claimed a VM' : 'released a VM')
     }
+  }
+
+  /** What is known, for those who ask us to take a VM; null before this node may decide anything. */
+  #situation(): ArrivalSituation | null {
+    const { corechannel } = this.#options.registry
+    if (!corechannel || !this.#synced || this.#stopped) return null
+    const own = this.#ownNodes(corechannel).filter(({ hash }) => !this.#standing.leaving.has(hash))
+    return { plan: this.#plan, corechannel, own, refuse: (node, vm) => this.refusalOf(node, vm) }
+  }
+
+  /** Claims a VM that another core node has brought to a compute node of ours. */
+  async #take(vmHash: string, computeNode: string): Promise<void> {
+    const now = Date.now() / 1000
+    const changes = new Map([[vmHash, newAllocation(computeNode, now)]])
+    await publishClaims(this.#context, this.#options.mandate.key, changes)
+    this.#planner.published(changes)
+    this.#wake(0)
   }
 
   #ownNodes(corechannel: CorechannelAggregate): ComputeNode[] {

@@ -59,8 +59,23 @@ export interface Plan {
 const epochSeconds = 60
 
 /**
+ * What is published when a VM gets a place.
+ *
+ * @param now epoch seconds
+ * @param rank of the core node in the ranking of the VM
+ */
+export function newAllocation(node: string, now: number, rank = 0): Allocation {
+  return { node, epoch: epochAt(now), since: now, state: 'assigned', rank }
+}
+
+/** The epoch that a moment (epoch seconds) is in. */
+export function epochAt(now: number): number {
+  return Math.floor(now / epochSeconds)
+}
+
+/**
  * Decides where every workload runs and what this node has to publish (protocol 06 §8.3 and §8.5). Whoever claimed a
- * workload keeps it; of two claims the better ranked core node's wins; one without a claim goes to the first ranked
+ * workload keeps it, or hands it over; of two claims the better ranked core node's wins; one without a claim goes to the first ranked
  * core node, and to the next ones when that stays silent.
  */
 export function plan(inputs: PlanInputs): Plan {
@@ -95,9 +110,8 @@ export function plan(inputs: PlanInputs): Plan {
     const turn = ownTurn(hash, placed, inputs)
     if (turn) {
       const { coreNode, computeNode, rank } = turn
-      const epoch = Math.floor(now / epochSeconds)
       result.assignments.set(hash, { workload, coreNode, computeNode, since: now })
-      result.changes.set(hash, { node: computeNode, epoch, since: now, state: 'assigned', rank })
+      result.changes.set(hash, newAllocation(computeNode, now, rank))
     } else result.homeless.set(hash, {})
   }
   for (const vmHash of lostClaims(inputs, result)) result.changes.set(vmHash, null)
@@ -121,7 +135,15 @@ function winner({ hash, requirements }: Workload, claims: Claim[], corechannel: 
   const ranking = 'unschedulable' in placement ? [] : placement.rankedCoreNodes
   const rankOf = (claim: Claim) =>
     (ranking.indexOf(claim.coreNode) + ranking.length + 1) % (ranking.length + 1)
-  return claims.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.coreNode < b.coreNode ? -1 : 1))[0]!
+  const [best] = claims.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.coreNode < b.coreNode ? -1 : 1))
+  return heir(best!, claims) ?? best!
+}
+
+/** A VM that is handed over is with the other core node as soon as that one says so. */
+function heir({ coreNode, target, since }: Claim, claims: Claim[]): Claim | undefined {
+  return claims.find(
+    (other) => other.coreNode !== coreNode && other.computeNode === target && other.since >= since,
+  )
 }
 
 /** The compute node of ours that should take a workload without a claim; undefined when it is not our turn. */

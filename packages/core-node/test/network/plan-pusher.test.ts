@@ -24,7 +24,7 @@ async function startComputeNode(): Promise<ComputeNodeStub> {
 
 function createPusher(options: { refreshMs?: number; firstRetryMs?: number } = {}): PlanPusher {
   const calls = new ComputeNodeCalls({
-    askRegistered: registeredRequests({ allowPrivate: true }),
+    askRegistered: registeredRequests({ allowPrivate: true }).ask,
     key: operatorKey,
   })
   const pusher = new PlanPusher({ calls, logger: pino({ level: 'silent' }), ...options })

@@ -48,6 +48,17 @@ const backupSchema = z.looseObject({
   download_url: z.string(),
 })
 
+const measurementSchema = z.object({
+  sev_info: z.looseObject({
+    api_major: z.int(),
+    api_minor: z.int(),
+    build_id: z.int(),
+    policy: z.int(),
+  }),
+  launch_measure: z.base64(),
+})
+const injectionSchema = z.looseObject({ status: z.looseObject({ running: z.boolean() }) })
+
 /** VMs of a compute node by item hash (protocol 05 §16). */
 export type Executions = z.infer<typeof executionsSchema>
 export type Execution = z.infer<typeof executionSchema>
@@ -81,6 +92,16 @@ export interface CreateBackupOptions {
   /** Milliseconds; half an hour by default. */
   timeoutMs?: number
   signal?: AbortSignal
+}
+
+/** What a processor launched, as its node tells it. */
+export interface LaunchMeasurement {
+  apiMajor: number
+  apiMinor: number
+  buildId: number
+  policy: number
+  /** Base64: 32 bytes of measure, 16 of nonce. */
+  launchMeasure: string
 }
 
 /** Where a root disk is restored from: a qcow2 image, or the item hash of a STORE message that holds one. */
@@ -241,6 +262,50 @@ export class ComputeNodeClient {
     const form = new FormData()
     form.set('rootfs', source, 'rootfs.qcow2')
     await requestJson(this.#transport, path, { ...limit, headers, body: form })
+  }
+
+  /** What owners of confidential instances make their sessions for (protocol 05 §11). Throws `unavailable` where none run. */
+  async getCertificates(options: { signal?: AbortSignal } = {}): Promise<Uint8Array> {
+    const answer = await requestStream(this.#transport, '/about/certificates', options)
+    return new Uint8Array(await answer.arrayBuffer())
+  }
+
+  /** Launches a confidential instance, which then waits for its secret (protocol 05 §11); only for its owner. */
+  async initialize(
+    vmHash: string,
+    launch: { session: string; godh: string },
+    options: { signal?: AbortSignal } = {},
+  ): Promise<void> {
+    const path = machinePath(vmHash, 'confidential/initialize')
+    const headers = await this.#operatorHeaders('POST', path)
+    const body = new FormData()
+    body.set('session', new Blob([launch.session]), 'vm_session.b64')
+    body.set('godh', new Blob([launch.godh]), 'vm_godh.b64')
+    await requestJson(this.#transport, path, { ...options, method: 'POST', headers, body, timeoutMs: slowMs })
+  }
+
+  /** What was launched, to be verified before anything secret is sent; only for its owner. */
+  async getMeasurement(vmHash: string, options: { signal?: AbortSignal } = {}): Promise<LaunchMeasurement> {
+    const path = machinePath(vmHash, 'confidential/measurement')
+    const headers = await this.#operatorHeaders('GET', path)
+    const answer = await requestJson(this.#transport, path, { ...options, headers })
+    const { sev_info: info, launch_measure: launchMeasure } = parseAnswer(measurementSchema, answer)
+    const { api_major: apiMajor, api_minor: apiMinor, build_id: buildId, policy } = info
+    return { apiMajor, apiMinor, buildId, policy, launchMeasure }
+  }
+
+  /** Hands a launched instance its secret, with which it runs; returns whether it does. Only for its owner. */
+  async injectSecret(
+    vmHash: string,
+    { packetHeader, secret }: { packetHeader: string; secret: string },
+    options: { signal?: AbortSignal } = {},
+  ): Promise<boolean> {
+    const path = machinePath(vmHash, 'confidential/inject_secret')
+    const headers = await this.#operatorHeaders('POST', path)
+    headers['content-type'] = 'application/json'
+    const body = JSON.stringify({ packet_header: packetHeader, secret })
+    const answer = await requestJson(this.#transport, path, { ...options, method: 'POST', headers, body })
+    return parseAnswer(injectionSchema, answer).status.running
   }
 
   async #operatorHeaders(method: 'GET' | 'POST', path: string): Promise<Record<string, string>> {

@@ -7,6 +7,7 @@ import { pollUntil } from '../http/poll-until.ts'
 import { requestJson } from '../http/request.ts'
 import { buildAggregate } from '../message/build-aggregate.ts'
 import { sendMessage } from '../message/send-message.ts'
+import { explainPlacement } from '../program/explain-placement.ts'
 
 /** `asked`: it still runs where it was. `moving`: it is shut down, and its disks travel. */
 export type MigrationStep = 'asked' | 'moving' | 'arrived'
@@ -32,12 +33,6 @@ export interface MigratedInstance {
   to: string
 }
 
-const explanationSchema = z.looseObject({
-  allocated_node: z.string().nullable(),
-  nodes: z.array(
-    z.looseObject({ node_hash: z.string(), core_node: z.string().nullable(), reason: z.string().nullable() }),
-  ),
-})
 /** A refusal counts when it was heard so often in a row. */
 const patience = 10
 
@@ -47,8 +42,8 @@ const placeSchema = z.looseObject({ allocated_node: z.string().nullable(), statu
  * Moves an instance with its disks to another compute node, which takes it off the network for as long as that lasts.
  * Its owner asks by the aggregate `instance-moves`; the core node that placed it does the work (protocol 05 §12).
  *
- * @throws AlephError `not_allocated` when it has no place yet, `invalid_argument` when the node is unknown or of
- *   another core node, `conflict` when the node does not take it, `timeout`. It stays where it is then.
+ * @throws AlephError `not_allocated` when it has no place yet, `invalid_argument` when the node is unknown, `conflict`
+ *   when the node does not take it, `timeout`. It stays where it is then.
  * @example
  * await migrateInstance(context, { vmHash, to: nodeHash, onStep: console.log })
  */
@@ -95,19 +90,12 @@ async function lookUp(
   { vmHash, to }: MigrateInstanceParams,
   signal: AbortSignal | undefined,
 ): Promise<{ from: string; refusal?: AlephError }> {
-  const path = `/scheduler/api/v1/vms/${encodeURIComponent(vmHash)}/explanation`
-  const answer = await requestJson(context.scheduler, path, signal ? { signal } : {})
-  const { allocated_node: from, nodes } = parseAnswer(explanationSchema, answer)
+  const { allocatedNode: from, nodes } = await explainPlacement(context, vmHash, signal ? { signal } : {})
   if (from === null) {
     throw new AlephError('not_allocated', `${vmHash} is on no compute node yet: nothing to move`)
   }
-  const [source, target] = [from, to].map((hash) => nodes.find(({ node_hash }) => node_hash === hash))
+  const target = nodes.find(({ nodeHash }) => nodeHash === to)
   if (!target) return { from, refusal: new AlephError('invalid_argument', `${to} is no linked compute node`) }
-  if (target.core_node !== source?.core_node) {
-    const message = `${to} and ${from} belong to different core nodes`
-    const hint = 'Disks move between compute nodes of one core node; take a backup to move further.'
-    return { from, refusal: new AlephError('invalid_argument', message, { hint }) }
-  }
   if (target.reason === null) return { from }
   return { from, refusal: new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`) }
 }

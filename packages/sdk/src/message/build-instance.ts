@@ -19,6 +19,8 @@ export interface InstanceFields {
   volumes?: readonly ProgramVolume[]
   paymentType?: PaymentType
   paymentReceiver?: string
+  /** Keeps its memory from its host (AMD SEV): the STORE message of its firmware, and the guest policy. */
+  confidential?: { firmware: string; policy: number }
   /** Run on this compute node only: the item hash of its registration. */
   nodeHash?: string
 }
@@ -43,6 +45,7 @@ export function buildInstance(fields: InstanceFields, options: MessageOptions): 
       aleph_api: true,
       shared_cache: false,
       hypervisor: 'qemu',
+      ...(fields.confidential === undefined ? {} : { trusted_execution: { ...fields.confidential } }),
     },
     resources: { vcpus: fields.vcpus ?? 1, memory: fields.memoryMiB ?? 2048, seconds: 30 },
     payment: paymentOf(fields.paymentType ?? 'credit', options.account.chain, fields.paymentReceiver),
