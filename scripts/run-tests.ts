@@ -3,12 +3,18 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 
+/** Files of tests that take long: several nodes, machines that boot, a chain, crashes. */
+const scenarioFiles = '**/*.scenario.test.ts'
+
 /**
  * `npm test`: type check, lint (which also checks that imports go one way), then every test.
- * `npm test -- PATH…` runs only the tests under those paths.
+ * `npm test -- PATH…` runs only the tests under those paths; those of a whole package without its scenarios, unless
+ * they are asked for with `--scenarios`.
  */
-export function runTests(root: string, args: string[]): number {
-  if (args.length === 0) {
+export function runTests(root: string, given: string[]): number {
+  const args = given.filter((arg) => arg !== '--scenarios')
+  const leavesOut = args.length === given.length && args.some((arg) => /^packages\/[^/]+\/?$/.test(arg))
+  if (given.length === 0) {
     for (const [what, tool, toolArgs] of [
       ['Type check', 'tsc', ['-p', root]],
       ['Lint, format and import arrows', 'biome', ['check', root]],
@@ -34,11 +40,13 @@ export function runTests(root: string, args: string[]): number {
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${report}`,
+      ...(leavesOut ? ['--exclude', scenarioFiles] : []),
       ...args,
     ],
     { cwd: root, stdio: 'inherit' },
   )
   printTally(report)
+  if (leavesOut) console.log('Scenarios were left out; --scenarios runs them too')
   return vitest.status ?? 1
 }
 

@@ -16,7 +16,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 export const exitCodeHelp = `Exit codes:
-  0 done                     5 the network rejected the message
+  0 done                     5 the message, or a proof, was rejected
   1 anything else            6 balance too low
   2 wrong use                7 not allowed, or no account
   3 node not reachable       8 exists already

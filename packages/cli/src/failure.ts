@@ -1,5 +1,6 @@
 import { ProtocolError } from '@aleph-ts/protocol'
 import { AlephApiError, AlephError, type AlephErrorCode, MessageRejectedError } from '@aleph-ts/sdk'
+import { AttestationError } from '@aleph-ts/sdk/confidential'
 import { CommanderError } from 'commander'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 
@@ -76,6 +77,9 @@ export function describeFailure(error: unknown, interrupted: boolean): Failure {
       if (error.details !== null) shown.json.error.details = error.details
     }
     return shown
+  }
+  if (error instanceof AttestationError) {
+    return failure(exitCodes.rejected, error.code, error.message, 'Nothing secret was sent.')
   }
   const message = error instanceof Error ? error.message : String(error)
   return failure(exitCodes.failed, 'unexpected', message, 'Run again with --debug to see where it came from.')

@@ -4,6 +4,7 @@ import { accountCommand } from './commands/account.ts'
 import { aggregateCommand } from './commands/aggregate.ts'
 import { creditsCommand } from './commands/credits.ts'
 import { fileCommand } from './commands/file.ts'
+import { instanceCommand } from './commands/instance.ts'
 import { messageCommand } from './commands/message.ts'
 import { networkCommand } from './commands/network.ts'
 import { nodeCommand } from './commands/node.ts'
@@ -21,6 +22,7 @@ Examples:
   aleph account create                       make a key
   aleph program deploy ./my-function         put a folder or a file on the network
   aleph program call HASH /path              ask it something
+  aleph instance create --image HASH         start a virtual machine
   aleph message get HASH --json              look at a message
   aleph payment list                         what you pay for
   aleph node list                            who runs the network
@@ -75,6 +77,7 @@ function createRoot(terminal: Terminal): Command {
   for (const add of [
     accountCommand,
     programCommand,
+    instanceCommand,
     messageCommand,
     fileCommand,
     aggregateCommand,

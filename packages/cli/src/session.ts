@@ -5,6 +5,7 @@ import { AlephClient } from '@aleph-ts/sdk'
 import type { Command } from 'commander'
 import { AccountStore } from './account/account-store.ts'
 import { type Identity, resolveIdentity } from './account/resolve-account.ts'
+import { LaunchKeyStore } from './confidential/launch-key-store.ts'
 import { exitCodes } from './exit-codes.ts'
 import { CliError } from './failure.ts'
 import type { Network } from './network/network.ts'
@@ -28,6 +29,7 @@ export class Session {
   readonly terminal: Terminal
   readonly output: Output
   readonly store: AccountStore
+  readonly launches: LaunchKeyStore
   readonly #options: GlobalOptions
   #network: Promise<Network> | undefined
 
@@ -36,6 +38,7 @@ export class Session {
     this.#options = options
     this.output = new Output(terminal, options.json ?? false)
     this.store = new AccountStore(homeFolder(terminal))
+    this.launches = new LaunchKeyStore(homeFolder(terminal))
   }
 
   static of(terminal: Terminal, command: Command): Session {

@@ -79,6 +79,7 @@ export class ComputeNode implements AsyncDisposable {
         dataDir,
         images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
         cgroup: config.cgroup,
+        diskLimits: config.limits.disk,
         log: logger,
       }))
     const network = await openNetwork(
@@ -127,11 +128,11 @@ export class ComputeNode implements AsyncDisposable {
     services.programs.start()
     services.amends.start()
     await services.expiries.start()
-    services.payments.start()
-    services.ports.start()
+    for (const work of services.repeated) work.start()
+    const tlsPort = await services.tls?.start()
     const url = await services.http.start()
     const status = { url, ...this.#identity() }
-    this.#logger.info(status, 'compute node is ready')
+    this.#logger.info({ ...status, tlsPort }, 'compute node is ready')
     return status
   }
 
@@ -145,10 +146,10 @@ export class ComputeNode implements AsyncDisposable {
     this.#services = null
     const { http, reconciler, programs, egress, guestApi, supervisor } = services
     await http.stop(this.#config.drainTimeoutMs)
+    await services.tls?.stop()
     services.expiries.stop()
     services.amends.stop()
-    await services.payments.stop()
-    await services.ports.stop()
+    await Promise.all(services.repeated.map((work) => work.stop()))
     const reconciled = reconciler.stop()
     programs.close()
     if (stopVms) await supervisor.stopAll()

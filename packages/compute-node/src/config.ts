@@ -12,8 +12,9 @@ import {
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
+import { type TlsSettings, tlsEnvironmentTable, tlsSettings } from './agent/proxy/tls-settings.ts'
 import { commaList } from './comma-list.ts'
-import type { HypervisorChoice } from './hypervisor/index.ts'
+import type { DiskLimits, HypervisorChoice } from './hypervisor/index.ts'
 import { isPrefix, type NetworkSettings, networkEnvironmentTable, networkSettings } from './network/index.ts'
 
 const MIB = 1024 * 1024
@@ -24,6 +25,8 @@ export interface ComputeNodeConfig {
   host: string
   port: number
   domainName: string
+  /** Where TLS connections for domains of instances are taken and passed on; null: nowhere. */
+  tls: TlsSettings | null
   apiServers: string[]
   nodeHash: string | null
   ownerAddress: string
@@ -76,6 +79,7 @@ export interface ComputeNodeConfig {
     instanceImageBytes: number
     cacheBytes: number
     templateBytes: number
+    disk: DiskLimits
     memoryMiB: number | null
     vcpus: number | null
     programSeconds: number
@@ -194,6 +198,20 @@ export const environmentTable = {
   ALEPH_VM_MAX_RUNTIME_MB: megabytes.default(4096).describe('MiB of a runtime'),
   ALEPH_VM_CACHE_MB: megabytes.default(20_480).describe('MiB of downloads kept'),
   ALEPH_VM_TEMPLATES_MB: megabytes.default(8192).describe('MiB of snapshots kept'),
+  ALEPH_VM_DISK_MB_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(500)
+    .describe("MiB a second that a VM's writable disks may move together; 0: no limit"),
+  ALEPH_VM_DISK_OPERATIONS_PER_SECOND: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(10_000_000)
+    .default(20_000)
+    .describe("Reads and writes a second of a VM's writable disks together; 0: no limit"),
   ALEPH_VM_MEMORY_MB: megabytes.optional().describe('MiB all VMs may use together; default most of the host'),
   ALEPH_VM_VCPUS: z.coerce
     .number()
@@ -219,6 +237,7 @@ export const environmentTable = {
       'Address of this host that forwarded ports of instances are on; default 127.0.0.1, with taps that of the uplink',
     ),
   ...networkEnvironmentTable,
+  ...tlsEnvironmentTable,
   ALEPH_VM_ENABLE_GPU_SUPPORT: flag
     .default(false)
     .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),
@@ -293,6 +312,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     host: env.ALEPH_VM_SUPERVISOR_HOST,
     port: env.ALEPH_VM_SUPERVISOR_PORT,
     domainName: env.ALEPH_VM_DOMAIN_NAME,
+    tls: tlsSettings(env),
     apiServers: known,
     nodeHash: env.ALEPH_VM_NODE_HASH ?? null,
     ownerAddress: env.ALEPH_VM_OWNER_ADDRESS,
@@ -333,6 +353,10 @@ export function configFromEnvironment(environment: Record<string, string | undef
       instanceImageBytes: env.ALEPH_VM_MAX_INSTANCE_IMAGE_MB * MIB,
       cacheBytes: env.ALEPH_VM_CACHE_MB * MIB,
       templateBytes: env.ALEPH_VM_TEMPLATES_MB * MIB,
+      disk: {
+        bytesPerSecond: env.ALEPH_VM_DISK_MB_PER_SECOND * MIB,
+        operationsPerSecond: env.ALEPH_VM_DISK_OPERATIONS_PER_SECOND,
+      },
       memoryMiB: env.ALEPH_VM_MEMORY_MB ?? null,
       vcpus: env.ALEPH_VM_VCPUS ?? null,
       standbys: env.ALEPH_VM_STANDBYS ?? null,

@@ -7,7 +7,7 @@ import { Admission } from './agent/allocations/admission.ts'
 import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
 import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
-import { Reconciler } from './agent/allocations/reconciler.ts'
+import { isAlive, Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
 import { Confidential } from './agent/confidential/confidential.ts'
 import { Sessions } from './agent/confidential/sessions.ts'
@@ -18,6 +18,7 @@ import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
 import { NetworkSettings } from './agent/core-nodes/network-settings.ts'
+import { NodeIdentity } from './agent/core-nodes/node-identity.ts'
 import { EgressProxy } from './agent/egress/egress-proxy.ts'
 import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
@@ -29,7 +30,7 @@ import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
-import { PortRefresh } from './agent/instances/port-refresh.ts'
+import { refreshAllPorts } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
 import { Rescues } from './agent/instances/rescues.ts'
@@ -45,6 +46,9 @@ import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
+import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
+import { RepeatedWork } from './agent/repeated-work.ts'
+import { ForgottenDisks } from './agent/volumes/forgotten-disks.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
@@ -53,6 +57,12 @@ import type { Supervisor } from './supervisor/index.ts'
 
 /** Between two looks at which ports owners want forwarded. */
 const PORTS_MS = 60_000
+/** Between two looks for disks that nobody can use any more. */
+const DISK_SWEEP_MS = 600_000
+/** Between two looks for the registration of this node. */
+const IDENTITY_MS = 300_000
+/** Where instances end TLS of their domains. */
+const TLS_PORT = 443
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
@@ -61,12 +71,14 @@ export interface Services {
   amends: AmendWatch
   reconciler: Reconciler
   expiries: Expiries
-  payments: PaymentMonitor
-  ports: PortRefresh
+  /** What is done again and again while the node runs. */
+  repeated: RepeatedWork[]
   /** Everything that must look at the disk or the host before use. */
   stores: { start(): Promise<void> }[]
   egress: EgressProxy
   guestApi: GuestApi
+  /** Null: TLS is none of this node's. */
+  tls: TlsPassthrough | null
   http: HttpServer
 }
 
@@ -85,7 +97,7 @@ export interface ServiceParts {
 /** Puts the parts of one node together; nothing runs yet. */
 export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const { config, supervisor, network, logger } = parts
-  const { domainName, nodeHash, dataDir, limits } = config
+  const { domainName, dataDir, limits } = config
   const cache = join(dataDir, 'cache')
   const state = join(dataDir, 'state')
   await mkdir(state, { recursive: true, mode: 0o700 })
@@ -102,6 +114,15 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     onGone: (hash) => programs.onGone(hash),
   })
   const settings = new NetworkSettings(messages, config.profile)
+  const identity = new NodeIdentity({
+    configured: config.nodeHash,
+    ownerAddress: config.ownerAddress,
+    domainName,
+    messages,
+    profile: config.profile,
+    path: join(state, 'node-hash.json'),
+    logger,
+  })
   const files = new FileStore({
     coreNodes,
     dir: join(cache, 'files'),
@@ -267,7 +288,8 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     },
     logger,
   })
-  const admission = new Admission({ vms: supervisor, dataDir, promisedBytes: () => volumes.promisedBytes() })
+  const promisedBytes = () => volumes.promisedBytes()
+  const admission = new Admission({ vms: supervisor, dataDir, promisedBytes })
   const imports = new Imports({
     dir: join(dataDir, 'imports'),
     vms: supervisor,
@@ -275,6 +297,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     loader: instanceLoader,
     admission,
     workloads,
+    isHere: (hash) => reconciler.isPlanned(hash) || isAlive(supervisor.get(hash)?.state),
     logger,
   })
   const access = {
@@ -288,12 +311,26 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       settings,
       profile: config.profile,
       override: config.allocationSigners,
-      nodeHash,
+      identity,
       logger,
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
   }
-  const facts = nodeFacts(config, forwardHost, network !== null)
+  const customDomains = new CustomDomains({
+    domainsOf: (owner) => messages.aggregate(owner, 'domains'),
+    ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
+  })
+  const tls =
+    config.tls &&
+    new TlsPassthrough({
+      ...config.tls,
+      async placeOf(name) {
+        const hash = await customDomains.lookup(name)
+        return hash === null ? null : web.placeOf(hash, TLS_PORT)
+      },
+      logger,
+    })
+  const facts = nodeFacts(config, identity, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
     host: config.host,
@@ -307,11 +344,10 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       logger,
       serverHeader,
     }),
-    customDomains: new CustomDomains({
-      domainsOf: (owner) => messages.aggregate(owner, 'domains'),
-      ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
-    }),
-    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir },
+    customDomains,
+    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir, promisedBytes },
+    admin: { ...scheduler, network, customDomains, vms: supervisor },
+    debugProxy: { customDomains, web },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
       facts,
@@ -329,7 +365,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     allocations: {
       ...scheduler,
       reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, nodeHash }),
+      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, identity }),
       waitMs: config.allocationWaitMs,
     },
     notify: {
@@ -339,7 +375,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       gpus,
       reconciler,
       vms: supervisor,
-      nodeHash,
+      identity,
       domainName,
       refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
       waitMs: config.allocationWaitMs,
@@ -367,21 +403,37 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
     logger,
   })
-  const monitor = new PaymentMonitor({
-    payments,
+  const monitor = new PaymentMonitor({ payments, messages, reconciler, workloads, logger })
+  const paymentChecks = new RepeatedWork({
+    work: () => monitor.check(),
+    pauseMs: config.paymentIntervalMs,
+    onError: (error) => logger.error({ err: error }, 'payment check failed'),
+  })
+  const portRefresh = new RepeatedWork({
+    work: (stopping) =>
+      refreshAllPorts({ vms: supervisor, refresh: (hash) => instances.refreshPorts(hash), logger }, stopping),
+    pauseMs: PORTS_MS,
+    onError: (error) => logger.error({ err: error }, 'ports were not looked at'),
+  })
+  const forgottenDisks = new ForgottenDisks({
+    volumes,
     messages,
-    reconciler,
     workloads,
-    intervalMs: config.paymentIntervalMs,
+    isPlanned: (hash) => reconciler.isPlanned(hash),
     logger,
   })
-  const portRefresh = new PortRefresh({
-    vms: supervisor,
-    refresh: (hash) => instances.refreshPorts(hash),
-    intervalMs: PORTS_MS,
-    logger,
+  const diskSweep = new RepeatedWork({
+    work: (stopping) => forgottenDisks.check(stopping),
+    pauseMs: DISK_SWEEP_MS,
+    onError: (error) => logger.error({ err: error }, 'disks of forgotten VMs were not deleted'),
+  })
+  const identitySearch = new RepeatedWork({
+    work: () => identity.look(),
+    pauseMs: IDENTITY_MS,
+    onError: (error) => logger.warn({ err: error }, 'cannot look for the registration of this node'),
   })
   const stores = [
+    identity,
     files,
     codeImages,
     volumes,
@@ -401,20 +453,22 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     amends,
     reconciler,
     expiries,
-    payments: monitor,
-    ports: portRefresh,
+    repeated: [paymentChecks, portRefresh, diskSweep, identitySearch],
     stores,
     egress,
     guestApi,
+    tls,
     http,
   }
 }
 
-function nodeFacts(config: ComputeNodeConfig, forwardHost: string, taps: boolean) {
-  const { nodeHash, ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
+function nodeFacts(config: ComputeNodeConfig, identity: NodeIdentity, forwardHost: string, taps: boolean) {
+  const { ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
   return {
     version: packageJson.version,
-    nodeHash,
+    get nodeHash() {
+      return identity.hash
+    },
     ownerAddress,
     domainName,
     apiServers,

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
+import { listeningUrl } from './api/listening-url.ts'
 import { createServer } from './api/server.ts'
 import { ConfigError, type CoreNodeConfig } from './config.ts'
 import { PeerContentFetcher } from './content/peer-content-fetcher.ts'
@@ -12,6 +12,7 @@ import { createPool } from './database/pool.ts'
 import { ReadPools } from './database/read-pools.ts'
 import { PeerTable } from './gossip/peer-table.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
+import { createMandate } from './placement/mandate.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './registry/registry.ts'
 import { ApiSide } from './relay/api-side.ts'
@@ -77,7 +78,9 @@ export class ApiNode {
     const registry = new Registry(context)
     this.#started.defer(() => registry.stop())
     await registry.start()
-    const placement = this.#started.use(Placement.create(context, { registry, peerId: '' }))
+    const placement = this.#started.use(
+      Placement.create(context, { registry, mandate: await createMandate(context, { peerId: '' }) }),
+    )
     // It never comes to know that the state is current, so it shows places and decides none.
     await placement.start(new Promise(() => {}))
     const outcomes = new Outcomes(events)
@@ -118,8 +121,7 @@ export class ApiNode {
 
   /** Where the API answers. */
   get url(): string {
-    const { address, family, port } = this.#server!.server.address() as AddressInfo
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+    return listeningUrl(this.#server!.server)
   }
 
   get version(): string {

@@ -54,7 +54,7 @@ export interface CoreNodeConfig {
   privateKeyFile: string
   /**
    * EVM key with which this node speaks for the network, where the profile names its address (registry, scores,
-   * rewards), hex text; by default the operator's.
+   * rewards, central placement), hex text; by default the operator's.
    */
   publisherKeyFile?: string
   /** EVM key of the profile's `addresses.rewardsPayer`, hex text: this node pays each day's rewards. */

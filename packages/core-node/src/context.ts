@@ -9,7 +9,7 @@ import type { SignatureVerifier } from './identity/signature-verifier.ts'
 import type { Inbox } from './inbox/inbox.ts'
 import type { CoreMetrics } from './metrics.ts'
 import type { OperatorKey } from './operator-key.ts'
-import type { AskRegistered } from './registered-request.ts'
+import type { AskRegistered, OpenRegistered } from './registered-request.ts'
 import type { FileStore } from './storage/file-store.ts'
 
 /** Finds a file that this node lacks and streams it into the file store. */
@@ -50,4 +50,6 @@ export interface CoreNodeContext {
   operatorKey: OperatorKey
   /** For every request to an address that somebody registered. */
   askRegistered: AskRegistered
+  /** The same for long answers. */
+  openRegistered: OpenRegistered
 }

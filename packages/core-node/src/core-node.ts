@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
+import { listeningUrl } from './api/listening-url.ts'
 import { createServer } from './api/server.ts'
 import { Bitswap } from './bitswap/bitswap.ts'
 import { BlockCatalogue } from './bitswap/block-catalogue.ts'
@@ -26,6 +26,8 @@ import { Gossip } from './gossip/gossip.ts'
 import { FetchWorker } from './pipeline/fetch-worker.ts'
 import { Outcomes } from './pipeline/outcomes.ts'
 import { ProcessWorker } from './pipeline/process-worker.ts'
+import { StoreFetchMetrics } from './pipeline/store-fetch-metrics.ts'
+import { createMandate } from './placement/mandate.ts'
 import { Placement } from './placement/placement.ts'
 import { Registry } from './registry/registry.ts'
 import { observeRegistry } from './registry/registry-metrics.ts'
@@ -160,8 +162,7 @@ export class CoreNode {
 
   /** Where the API answers. */
   get url(): string {
-    const { address, family, port } = this.#server!.server.address() as AddressInfo
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+    return listeningUrl(this.#server!.server)
   }
 
   get peerId(): string {
@@ -292,6 +293,7 @@ async function createServices(
     verifier,
     maxRetries: config.maxRetries,
     profile,
+    metrics: new StoreFetchMetrics(metrics.registry),
     onFetched: () => processWorker.wake(),
   })
   inbox.onConfirmed(() => processWorker.reconsider())
@@ -302,7 +304,7 @@ async function createServices(
   })
   const placement = Placement.create(context, {
     registry,
-    peerId: gossip.host.peerId.toString(),
+    mandate: await createMandate(context, { peerId: gossip.host.peerId.toString() }),
     ...config.placement,
   })
   return {

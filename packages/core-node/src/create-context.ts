@@ -36,6 +36,7 @@ export async function createContext(
   const operatorKey = await loadOperatorKey(config.privateKeyFile)
   const metrics = new CoreMetrics({ version, events, pendingCount: () => inbox.pendingCount })
   addStageMetrics(metrics.registry, pool)
+  const registered = registeredRequests({ allowPrivate: config.allowPrivateNodes ?? false })
   return {
     config,
     profile: config.profile,
@@ -48,6 +49,7 @@ export async function createContext(
     verifier,
     metrics,
     operatorKey,
-    askRegistered: registeredRequests({ allowPrivate: config.allowPrivateNodes ?? false }),
+    askRegistered: registered.ask,
+    openRegistered: registered.open,
   }
 }

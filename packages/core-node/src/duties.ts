@@ -4,7 +4,7 @@ import { ConfigError } from './config.ts'
 import type { CoreNodeContext } from './context.ts'
 import { CreditBiller } from './credits/credit-biller.ts'
 import { CreditSeller } from './credits/credit-seller.ts'
-import { loadOperatorKey, type OperatorKey } from './operator-key.ts'
+import { loadOperatorKey, loadPublisherKey, type OperatorKey } from './operator-key.ts'
 import type { Registry } from './registry/registry.ts'
 import { RegistryPublisher } from './registry/registry-publisher.ts'
 import { RewardPayer } from './rewards/reward-payer.ts'
@@ -47,7 +47,7 @@ export class Duties {
     const { config, profile, operatorKey, metrics } = context
     const { registry, scores, rewards, ownUrl } = services
     const { corechannel, credits, observers, scores: scorers } = profile.addresses
-    const key = config.publisherKeyFile ? await loadOperatorKey(config.publisherKeyFile) : operatorKey
+    const key = await loadPublisherKey(config, operatorKey)
     const duties: Duty[] = []
     if (isOneOf([corechannel], key)) duties.push(new RegistryPublisher({ context, registry, key }))
     if (isOneOf(observers, operatorKey)) duties.push(new Observer({ context, registry, url: ownUrl }))

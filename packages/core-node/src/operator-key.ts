@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { evmAddress } from '@aleph-ts/protocol'
-import { ConfigError } from './config.ts'
+import { ConfigError, type CoreNodeConfig } from './config.ts'
 
 /** The EVM key this node signs its own messages and allocation requests with. */
 export interface OperatorKey {
@@ -19,6 +19,18 @@ export interface OperatorKey {
 export async function loadOperatorKey(path: string): Promise<OperatorKey> {
   const privateKey = (await readKey(path)) ?? (await createKey(path))
   return { address: evmAddress(privateKey), privateKey }
+}
+
+/**
+ * The key with which this node speaks for the network where the profile names its address; by default the operator's.
+ *
+ * @throws {ConfigError} when the file holds no key
+ */
+export async function loadPublisherKey(
+  { publisherKeyFile }: Pick<CoreNodeConfig, 'publisherKeyFile'>,
+  operatorKey: OperatorKey,
+): Promise<OperatorKey> {
+  return publisherKeyFile ? loadOperatorKey(publisherKeyFile) : operatorKey
 }
 
 async function readKey(path: string): Promise<Uint8Array | undefined> {

@@ -1,14 +1,23 @@
 import { lookup as resolveName } from 'node:dns'
-import { type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import {
+  Agent as HttpAgent,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from 'node:http'
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
 import { isPublicIp } from '@aleph-ts/protocol'
 
-export interface RegisteredRequest {
+export interface OpenRequest {
   method?: 'GET' | 'POST'
   headers?: Record<string, string>
   body?: Uint8Array
+  /** Ends the answer, too. */
   signal: AbortSignal
+}
+
+export interface RegisteredRequest extends OpenRequest {
   /** Longest answer that is read. */
   maxBytes: number
 }
@@ -19,13 +28,21 @@ export interface RegisteredAnswer {
   body: Buffer
 }
 
+type AgentOf = (url: URL) => NonNullable<RequestOptions['agent']>
+
+/** Connections are used again, but not when the other side may be about to close them. */
+const keptOpen = { keepAlive: true, timeout: 4_000, maxFreeSockets: 64 }
+
 /** An address that somebody registered leads into a private network. */
 export class PrivateAddressError extends Error {
   override readonly name = 'PrivateAddressError'
   readonly code = 'private_address'
 }
 
-/** Sends a request to an address that somebody registered. */
+/** Sends a request to an address that somebody registered; resolves when the answer begins, whose body must be read. */
+export type OpenRegistered = (url: string | URL, request: OpenRequest) => Promise<IncomingMessage>
+
+/** Sends a request to an address that somebody registered, and reads the answer. */
 export type AskRegistered = (url: string | URL, request: RegisteredRequest) => Promise<RegisteredAnswer>
 
 /**
@@ -34,9 +51,12 @@ export type AskRegistered = (url: string | URL, request: RegisteredRequest) => P
  * like others.
  *
  * @param options.allowPrivate for networks of one's own, where nodes have private addresses
- * @returns a function that rejects with {@link PrivateAddressError}, or with Node's error of the connection
+ * @returns functions that reject with {@link PrivateAddressError}, or with Node's error of the connection
  */
-export function registeredRequests({ allowPrivate }: { allowPrivate: boolean }): AskRegistered {
+export function registeredRequests({ allowPrivate }: { allowPrivate: boolean }): {
+  ask: AskRegistered
+  open: OpenRegistered
+} {
   const isAllowed = allowPrivate ? () => true : isPublicIp
   const lookup: LookupFunction = (name, options, callback) => {
     resolveName(name, { ...options, all: true }, (error, found) => {
@@ -47,30 +67,39 @@ export function registeredRequests({ allowPrivate }: { allowPrivate: boolean }):
       return options.all ? callback(null, addresses) : callback(null, first.address, first.family)
     })
   }
-  return async (target, { method = 'GET', headers = {}, body, signal, maxBytes }) => {
+  const begin = (target: string | URL, asked: OpenRequest, agentOf: AgentOf): Promise<IncomingMessage> => {
+    const { method = 'GET', headers = {}, body, signal } = asked
     const url = new URL(target)
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
     // What is an address already is not looked up.
-    if (isIP(host) !== 0 && !isAllowed(host)) throw closed(host)
+    if (isIP(host) !== 0 && !isAllowed(host)) return Promise.reject(closed(host))
     const length: Record<string, string> = body ? { 'content-length': String(body.byteLength) } : {}
-    const response = await send(url, { method, headers: { ...headers, ...length }, signal, lookup }, body)
+    const agent = agentOf(url)
+    return send(url, { method, headers: { ...headers, ...length }, signal, lookup, agent }, body)
+  }
+  const [http, https] = [new HttpAgent(keptOpen), new HttpsAgent(keptOpen)]
+  const open: OpenRegistered = (target, request) =>
+    begin(target, request, ({ protocol }) => (protocol === 'https:' ? https : http))
+  const ask: AskRegistered = async (target, { maxBytes, ...request }) => {
+    // Each on a connection of its own: how long that takes is measured.
+    const response = await begin(target, request, () => false)
     const parts: Buffer[] = []
     let size = 0
     for await (const part of response as AsyncIterable<Buffer>) {
       size += part.byteLength
-      if (size > maxBytes) throw new RangeError(`${url.pathname} answered more than ${maxBytes} bytes`)
+      if (size > maxBytes)
+        throw new RangeError(`${new URL(target).pathname} answered more than ${maxBytes} bytes`)
       parts.push(part)
     }
     return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }
   }
+  return { ask, open }
 }
 
 function send(url: URL, options: RequestOptions, body: Uint8Array | undefined): Promise<IncomingMessage> {
   const request = url.protocol === 'https:' ? requestHttps : requestHttp
   return new Promise((resolve, reject) => {
-    request(url, { ...options, agent: false }, resolve)
-      .once('error', reject)
-      .end(body)
+    request(url, options, resolve).once('error', reject).end(body)
   })
 }
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GarbageCollector } from '../src/storage/garbage-collector.ts'
 import { program, store } from './testing/program.ts'
 import { TestNode } from './testing/test-node.ts'
-import { newWallet, sign, type Wallet } from './testing/wallet.ts'
+import { newWallet, post, sign, type Wallet } from './testing/wallet.ts'
 
 let node: TestNode
 
@@ -184,6 +184,27 @@ test('a message whose content is a file is processed from that file', async () =
   expect((await node.publish(message)).status).toBe(200)
   const { body } = await node.get(`/api/v0/messages.json?hashes=${message.item_hash}`)
   expect(body.messages[0]).toMatchObject({ item_content: null, size: text.length, content: { type: 'big' } })
+})
+
+test('a message whose content came apart, but could have come with it, is the same as if it had', async () => {
+  const wallet = newWallet()
+  const inline = post(wallet, 'short')
+  await node.upload(inline.item_content!)
+  const apart = { ...inline, item_type: 'storage', item_content: null }
+  expect((await node.publish(apart)).body).toMatchObject({ message_status: 'processed' })
+  const { item_type, item_content, item_hash } = inline
+  const { body } = await node.get(`/api/v0/messages.json?hashes=${item_hash}`)
+  expect(body.messages[0]).toMatchObject({ item_type, item_content, size: item_content!.length })
+
+  // Nothing keeps the file now; nodes that know the message by its file still get it.
+  await node.node.context.fileStore.delete(item_hash)
+  await node.node.context.pool.query('delete from file_pins where file_hash = $1', [item_hash])
+  await node.node.context.pool.query('delete from files where hash = $1', [item_hash])
+  const raw = `${node.node.url}/api/v0/storage/raw/${item_hash}`
+  expect(await (await fetch(raw)).text()).toBe(item_content)
+  expect(await (await fetch(raw, { headers: { range: 'bytes=1-3' } })).text()).toBe(item_content!.slice(1, 4))
+  const { content } = (await node.get(`/api/v0/storage/${item_hash}`)).body
+  expect(Buffer.from(content, 'base64').toString()).toBe(item_content)
 })
 
 test('files that nothing keeps are deleted after the grace period, others stay', async () => {

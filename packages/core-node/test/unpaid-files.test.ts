@@ -5,11 +5,13 @@ import type { ContentFetcher } from '../src/context.ts'
 import { GarbageCollector } from '../src/storage/garbage-collector.ts'
 import { store } from './testing/program.ts'
 import { TestNode } from './testing/test-node.ts'
-import { newWallet, type Wallet } from './testing/wallet.ts'
+import { newWallet, sign, type Wallet } from './testing/wallet.ts'
 
 const mebibyte = 1024 * 1024
 const rich = newWallet()
 const poor = newWallet()
+const publisher = newWallet()
+let height = 1
 const patience = { timeout: 30_000, interval: 50 }
 /** What the roots of all CIDs say. */
 let claimed: ClaimedSize | undefined
@@ -26,16 +28,42 @@ let node: TestNode
 
 beforeAll(async () => {
   const limits = { ...devnetProfile.limits, freeFileBytes: 1000 }
-  node = await TestNode.start({ contentFetcher: elsewhere, profile: { ...devnetProfile, limits } })
+  const addresses = {
+    ...devnetProfile.addresses,
+    balances: [publisher.address],
+    credits: [publisher.address],
+  }
+  node = await TestNode.start({
+    contentFetcher: elsewhere,
+    profile: { ...devnetProfile, limits, addresses },
+  })
   await node.fund(rich.address, '1000000')
 })
 afterAll(() => node?.[Symbol.asyncDispose]())
 
-async function claim(wallet: Wallet): Promise<{ cid: string; itemHash: string }> {
+async function claim(wallet: Wallet, fields = {}): Promise<{ cid: string; itemHash: string }> {
   const cid = new FileDag().update(randomBytes(100)).finish().cid.toString()
-  const message = store(wallet, cid, { item_type: 'ipfs' })
+  const message = store(wallet, cid, { item_type: 'ipfs', ...fields })
   await node.publish(message, false)
   return { cid, itemHash: message.item_hash }
+}
+
+/** The network's publisher says what an account has. */
+async function endow({ address }: Wallet, means: 'ALEPH' | 'credits', amount: number): Promise<void> {
+  const credits = [{ address, amount, price: '1', tx_hash: '0x', provider: 'WALLET' }]
+  const message =
+    means === 'ALEPH'
+      ? sign(publisher, 'POST', {
+          type: 'balances-update',
+          content: { chain: 'SOL', main_height: height++, balances: { [address]: amount } },
+        })
+      : sign(
+          publisher,
+          'POST',
+          { type: 'aleph_credit_distribution', content: { distribution: { credits } } },
+          { channel: 'ALEPH_CREDIT' },
+        )
+  expect((await node.publish(message)).body).toMatchObject({ message_status: 'processed' })
 }
 
 /** The limit of the fetch of a CID, once it was begun. */
@@ -61,6 +89,26 @@ for (const kind of ['file', 'directory'] as const) {
     claimed = { kind, size: 1000 * mebibyte }
     const { cid } = await claim(rich)
     expect(await limitOf(cid)).toBeGreaterThan(1000 * mebibyte)
+  })
+}
+
+for (const [means, payment] of [
+  ['ALEPH', {}],
+  ['credits', { payment: { type: 'credit', chain: 'ETH' } }],
+] as const) {
+  test(`a file that was not fetched because its owner could not pay is fetched when the owner gets ${means}`, async () => {
+    claimed = { kind: 'file', size: 1000 * mebibyte }
+    const owner = newWallet()
+    const { cid, itemHash } = await claim(owner, payment)
+    await vi.waitFor(async () => {
+      expect((await node.get(`/api/v0/messages/${itemHash}`)).body.status).toBe('rejected')
+    }, patience)
+    // Less than it costs changes nothing.
+    await endow(owner, means, 1)
+    expect((await node.get(`/api/v0/messages/${itemHash}`)).body.status).toBe('rejected')
+    await endow(owner, means, 1_000_000_000)
+    await limitOf(cid)
+    expect((await node.get(`/api/v0/messages/${itemHash}`)).body.status).toBe('pending')
   })
 }
 

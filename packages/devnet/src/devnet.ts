@@ -42,6 +42,8 @@ export interface DevnetConfig {
   coreNodes: number
   computeNodes: number
   portBase?: number | undefined
+  /** The first core node places VMs for all of them; else each does for its compute nodes. */
+  central?: boolean
   /** Where guest images are built and kept, for all networks of this machine. */
   guestCacheDir: string
   /** Seconds an on-demand program stays up without a request. */
@@ -305,6 +307,7 @@ export class Devnet {
         startBlock: 0,
         authorizedEmitters: [packerAccount.address],
       },
+      ...(this.#config.central ? centralPlacement : {}),
       ...this.#config.profile,
     }
     writeFileSync(this.#profileFile, `${JSON.stringify(profile, null, 2)}\n`)
@@ -367,6 +370,12 @@ function networkKeys(nodeDir: string) {
     rewardsKeyFile: writeKeyFile(join(nodeDir, 'rewards.key'), rewardsAccount.privateKey),
     packerKeyFile: writeKeyFile(join(nodeDir, 'packer.key'), packerAccount.privateKey),
   }
+}
+
+/** The key of the network's authority, which the first core node holds, places VMs and is believed by compute nodes. */
+const centralPlacement = {
+  placement: { ...devnetProfile.placement, scheduler: networkAuthority.address },
+  defaultAllocationSigners: [networkAuthority.address],
 }
 
 /** The block of ports of this data dir: as asked, else as last time, else a free one. */

@@ -9,18 +9,31 @@ test('without options: three core nodes, two compute nodes, data in .devnet', ()
     dataDir: resolve('.devnet'),
     portBase: undefined,
     once: false,
+    central: false,
     quick: false,
   })
 })
 
 test('every option is read', () => {
-  const args = ['--nodes', '5', '--compute', '4', '--data-dir', '/tmp/x', '--port-base', '30000', '--once']
+  const args = [
+    '--nodes',
+    '5',
+    '--compute',
+    '4',
+    '--data-dir',
+    '/tmp/x',
+    '--port-base',
+    '30000',
+    '--once',
+    '--central',
+  ]
   expect(parseOptions(args)).toEqual({
     coreNodes: 5,
     computeNodes: 4,
     dataDir: '/tmp/x',
     portBase: 30_000,
     once: true,
+    central: true,
     quick: false,
   })
 })

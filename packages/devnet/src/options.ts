@@ -12,6 +12,8 @@ export interface DevnetOptions {
   portBase: number | undefined
   /** Stop after the main job instead of staying up. */
   once: boolean
+  /** One scheduler places VMs for all core nodes. */
+  central: boolean
   /** Skip the main job. */
   quick: boolean
 }
@@ -24,6 +26,7 @@ Usage: npm run up -- [options]
   --quick           only start the network, without the six steps
   --nodes N         core nodes (default 3)
   --compute M       compute nodes (default 2)
+  --central         the first core node places VMs for all of them
   --data-dir DIR    where everything is kept (default .devnet); start again to continue
   --port-base P     first port of the block to use (default: a free block from 24600)
   --help            this text
@@ -47,6 +50,7 @@ export function parseOptions(args: string[]): DevnetOptions | 'help' {
         ? undefined
         : integer('--port-base', values['port-base'], 0, 1024, 65_000),
     once: values.once ?? false,
+    central: values.central ?? false,
     quick: values.quick ?? false,
   }
 }
@@ -61,6 +65,7 @@ function readArgs(args: string[]) {
         'data-dir': { type: 'string' },
         'port-base': { type: 'string' },
         once: { type: 'boolean' },
+        central: { type: 'boolean' },
         quick: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

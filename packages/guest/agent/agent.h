@@ -1,6 +1,6 @@
 /*
  * The guest agent: PID 1 of every microVM. It prepares the machine, runs one program as an
- * unprivileged user and carries that program's connections over a single virtio-serial port.
+ * unprivileged user and carries that program's connections over a single channel to the host.
  * Everything runs on one thread around one epoll loop.
  */
 #ifndef ALEPH_AGENT_H
@@ -16,6 +16,7 @@
 #define PROGRAM_PORT 8080
 #define EGRESS_PORT 3128
 #define API_SOCKET "/tmp/socat-socket"
+#define GENERATION_FILE "/dev/shm/aleph-generation"
 
 /* ---- loop.c: one epoll loop ---- */
 
@@ -45,8 +46,16 @@ void give_up(const char *format, ...) __attribute__((noreturn, format(printf, 1,
 /* ---- system.c: kernel services ---- */
 
 void system_mount_kernel_filesystems(void);
-void system_load_modules(void);
+/* Loads what a list in /modules names, in its order. */
+void system_load_modules(const char *list);
 void system_loopback_up(void);
+/* The first line of a small file, without its end. */
+bool system_read_line(const char *path, char *line, size_t size);
+/*
+ * How many virtio devices of this kind the machine has, whether or not a driver has them; with `name`, such as
+ * `virtio3`, only those that stand before it.
+ */
+size_t system_count_virtio(unsigned kind, const char *name);
 bool system_set_hostname(const char *name);
 bool system_add_entropy(const char *hex);
 bool system_set_time(const char *seconds);
@@ -63,7 +72,7 @@ const char *disks_prepare(void);
 const char *disks_release(void);
 /* Takes up the disks that were released, and mounts `code`. */
 const char *disks_take(void);
-/* The host names each disk by its virtio-blk serial; letters depend on probing order. */
+/* The host names each disk, by its virtio-blk serial or by its slot; letters depend on probing order. */
 bool disks_find(const char *serial, char *device, size_t size);
 void disks_make_directories(const char *path);
 
@@ -75,7 +84,22 @@ void disks_make_directories(const char *path);
  */
 const char *mounts_add(const char *specification);
 
-/* ---- channel.c: frames over the virtio-serial port ---- */
+/* ---- port.c: the one way to the host, a virtio-serial port or a vsock connection ---- */
+
+#define PORT_NAME "aleph.channel"
+#define VSOCK_PORT 52
+
+/* Whether the machine has a vsock, whose drivers are loaded for it alone. */
+bool port_is_vsock(void);
+/* Listens at the vsock port, or takes the virtio-serial port. */
+void port_init(void);
+/* As read and write; 0 or less: nothing now, and an event will come. */
+ssize_t port_read(void *buffer, size_t size);
+ssize_t port_write(const void *bytes, size_t length);
+/* A host has said hello: a hang-up seen before was that of an earlier one. */
+void port_settle(void);
+
+/* ---- channel.c: frames over the port ---- */
 
 enum frame_type {
   FRAME_PADDING = 0x00,
@@ -92,9 +116,12 @@ enum frame_type {
 #define FRAME_HEADER 9
 #define FRAME_MAX_PAYLOAD 65536
 
-void channel_init(void);
+/* Takes in what the port has. */
+void channel_receive(void);
 /* Starts a session: what was queued for an earlier host is dropped. */
 void channel_begin_session(void);
+/* The host is gone: resets every stream and forgets a frame left unfinished. */
+void channel_end_session(void);
 /* Queues a frame; dropped when no host has said hello. */
 void channel_send(uint8_t type, uint32_t stream, const void *payload, size_t length);
 /* True while so much is queued that streams should stop reading from their sockets. */
@@ -108,9 +135,18 @@ void streams_on_frame(uint8_t type, uint32_t id, const uint8_t *payload, size_t 
 void streams_reset_all(void);
 /* Takes up reading again after congestion, frees what ended. Called once per turn of the loop. */
 void streams_settle(void);
+/* A connection to a port of this guest, perhaps not established yet; -1 with errno. */
+int streams_connect(uint16_t port);
 bool streams_listen_for_egress(void);
 /* Offers the node's own API to programs, by HTTP over a unix socket. */
 bool streams_listen_for_api(void);
+
+/* ---- spare.c: a connection to the program that a snapshot holds, for the first stream of a clone ---- */
+
+/* NULL, or why not; `done` runs when the program has taken it and sleeps again. */
+const char *spare_open(void (*done)(void));
+/* The connection, now the caller's; -1 when there is none. */
+int spare_take(void);
 
 /* ---- control.c: verbs of the host, events of the guest ---- */
 
@@ -138,6 +174,8 @@ const char *program_start(void);
 void program_stop(void);
 enum program_state program_state(void);
 const char *program_state_name(void);
+/* Whether the program's process waits for something at this moment. */
+bool program_sleeps(void);
 /* True when the program's only listening socket is IPv6 loopback. */
 bool program_listens_on_ipv6(void);
 /*
@@ -159,6 +197,11 @@ struct child {
 int child_start(struct child child, pid_t *pid);
 /* Moves a descriptor clear of those that a child takes. */
 int child_descriptor(int fd);
+
+/* ---- generation.c: a counter in a file that programs map, another one in every clone of a snapshot ---- */
+
+void generation_init(void);
+void generation_next(void);
 
 /* ---- renewal.c: fresh random state for a program restored from a snapshot ---- */
 

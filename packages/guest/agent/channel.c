@@ -1,22 +1,10 @@
-#define _GNU_SOURCE
 #include "agent.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
-#include <unistd.h>
 
-#define PORT_NAME "aleph.channel"
 #define CONGESTION (128 * 1024)
 
-static void on_port(struct watcher *watcher, uint32_t events);
-
-static struct watcher port = {.fd = -1, .on_event = on_port};
 static bool in_session;
 
 static uint8_t received[FRAME_HEADER + FRAME_MAX_PAYLOAD];
@@ -25,50 +13,12 @@ static size_t received_length;
 static uint8_t *queue;
 static size_t queue_start, queue_end, queue_capacity;
 
-/* Without udev there is no /dev/virtio-ports: the name is in sysfs. */
-static bool find_port(char *device, size_t size) {
-  DIR *ports = opendir("/sys/class/virtio-ports");
-  if (ports == NULL) return false;
-  bool found = false;
-  struct dirent *entry;
-  while (!found && (entry = readdir(ports)) != NULL) {
-    if (entry->d_name[0] == '.') continue;
-    char path[320], name[64];
-    snprintf(path, sizeof path, "/sys/class/virtio-ports/%s/name", entry->d_name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
-    if (fd >= 0) close(fd);
-    if (length < 0) continue;
-    name[length] = '\0';
-    name[strcspn(name, "\n")] = '\0';
-    if (strcmp(name, PORT_NAME) != 0) continue;
-    found = snprintf(device, size, "/dev/%s", entry->d_name) < (int)size;
-  }
-  closedir(ports);
-  return found;
-}
-
-void channel_init(void) {
-  char device[300];
-  const struct timespec pause = {.tv_nsec = 1000000};
-  /* The port is announced by a message that arrives shortly after the driver is loaded. */
-  for (int tries = 0; tries < 10000; tries++) {
-    if (find_port(device, sizeof device) && (port.fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC)) >= 0) {
-      /* Edge triggered: a port without a host reports a hang-up for as long as that lasts. */
-      loop_watch(&port, EPOLLIN | EPOLLOUT | EPOLLET);
-      return;
-    }
-    nanosleep(&pause, NULL);
-  }
-  give_up("no virtio-serial port named " PORT_NAME);
-}
-
 void channel_begin_session(void) {
   in_session = true;
   queue_start = queue_end = 0;
 }
 
-static void end_session(void) {
+void channel_end_session(void) {
   in_session = false;
   received_length = 0;
   queue_start = queue_end = 0;
@@ -112,7 +62,7 @@ bool channel_is_congested(void) { return queue_end - queue_start > CONGESTION; }
 
 void channel_flush(void) {
   while (queue_start < queue_end) {
-    ssize_t written = write(port.fd, queue + queue_start, queue_end - queue_start);
+    ssize_t written = port_write(queue + queue_start, queue_end - queue_start);
     if (written <= 0) return; /* full or no host: an event will come */
     queue_start += (size_t)written;
   }
@@ -131,7 +81,7 @@ static size_t parse(const uint8_t *bytes, size_t length) {
     size_t payload = get_u32(frame + 5);
     if (payload > FRAME_MAX_PAYLOAD) {
       say("channel: frame of %zu bytes refused", payload);
-      end_session();
+      channel_end_session();
       return length;
     }
     if (length - used < FRAME_HEADER + payload) break;
@@ -144,21 +94,13 @@ static size_t parse(const uint8_t *bytes, size_t length) {
   return used;
 }
 
-static void read_port(void) {
+void channel_receive(void) {
   for (;;) {
-    ssize_t length = read(port.fd, received + received_length, sizeof received - received_length);
+    ssize_t length = port_read(received + received_length, sizeof received - received_length);
     if (length <= 0) return;
     received_length += (size_t)length;
     size_t used = parse(received, received_length);
     received_length -= used > received_length ? received_length : used;
     if (received_length > 0) memmove(received, received + used, received_length);
   }
-}
-
-static void on_port(struct watcher *watcher, uint32_t events) {
-  (void)watcher;
-  if (events & EPOLLHUP) end_session();
-  read_port();
-  /* The rest of a frame that a host left unfinished will not come. */
-  if (events & EPOLLHUP) received_length = 0;
 }

@@ -18,7 +18,7 @@ struct field {
 };
 
 static const char *boot_failure;
-static char renew_request_id[64], rehearse_request_id[64], prepare_request_id[64];
+static char renew_request_id[64], rehearse_request_id[64], prepare_request_id[64], connect_request_id[64];
 static void on_halt_deadline(struct watcher *watcher, uint32_t events);
 static struct watcher halt_timer = {.fd = -1, .on_event = on_halt_deadline};
 
@@ -54,6 +54,7 @@ static const char *field(const struct field *fields, size_t count, const char *k
 static void hello(const char *session) {
   char text[512];
   bool plain = strspn(session, "0123456789abcdef") == strlen(session) && strlen(session) <= 64;
+  port_settle();
   streams_reset_all();
   channel_begin_session();
   int length = snprintf(text, sizeof text,
@@ -129,6 +130,8 @@ static void on_prepared(void) { answer("prepare", prepare_request_id, disks_rele
 
 static void on_renewed(void) { answer("reseed", renew_request_id, NULL); }
 
+static void on_connected(void) { answer("connect", connect_request_id, NULL); }
+
 static void on_rehearsed(void) { answer("rehearse", rehearse_request_id, NULL); }
 
 void control_on_frame(const uint8_t *payload, size_t length) {
@@ -160,12 +163,17 @@ void control_on_frame(const uint8_t *payload, size_t length) {
     if (!system_add_entropy(field(fields, count, "entropy"))) {
       answer(verb, id, "reseed: entropy must be 16 to 512 bytes in hex");
     } else {
+      generation_next();
       snprintf(renew_request_id, sizeof renew_request_id, "%s", id);
       renewal_ask(on_renewed);
     }
   } else if (strcmp(verb, "rehearse") == 0) {
     snprintf(rehearse_request_id, sizeof rehearse_request_id, "%s", id);
     rehearsal_ask(on_rehearsed);
+  } else if (strcmp(verb, "connect") == 0) {
+    snprintf(connect_request_id, sizeof connect_request_id, "%s", id);
+    const char *reason = spare_open(on_connected);
+    if (reason != NULL) answer(verb, id, reason);
   } else if (strcmp(verb, "settime") == 0) {
     answer(verb, id, system_set_time(field(fields, count, "time")) ? NULL : "settime: time must be unix seconds");
   } else if (strcmp(verb, "halt") == 0) {

@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/virtio_ids.h>
+
 #define MAX_RELEASED 64
+#define DISKS_ARGUMENT "aleph.disks="
 #define DRIVER "/sys/bus/virtio/drivers/virtio_blk/"
 
 static char failure[256];
@@ -18,26 +21,55 @@ static char failure[256];
 static char released[MAX_RELEASED][16];
 static size_t released_count;
 static bool code_mounted;
+/* Names of the disks in the order of their slots, where the kernel's arguments tell them. */
+static char slots[1024];
 
 static const char *failed(const char *what) {
   snprintf(failure, sizeof failure, "%s: %s", what, strerror(errno));
   return failure;
 }
 
-static bool read_serial(const char *block, char *value, size_t size) {
-  char path[300];
-  snprintf(path, sizeof path, "/sys/block/%s/serial", block);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  ssize_t length = read(fd, value, size - 1);
-  close(fd);
+/* Name of the disk's virtio device, such as `virtio3`. */
+static bool find_virtio(const char *block, char *name, size_t size) {
+  char path[300], target[300];
+  snprintf(path, sizeof path, "/sys/block/%s/device", block);
+  ssize_t length = readlink(path, target, sizeof target - 1);
   if (length < 0) return false;
-  value[length] = '\0';
-  value[strcspn(value, "\n")] = '\0';
+  target[length] = '\0';
+  const char *slash = strrchr(target, '/');
+  return snprintf(name, size, "%s", slash == NULL ? target : slash + 1) < (int)size;
+}
+
+/* Firecracker gives disks serials of its own: there the kernel's arguments name them, in the order of their slots. */
+static void read_slots(void) {
+  char arguments[4096];
+  if (!system_read_line("/proc/cmdline", arguments, sizeof arguments)) return;
+  const char *names = strstr(arguments, DISKS_ARGUMENT);
+  if (names == NULL) return;
+  names += strlen(DISKS_ARGUMENT);
+  snprintf(slots, sizeof slots, "%.*s", (int)strcspn(names, " "), names);
+}
+
+static bool name_of_slot(const char *block, char *serial, size_t size) {
+  char device[16];
+  if (slots[0] == '\0' || !find_virtio(block, device, sizeof device)) return false;
+  const char *name = slots;
+  for (size_t slot = system_count_virtio(VIRTIO_ID_BLOCK, device); slot > 0; slot--) {
+    name = strchr(name, ',');
+    if (name == NULL) return false;
+    name++;
+  }
+  snprintf(serial, size, "%.*s", (int)strcspn(name, ","), name);
   return true;
 }
 
-/* The host names each disk by its virtio-blk serial; letters depend on probing order. */
+static bool read_serial(const char *block, char *serial, size_t size) {
+  char path[300];
+  if (name_of_slot(block, serial, size)) return true;
+  snprintf(path, sizeof path, "/sys/block/%s/serial", block);
+  return system_read_line(path, serial, size);
+}
+
 bool disks_find(const char *serial, char *device, size_t size) {
   DIR *blocks = opendir("/sys/block");
   if (blocks == NULL) return false;
@@ -92,6 +124,7 @@ static const char *overlay_root(const char *device) {
 
 const char *disks_prepare(void) {
   char device[32];
+  read_slots();
   if (disks_find("runtime", device, sizeof device)) {
     const char *reason = overlay_root(device);
     if (reason != NULL) return reason;
@@ -104,6 +137,7 @@ const char *disks_prepare(void) {
   mkdir("/code", 0755);
   /* Where programs of the first runtimes look for themselves. */
   disks_make_directories("/opt");
+  rmdir("/opt/code");
   symlink("/code", "/opt/code");
   return NULL;
 }
@@ -125,18 +159,13 @@ const char *disks_release(void) {
   const char *reason = NULL;
   struct dirent *entry;
   while (reason == NULL && (entry = readdir(blocks)) != NULL) {
-    char serial[64], path[300], target[300];
+    char serial[64];
     if (strncmp(entry->d_name, "vd", 2) != 0 || !read_serial(entry->d_name, serial, sizeof serial)) continue;
     if (strcmp(serial, "runtime") == 0) continue;
-    snprintf(path, sizeof path, "/sys/block/%s/device", entry->d_name);
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    const char *slash = length < 0 ? NULL : memrchr(target, '/', (size_t)length);
-    if (slash == NULL || released_count == MAX_RELEASED) {
+    if (released_count == MAX_RELEASED || !find_virtio(entry->d_name, released[released_count], sizeof *released)) {
       reason = "prepare: a disk could not be released";
       continue;
     }
-    target[length] = '\0';
-    snprintf(released[released_count], sizeof *released, "%s", slash + 1);
     if (tell_driver("unbind", released[released_count]))
       released_count++;
     else

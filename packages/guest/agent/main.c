@@ -11,11 +11,13 @@ int main(void) {
   umask(022);
   system_mount_kernel_filesystems();
   console_open();
-  system_load_modules();
+  system_load_modules("order");
+  if (port_is_vsock()) system_load_modules("vsock");
   system_loopback_up();
   loop_init();
+  generation_init();
   program_init();
   control_init();
-  channel_init();
+  port_init();
   loop_run();
 }

@@ -85,7 +85,7 @@ static const char *add_argument(struct list *list, const char *argument) {
 static const char *add_defaults(struct list *list) {
   static const char *defaults[][2] = {
       {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", "/home/app"}, {"TMPDIR", "/tmp"}, {"LANG", "C.UTF-8"},
-      {"PORT", "8080"}, {"HOST", "127.0.0.1"}, {"ALEPH_RENEW_FD", "3"},
+      {"PORT", "8080"}, {"HOST", "127.0.0.1"}, {"ALEPH_RENEW_FD", "3"}, {"ALEPH_GENERATION", GENERATION_FILE},
   };
   const char *reason = NULL;
   for (size_t i = 0; reason == NULL && i < sizeof defaults / sizeof *defaults; i++)
@@ -234,6 +234,18 @@ const char *program_start(void) {
   state = PROGRAM_STARTING;
   loop_set_timer(&listen_timer, LISTEN_POLL_MS, LISTEN_POLL_MS);
   return NULL;
+}
+
+bool program_sleeps(void) {
+  char path[32], text[256], process_state = '\0';
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return false;
+  /* The state stands behind the name, which may hold anything but ends with the last bracket. */
+  const char *name_end = fgets(text, sizeof text, file) == NULL ? NULL : strrchr(text, ')');
+  if (name_end != NULL) sscanf(name_end, ") %c", &process_state);
+  fclose(file);
+  return process_state == 'S';
 }
 
 void program_stop(void) {

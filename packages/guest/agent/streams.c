@@ -167,7 +167,7 @@ static void on_socket(struct watcher *watcher, uint32_t events) {
   update(stream);
 }
 
-static int connect_loopback(uint16_t port) {
+int streams_connect(uint16_t port) {
   bool ipv6 = port == PROGRAM_PORT && program_listens_on_ipv6();
   int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
@@ -196,14 +196,15 @@ static void on_open(uint32_t id, const uint8_t *payload, size_t length) {
   if (sscanf(destination, "tcp:%5u%c", &port, &rest) != 1 || port == 0 || port > 65535)
     return refuse(id, "unknown destination");
   if (stream_count >= MAX_STREAMS) return refuse(id, "too many streams");
-  int fd = connect_loopback((uint16_t)port);
+  int ready = port == PROGRAM_PORT ? spare_take() : -1;
+  int fd = ready >= 0 ? ready : streams_connect((uint16_t)port);
   if (fd < 0) return refuse(id, strerror(errno));
   struct stream *stream = add(id, fd);
   if (stream == NULL) {
     close(fd);
     return refuse(id, "out of memory");
   }
-  stream->connecting = true;
+  stream->connecting = ready < 0;
   update(stream);
 }
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "agent.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
@@ -34,11 +35,12 @@ void system_mount_kernel_filesystems(void) {
   symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
-/* /modules/order lists file names, each after all that it needs. */
-void system_load_modules(void) {
-  FILE *order = fopen("/modules/order", "re");
+/* A list has file names, each after all that it needs. */
+void system_load_modules(const char *list) {
+  char name[128], order_path[64];
+  snprintf(order_path, sizeof order_path, "/modules/%s", list);
+  FILE *order = fopen(order_path, "re");
   if (order == NULL) return; /* a kernel with everything built in */
-  char name[128];
   while (fgets(name, sizeof name, order) != NULL) {
     name[strcspn(name, "\n")] = '\0';
     char path[160];
@@ -50,6 +52,33 @@ void system_load_modules(void) {
     unlink(path);
   }
   fclose(order);
+}
+
+bool system_read_line(const char *path, char *line, size_t size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = fd < 0 ? -1 : read(fd, line, size - 1);
+  if (fd >= 0) close(fd);
+  if (length < 0) return false;
+  line[length] = '\0';
+  line[strcspn(line, "\n")] = '\0';
+  return true;
+}
+
+static long virtio_number(const char *name) { return strtol(name + strcspn(name, "0123456789"), NULL, 10); }
+
+size_t system_count_virtio(unsigned kind, const char *name) {
+  DIR *devices = opendir("/sys/bus/virtio/devices");
+  if (devices == NULL) return 0;
+  size_t count = 0;
+  struct dirent *entry;
+  while ((entry = readdir(devices)) != NULL) {
+    char path[320], value[16];
+    if (entry->d_name[0] == '.' || (name != NULL && virtio_number(entry->d_name) >= virtio_number(name))) continue;
+    snprintf(path, sizeof path, "/sys/bus/virtio/devices/%s/device", entry->d_name);
+    if (system_read_line(path, value, sizeof value) && strtoul(value, NULL, 16) == kind) count++;
+  }
+  closedir(devices);
+  return count;
 }
 
 void system_loopback_up(void) {
@@ -106,7 +135,8 @@ bool system_set_time(const char *seconds) {
 
 void system_power_off(void) {
   sync();
-  reboot(RB_POWER_OFF);
+  /* Firecracker ends with a reset: it has nothing that cuts the power. */
+  if (!port_is_vsock()) reboot(RB_POWER_OFF);
   reboot(RB_AUTOBOOT);
   _exit(1);
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GuestChannel } from '../src/index.ts'
 import { QemuGuest } from './qemu-guest.ts'
@@ -184,7 +185,7 @@ describe('a TypeScript function, told to a guest that was ready before', () => {
 })
 
 describe('a Node.js program that serves by itself', () => {
-  it('takes upgraded connections', async () => {
+  it('takes upgraded connections, and one that was made before the first request', async () => {
     await using guest = await QemuGuest.boot({
       runtime: 'node',
       files: {
@@ -195,12 +196,25 @@ describe('a Node.js program that serves by itself', () => {
             socket.write('HTTP/1.1 101 Switching Protocols\\r\\nupgrade: echo\\r\\nconnection: upgrade\\r\\n\\r\\n')
             socket.pipe(socket)
           })
+          let accepted = 0
+          server.on('connection', (socket) => {
+            accepted++
+            setTimeout(() => socket.bytesRead === 0 && socket.destroy(), 1000)
+          })
+          server.prependListener('request', (request, response) => response.setHeader('accepted', accepted))
           server.listen(process.env.PORT)
         `,
       },
       configure: { entrypoint: 'index' },
     })
     expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')
+
+    await guest.channel.control('connect')
+    expect((await guest.fetch('/')).headers.accepted, 'a connection made ahead is used').toBe('1')
+    await guest.channel.control('connect')
+    await sleep(3000)
+    expect((await guest.fetch('/')).headers.accepted, 'one that the program closed is not').toBe('3')
+
     const stream = guest.channel.openStream('tcp:8080')
     stream.write('GET / HTTP/1.1\r\nhost: vm\r\nupgrade: echo\r\nconnection: upgrade\r\n\r\n')
     const [head] = await once(stream, 'data')

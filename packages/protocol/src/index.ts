@@ -13,6 +13,7 @@ export {
   corechannelSchema,
   coreNodeSchema,
 } from './aggregates/corechannel.ts'
+export { instanceMovesKey, wantedComputeNodes } from './aggregates/instance-moves.ts'
 export { drainingNodes, nodeDrainsKey, nodeDrainsSchema } from './aggregates/node-drains.ts'
 export {
   type PricingAggregate,
@@ -260,6 +261,7 @@ export {
 } from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
+export { canonicalForm } from './message/canonical-form.ts'
 export {
   type Chain,
   chainCodes,
@@ -304,7 +306,7 @@ export {
   capacityReportSchema,
   schedulerChannel,
 } from './placement/capacity-report.ts'
-export { maxWeight, minimumScore, nodeWeight, scoreMultiplier } from './placement/node-weight.ts'
+export { maxWeight, minimumScore, nodeWeight, scoreMultiplier, scoreShare } from './placement/node-weight.ts'
 export {
   explainPlacement,
   type NodeVerdict,

@@ -18,12 +18,23 @@ export { AlephClient, type PublishOptions } from './client/aleph-client.ts'
 export { type ClientContext, type ClientOptions, createClientContext } from './client/client-context.ts'
 export {
   ComputeNodeClient,
+  type CreateBackupOptions,
+  type Execution,
   type Executions,
   type GetLogsOptions,
+  type InstanceBackup,
   type MachineOperation,
+  type OperateOptions,
+  type RestoreSource,
   type SystemUsage,
   type VmLogLine,
 } from './compute/compute-node-client.ts'
+export {
+  type MigratedInstance,
+  type MigrateInstanceParams,
+  type MigrationStep,
+  migrateInstance,
+} from './compute/migrate-instance.ts'
 export { type OperatorHeaders, OperatorSession } from './compute/operator-session.ts'
 export type { StreamLogsOptions, VmLogFrame } from './compute/stream-logs.ts'
 export { type CreditHistoryEntry, listCreditHistory } from './credits/list-credit-history.ts'
@@ -38,6 +49,7 @@ export { type UploadedFolder, type UploadFolderParams, uploadFolder } from './fi
 export { createTransport, type Transport, type TransportOptions } from './http/transport.ts'
 export { type AggregateFields, buildAggregate } from './message/build-aggregate.ts'
 export { buildForget, type ForgetFields } from './message/build-forget.ts'
+export { buildInstance, type InstanceFields } from './message/build-instance.ts'
 export { type BuiltMessage, buildMessage, type MessageOptions } from './message/build-message.ts'
 export { buildAmend, buildPost, type PostFields } from './message/build-post.ts'
 export { buildProgram, type ProgramFields } from './message/build-program.ts'
@@ -68,6 +80,7 @@ export {
   type DeployStep,
   deployProgram,
 } from './program/deploy-program.ts'
+export { explainPlacement, type PlacementExplanation } from './program/explain-placement.ts'
 export { type Allocation, getAllocation, waitForAllocation } from './program/get-allocation.ts'
 export { buildNodeOperation, type NodeDetails, type NodeOperation } from './registry/build-node-operation.ts'
 export { checkNodeOperation, type OperationCheck } from './registry/check-node-operation.ts'

@@ -1,8 +1,7 @@
-import type { CreditHistoryEntry } from '@aleph-ts/sdk'
 import { type Command, InvalidArgumentError } from 'commander'
 import { Session } from '../session.ts'
-import { printable, shownTime } from '../terminal/printable.ts'
-import { fields, table } from '../terminal/table.ts'
+import { creditHistoryTable } from '../terminal/credit-history.ts'
+import { fields } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 const sendHelp = `
@@ -47,19 +46,9 @@ async function show(session: Session, asked: string | undefined): Promise<void> 
         ['address', address],
         ['credits', credits],
       ]),
-      ...(history.length > 0 ? ['', historyTable(history)] : []),
+      ...(history.length > 0 ? ['', creditHistoryTable(history)] : []),
     ].join('\n'),
   )
-}
-
-function historyTable(history: CreditHistoryEntry[]): string {
-  const rows = history.map((entry) => [
-    shownTime(entry.message_timestamp),
-    String(entry.amount),
-    printable(entry.payment_method ?? ''),
-    printable(entry.origin ?? entry.tx_hash ?? ''),
-  ])
-  return table(['time', 'credits', 'how', 'for'], rows)
 }
 
 async function send(session: Session, address: string, amount: number): Promise<void> {

@@ -1,10 +1,11 @@
-import type { CreditHistoryEntry, ResourceCost } from '@aleph-ts/sdk'
+import type { ResourceCost } from '@aleph-ts/sdk'
 import { formatAmount, parseAmount } from '@aleph-ts/sdk'
 import { type Command, InvalidArgumentError } from 'commander'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import { Session } from '../session.ts'
-import { printable, shownAmount, shownTime } from '../terminal/printable.ts'
+import { creditHistoryTable } from '../terminal/credit-history.ts'
+import { shownAmount } from '../terminal/printable.ts'
 import { fields, table } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { paymentStreamCommand } from './payment-stream.ts'
@@ -124,18 +125,8 @@ async function history(session: Session, asked: string | undefined, limit: numbe
   const client = await session.reader()
   const entries = await client.listCreditHistory(address, { pageSize: limit, signal })
   output.result({ address, history: entries }, () =>
-    entries.length === 0 ? 'No credits were given or spent.' : historyTable(entries),
+    entries.length === 0 ? 'No credits were given or spent.' : creditHistoryTable(entries),
   )
-}
-
-function historyTable(entries: CreditHistoryEntry[]): string {
-  const rows = entries.map((entry) => [
-    shownTime(entry.message_timestamp),
-    String(entry.amount),
-    printable(entry.payment_method ?? ''),
-    printable(entry.origin ?? entry.tx_hash ?? ''),
-  ])
-  return table(['time', 'credits', 'how', 'for'], rows)
 }
 
 async function buy(

@@ -9,6 +9,7 @@ import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import type { Network } from '../network/network.ts'
 import { Session } from '../session.ts'
+import { wholeNumber } from '../terminal/numbers.ts'
 import { fields } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type Quote, quoteProgram, refuseUnpaid } from './program-quote.ts'
@@ -183,14 +184,6 @@ function runtimeHash(network: Network, asked: string | undefined, guessed: Runti
     exitCode: exitCodes.usage,
     hint: `Give ${known.length === 0 ? '' : `${known.join(', ')}, or `}the item hash of a runtime: --runtime HASH.`,
   })
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text)
-    if (Number.isInteger(value) && value >= least && value <= most) return value
-    throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
-  }
 }
 
 function addVariable(text: string, variables: Record<string, string> = {}): Record<string, string> {

@@ -1,33 +1,42 @@
-import { ComputeNodeClient } from '@aleph-ts/sdk'
-import type { Command } from 'commander'
-import { exitCodes } from '../exit-codes.ts'
-import { CliError } from '../failure.ts'
+import { type Command, InvalidArgumentError } from 'commander'
 import { Session } from '../session.ts'
+import { wholeNumber } from '../terminal/numbers.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { nodeOfVm } from './vm-node.ts'
 
-/** `aleph program logs`. */
-export function logsCommand(program: Command, terminal: Terminal): void {
-  program
-    .command('logs')
-    .argument('<hash>', 'item hash of a program of yours')
-    .description('show what a program has written')
-    .addHelpText('after', '\nExamples:\n  aleph program logs HASH\n  aleph program logs HASH --json')
-    .action((hash: string, _options: object, command: Command) => logs(Session.of(terminal, command), hash))
+interface LogsOptions {
+  since?: number
+  limit?: number
 }
 
-async function logs(session: Session, hash: string): Promise<void> {
-  const { signal } = session
-  const client = await session.signer()
-  const computeNode = (await client.getAllocation(hash, { signal }))?.computeNode
-  if (computeNode === undefined) {
-    throw new CliError('not_allocated', `No compute node was assigned to ${hash}`, {
-      exitCode: exitCodes.notFound,
-      hint: `See what became of it: aleph message get ${hash}`,
-    })
-  }
-  const node = new ComputeNodeClient(computeNode.url, { account: client.context.account! })
-  const lines = await node.getLogs(hash, { signal })
+/** `aleph program logs` and `aleph instance logs`. */
+export function logsCommand(group: Command, terminal: Terminal): void {
+  const kind = group.name()
+  group
+    .command('logs')
+    .argument('<hash>', `item hash of a${kind === 'instance' ? 'n' : ''} ${kind} of yours`)
+    .description(`show what ${kind === 'instance' ? 'an instance' : 'a program'} has written`)
+    .option('--since <time>', 'only what is younger: ISO 8601, or seconds since 1970', epochSeconds)
+    .option('--limit <count>', 'only the last lines', wholeNumber(1, 1_000_000))
+    .addHelpText(
+      'after',
+      `\nExamples:\n  aleph ${kind} logs HASH\n  aleph ${kind} logs HASH --limit 100 --json`,
+    )
+    .action((hash: string, options: LogsOptions, command: Command) =>
+      logs(Session.of(terminal, command), hash, options),
+    )
+}
+
+async function logs(session: Session, hash: string, options: LogsOptions): Promise<void> {
+  const { node, computeNode } = await nodeOfVm(session, hash)
+  const lines = await node.getLogs(hash, { ...options, signal: session.signal })
   session.output.result({ item_hash: hash, compute_node: computeNode, lines }, () =>
     lines.map((line) => line.text).join('\n'),
   )
+}
+
+function epochSeconds(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Date.parse(text) / 1000
+  if (Number.isFinite(seconds)) return seconds
+  throw new InvalidArgumentError('Give a time like 2026-01-31T12:00:00Z, or seconds since 1970.')
 }

@@ -11,8 +11,10 @@ import {
 import type { Logger } from 'pino'
 import { type AboutRoutesOptions, aboutRoutes } from './about/about-routes.ts'
 import { type DebugRoutesOptions, debugRoutes } from './about/debug-routes.ts'
+import { type ProxyRoutesOptions, proxyRoutes } from './about/proxy-routes.ts'
 import { type StatusRoutesOptions, statusRoutes } from './about/status-routes.ts'
 import { type AllocationRoutesOptions, allocationRoutes } from './allocations/allocation-routes.ts'
+import { type AdminRoutesOptions, adminRoutes } from './control/admin-routes.ts'
 import type { LogStreams } from './control/log-streams.ts'
 import { type MachineRoutesOptions, machineRoutes } from './control/machine-routes.ts'
 import { type NotifyRoutesOptions, notifyRoutes } from './control/notify-routes.ts'
@@ -38,7 +40,9 @@ export interface HttpServerOptions {
   customDomains: CustomDomains
   about: AboutRoutesOptions
   allocations: AllocationRoutesOptions
+  admin: AdminRoutesOptions
   debug: DebugRoutesOptions
+  debugProxy: ProxyRoutesOptions
   status: StatusRoutesOptions
   notify: NotifyRoutesOptions
   machines: MachineRoutesOptions
@@ -214,12 +218,14 @@ export class HttpServer {
       await app.register(aboutRoutes, about)
       takeLaxJson(app)
       await app.register(debugRoutes, debug)
+      await app.register(proxyRoutes, this.#options.debugProxy)
       await app.register(statusRoutes, status)
       await app.register(notifyRoutes, notify)
       await app.register(machineRoutes, machines)
     })
     await this.#app.register(allocationRoutes, allocations)
     await this.#app.register(migrationRoutes, migration)
+    await this.#app.register(adminRoutes, this.#options.admin)
     await this.#app.ready()
   }
 }

@@ -15,7 +15,7 @@ export async function checkIdentity({ nodeHash, domainName }: ComputeNodeConfig)
     nodeHash === null
       ? warn(
           'registration',
-          'none: nobody but ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS allocates here; set ALEPH_VM_NODE_HASH',
+          'none: nobody but ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS allocates here until ALEPH_VM_OWNER_ADDRESS has registered this address, or ALEPH_VM_NODE_HASH is set',
         )
       : ok('registration', nodeHash),
     domainName === 'localhost'

@@ -6,6 +6,7 @@ import { FirecrackerHypervisor } from './firecracker/firecracker-hypervisor.ts'
 import { type Hypervisor, HypervisorError } from './hypervisor.ts'
 import { MixedHypervisor } from './mixed-hypervisor.ts'
 import { MachineCgroups } from './qemu/cgroup.ts'
+import type { DiskLimits } from './qemu/disk-limits.ts'
 import { type BootImages, QemuHypervisor } from './qemu/qemu-hypervisor.ts'
 import { planUsers } from './qemu/unprivileged-user.ts'
 
@@ -16,6 +17,7 @@ interface HypervisorOptions {
   dataDir: string
   images: BootImages | null
   cgroup?: string | null
+  diskLimits?: DiskLimits | null
   log: Logger
 }
 

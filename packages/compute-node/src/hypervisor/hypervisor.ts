@@ -97,7 +97,23 @@ export interface ConfidentialShape {
   firmware: string
   /** Files of the session that the owner made for this launch; SNP has none. */
   session?: { session: string; dhCertificate: string }
+  /** Of SNP: model of the guest's processors, which is measured too. */
+  vcpuType?: SnpVcpuType
+  /** Of SNP: what the processor shall say that the host said of the guest, 32 bytes in base64. */
+  hostData?: string
 }
+
+/** Models of processors, as QEMU calls them, that SNP guests are measured for. */
+export const snpVcpuTypes = [
+  'EPYC',
+  'EPYC-v4',
+  'EPYC-Rome',
+  'EPYC-Milan',
+  'EPYC-Milan-v2',
+  'EPYC-Genoa',
+  'EPYC-Turin',
+] as const
+export type SnpVcpuType = (typeof snpVcpuTypes)[number]
 
 /** What was launched, signed by the processor: base64 of 32 bytes of measure and 16 of nonce. */
 export interface LaunchMeasurement {

@@ -19,6 +19,9 @@ export {
   type MachineShape,
   type MachineStart,
   type SnapshotFiles,
+  type SnpVcpuType,
+  snpVcpuTypes,
   type TapShape,
 } from './hypervisor.ts'
+export type { DiskLimits } from './qemu/disk-limits.ts'
 export { type BootImages, QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'

@@ -182,7 +182,7 @@ function rateRule(key: 'iifname' | 'oifname', name: string, mbit: number | null)
   if (mbit === null) return ''
   const kilobytes = Math.round(mbit * 125)
   const burst = Math.max(64, Math.round(kilobytes / 4))
-  return `    update @${name} { ${key} limit rate over ${kilobytes} kbytes/second burst ${burst} kbytes } drop\n`
+  return `    update @${name} { ${key} limit rate over ${kilobytes} kbytes/second burst ${burst} kbytes } counter drop\n`
 }
 
 function rangeText([first, bits]: IpRange): string {

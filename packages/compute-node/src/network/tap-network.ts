@@ -90,6 +90,27 @@ export class TapNetwork {
     })
   }
 
+  /**
+   * Makes the host's side of every link anew: rules, addresses, neighbours. What fails is told by tap; throws when the
+   * rules themselves cannot be loaded.
+   */
+  async recreate(): Promise<{ recreated: string[]; failed: Map<string, Error> }> {
+    const recreated: string[] = []
+    const failed = new Map<string, Error>()
+    await this.#inTurn(async () => {
+      await this.#load()
+      await this.#forward()
+      for (const [tap, { link }] of this.#guests) {
+        await this.#raise(link).then(
+          () => recreated.push(tap),
+          (error: Error) => failed.set(tap, error),
+        )
+      }
+      await this.#sweepProxies()
+    })
+    return { recreated, failed }
+  }
+
   /** Takes the rules away, unless guests run on. */
   close(): Promise<void> {
     return this.#inTurn(async () => {

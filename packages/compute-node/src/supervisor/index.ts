@@ -8,6 +8,8 @@ export {
   HypervisorError,
   type LaunchControl,
   QemuHypervisor,
+  type SnpVcpuType,
+  snpVcpuTypes,
 } from '../hypervisor/index.ts'
 export type { GuestService, OnGuestStream } from './guest-setup.ts'
 export { Supervisor, type SupervisorOptions } from './supervisor.ts'

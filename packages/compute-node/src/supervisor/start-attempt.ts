@@ -163,6 +163,8 @@ export class StartAttempt {
   async #turnIntoClone(first: StartedProgram, draft: TemplateDraft): Promise<StartedProgram> {
     const { templates } = this.#context
     try {
+      // Taken up in the snapshot, a connection need not be made at each clone's first request.
+      await this.#whileAlive(first.machine, first.link.control('connect'))
       await first.machine.snapshot(draft.files.state)
       this.#mark('snapshot')
       await first.link.close()

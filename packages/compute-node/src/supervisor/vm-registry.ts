@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { writeFileAtomic } from '../hypervisor/atomic-file.ts'
+import { snpVcpuTypes } from '../hypervisor/index.ts'
 
 const diskSchema = z.object({ path: z.string(), sha256: z.string() })
 
@@ -76,6 +77,8 @@ const instanceSchema = z.object({
       reducedPhysBits: z.number(),
       firmware: z.string(),
       session: z.object({ session: z.string(), dhCertificate: z.string() }).optional(),
+      vcpuType: z.enum(snpVcpuTypes).optional(),
+      hostData: z.string().optional(),
     })
     .optional(),
 })

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import type { SnpVcpuType } from '../hypervisor/index.ts'
 import type { TapLink } from '../network/index.ts'
 
 /** Whether a VM starts at the first request and stops when idle, or is kept running. */
@@ -94,6 +95,9 @@ export interface ConfidentialLaunch {
   firmware: string
   /** What the owner made for this launch; the machine waits for its secret then. */
   session?: { session: string; dhCertificate: string }
+  /** Of SNP: model of its processors, and what its reports say of the host (32 bytes, base64). */
+  vcpuType?: SnpVcpuType
+  hostData?: string
 }
 
 /** Everything needed to start one instance: a machine that boots from its own disk. */

@@ -20,7 +20,7 @@ afterAll(() => node[Symbol.asyncDispose]())
 function offerSev({ hypervisor }: TestNode): void {
   hypervisor.confidentialSupport = {
     available: true,
-    technologies: ['sev'],
+    technologies: ['sev', 'sev-snp'],
     cbitpos: 51,
     reducedPhysBits: 1,
     certificates,
@@ -117,6 +117,48 @@ test('a reboot by its owner uses the same session; after one from inside a new o
   expect(await execution()).toEqual({ running: true, awaiting: false })
   node.hypervisor.crash(hash)
   await expect.poll(execution).toEqual({ running: false, awaiting: true })
+})
+
+test('an instance with SEV-SNP runs at once, with what its reports are to say, and answers for itself', async () => {
+  const runtime = node.core.store(Buffer.from('measured firmware'))
+  const measured = (vcpu_type: string) => ({
+    mode: 'sev_snp',
+    policy: 0x30000,
+    runtime,
+    measurements: [{ platform: 'sev_snp', registers: { launch: 'ab'.repeat(48) }, vcpu_type }],
+  })
+  const publish = (vcpuType: string) =>
+    publishInstance(node, nodeHash, {
+      payment: null,
+      environment: { internet: true, hypervisor: 'qemu', trusted_execution: measured(vcpuType) },
+    })
+  hash = publish('EPYC-Milan')
+  expect(await notify(node, hash)).toEqual([200, expect.objectContaining({ success: true })])
+  expect(await execution()).toEqual({ running: true, awaiting: false })
+  expect(node.hypervisor.shapeOf(hash).confidential).toMatchObject({
+    technology: 'sev-snp',
+    policy: 0x30000,
+    vcpuType: 'EPYC-Milan',
+    hostData: Buffer.from(hash, 'hex').toString('base64'),
+  })
+  for (const [method, operation] of [
+    ['GET', 'measurement'],
+    ['POST', 'initialize'],
+  ] as const) {
+    const body = method === 'POST' ? sessionForm() : undefined
+    const [status, refusal] = await ask(method, `confidential/${operation}`, body)
+    expect([status, refusal.code ?? refusal.error]).toEqual([
+      400,
+      expect.stringMatching(/not_confidential|vm_running/),
+    ])
+  }
+  const usage = (await (await fetch(`${node.url}/about/usage/system`)).json()) as {
+    properties: { tee?: { sev_snp: { supported_vcpu_types: string[] } } }
+  }
+  expect(usage.properties.tee?.sev_snp.supported_vcpu_types).toContain('EPYC-Milan')
+
+  const [, { errors }] = await notify(node, publish('EPYC-Future,kvm=off'))
+  expect(JSON.stringify(errors)).toContain('for none of the processors')
 })
 
 test('a node without the hardware says why, and that it has no certificates', async () => {

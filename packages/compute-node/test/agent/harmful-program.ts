@@ -8,6 +8,7 @@ printf 'Content-Type: text/plain\\r\\n\\r\\n'
 case $PATH_INFO in
   /reach) nc -w 2 \${QUERY_STRING%:*} \${QUERY_STRING#*:} </dev/null 2>&1 && echo reached ;;
   /fill) dd if=/dev/zero of=$QUERY_STRING bs=1M 2>&1 ;;
+  /write) rm -f /disk/file; dd if=/dev/zero of=/disk/other bs=1M count=$QUERY_STRING conv=fsync 2>&1 ;;
   /flood-socket) exec cat /dev/zero ;;
   /flood-log)
     line=$(printf 'x%.0s' $(seq 400))

@@ -14,7 +14,7 @@ let good: string
 let secret: Server
 
 beforeAll(async () => {
-  node = await RealNode.start()
+  node = await RealNode.start({ ALEPH_VM_DISK_MB_PER_SECOND: '8' })
   secret = createServer((_request, response) => response.end('a secret of the host'))
   await new Promise<void>((resolve) => secret.listen(0, '127.0.0.1', resolve))
   const runtime = node.core.store(await readFile(node.images.runtimes.binary.path))
@@ -52,6 +52,16 @@ test('it fills what it was given, and nothing else', async () => {
   expect(await ask('fill?/disk/file')).toContain('No space left on device')
   expect(await ask('fill?/tmp/file')).toContain('No space left on device')
   expect(await neighbour()).toBe('hello')
+})
+
+test('it moves no more on its disk a second than it may', async () => {
+  const bytes = 24 * 1024 * 1024
+  const startedAt = performance.now()
+  expect(await ask('write?24')).toContain('records out')
+  const seconds = (performance.now() - startedAt) / 1000
+  expect(await neighbour()).toBe('hello')
+  // A short while's allowance may come at once.
+  expect(bytes / seconds).toBeLessThan(1.5 * 8 * 1024 * 1024)
 })
 
 test('it sends without end to a client that does not read: its neighbours are served', async () => {

@@ -28,20 +28,25 @@ export default async function handle(request: Request): Promise<Response> {
 }
 `
 
-/** A server of its own: `/events` sends one event, and the next when `/next` is asked for; WebSockets hear an echo. */
+/**
+ * A server of its own: `/events` sends one event, and the next when `/next` is asked for; `/followers` says how many
+ * listen; WebSockets hear an echo.
+ */
 const serverSource = `
 import { createHash } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
-const followers: ServerResponse[] = []
+let followers: ServerResponse[] = []
 const server = createServer((request, response) => {
   if (request.url === '/next') {
     for (const follower of followers.splice(0)) follower.end('data: second\\n\\n')
     response.end()
     return
   }
+  if (request.url === '/followers') return response.end(String(followers.length))
   response.writeHead(200, { 'content-type': 'text/event-stream' })
   response.write('data: first\\n\\n')
   followers.push(response)
+  response.on('close', () => (followers = followers.filter((follower) => follower !== response)))
 })
 server.on('upgrade', (request, socket) => {
   const accept = createHash('sha1').update(request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest('base64')
@@ -96,6 +101,23 @@ test('a TypeScript program from a zip answers from its microVM, and again from a
   expect(await node.execution(hash)).toMatchObject({ running: true, start: { kind: 'restored' } })
 })
 
+test('what it uses of the host is told', async () => {
+  const hash = deploy()
+  await node.call(hash)
+  const records = (await (await fetch(`${node.url}/about/executions/records`)).json()) as object[]
+  expect(records).toContainEqual(
+    expect.objectContaining({
+      vm_hash: hash,
+      cpu_time_user: expect.any(Number),
+      io_read_bytes: expect.any(Number),
+    }),
+  )
+  const metrics = await (await fetch(`${node.url}/metrics`)).text()
+  expect(Number(new RegExp(`aleph_vm_memory_bytes{vm="${hash}"} (\\d+)`).exec(metrics)?.[1])).toBeGreaterThan(
+    1e6,
+  )
+})
+
 test('a server in a guest streams its events as they come, and carries WebSockets', async () => {
   const hash = deploy({ code: node.core.store(writeZip([{ name: 'main.ts', content: serverSource }])) })
   const response = await node.call(hash, '/events')
@@ -111,6 +133,21 @@ test('a server in a guest streams its events as they come, and carries WebSocket
   socket.send('there and back')
   expect((await echo).data).toBe('there and back')
   socket.close()
+})
+
+test('a guest notices when its client goes', async () => {
+  const hash = deploy({ code: node.core.store(writeZip([{ name: 'main.ts', content: serverSource }])) })
+  const followers = async () => (await node.call(hash, '/followers')).text()
+  const response = await node.call(hash, '/events')
+  await response.body!.getReader().read()
+  expect(await followers()).toBe('1')
+  const gone = new AbortController()
+  const second = await node.call(hash, '/events', { signal: gone.signal })
+  await second.body!.getReader().read()
+  expect(await followers()).toBe('2')
+  gone.abort()
+  await expect.poll(followers).toBe('1')
+  await node.call(hash, '/next')
 })
 
 test('with many calls at once it has several machines, and moves to its new version without losing a call', async () => {

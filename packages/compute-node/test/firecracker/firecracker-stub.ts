@@ -37,7 +37,6 @@ const schemas: Record<string, z.ZodType> = {
     is_read_only: z.boolean(),
   }),
   'PUT /vsock': z.strictObject({ guest_cid: z.int().min(3), uds_path: newFile }),
-  'PUT /entropy': z.strictObject({}),
   'PUT /actions': z.strictObject({ action_type: z.enum(['InstanceStart', 'SendCtrlAltDel']) }),
   'PATCH /vm': z.strictObject({ state: z.enum(['Paused', 'Resumed']) }),
   'PUT /snapshot/create': z.strictObject({

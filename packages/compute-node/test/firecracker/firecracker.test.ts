@@ -76,7 +76,7 @@ describe('a machine of Firecracker', () => {
         body: {
           kernel_image_path: 'kernel',
           initrd_path: 'initrd',
-          boot_args: 'console=ttyS0 reboot=k panic=1 pci=off',
+          boot_args: 'console=ttyS0 reboot=k panic=1 pci=off aleph.disks=runtime,data',
         },
       },
       { name: 'PUT /machine-config', body: { vcpu_count: 2, mem_size_mib: 256, smt: false } },
@@ -94,7 +94,6 @@ describe('a machine of Firecracker', () => {
         body: { drive_id: 'data', path_on_host: 'disk-data', is_root_device: false, is_read_only: false },
       },
       { name: 'PUT /vsock', body: { guest_cid: 3, uds_path: 'v.sock' } },
-      { name: 'PUT /entropy', body: {} },
       { name: 'PUT /actions', body: { action_type: 'InstanceStart' } },
     ])
     await expect.poll(() => printed).toContain('Linux version')

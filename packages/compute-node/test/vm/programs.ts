@@ -25,11 +25,12 @@ export const randomNumbers: VmProgram = {
   entrypoint: 'main.ts',
   files: {
     'main.ts': `
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 const draw = () => ({
   bytes: randomBytes(16).toString('hex'),
   uuid: randomUUID(),
+  integers: [randomInt(2 ** 40), randomInt(2 ** 40)].join(),
   math: [Math.random(), Math.random()].join(),
   webUuid: crypto.randomUUID(),
   webValues: Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex'),

@@ -28,13 +28,15 @@ export function describeError(error: FastifyError): ErrorAnswer {
   }
   if (statusCode >= 400 && statusCode < 500) {
     // A body that is not JSON is a message that breaks the format, not a broken request (protocol 03 §4.8).
-    const isBody = statusCode === 400 && error.code?.startsWith('FST_ERR_CTP')
-    if (isBody || error instanceof SyntaxError) {
-      return badBody(error.message)
-    }
+    if (isNotJson(error)) return badBody(error.message)
     return { statusCode, body: { error: error.message, code: 'bad_request' } }
   }
   return { statusCode: 500, body: { error: 'Internal error', code: 'internal_error' } }
+}
+
+/** The body of a request cannot be read as JSON. */
+export function isNotJson(error: FastifyError): boolean {
+  return error.statusCode === 400 && (error instanceof SyntaxError || error.code?.startsWith('FST_ERR_CTP'))
 }
 
 function badBody(error: string): ErrorAnswer {

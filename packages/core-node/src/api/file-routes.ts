@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { apiRoutes, type ByteRange, classifyHash, isItemHash } from '@aleph-ts/protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { fileTag } from '../state/files.ts'
@@ -23,6 +24,17 @@ export function fileRoutes({ db, config, profile, fileStore }: ApiContext) {
     return row && { ...row, size: Number(row.size) }
   }
 
+  /** The content of an inline message: to others it may be a message whose content is a file. */
+  async function inlineContent(hash: string): Promise<Buffer | undefined> {
+    const row = await db
+      .selectFrom('messages')
+      .select('item_content')
+      .where('item_hash', '=', hash)
+      .where('item_type', '=', 'inline')
+      .executeTakeFirst()
+    return row?.item_content == null ? undefined : Buffer.from(row.item_content)
+  }
+
   async function describe(pin: { ref: string; owner: string; file_hash: string }) {
     const file = await findFile(pin.file_hash)
     return { ...pin, download_url: downloadUrl(pin.file_hash), size: file?.size ?? 0 }
@@ -37,10 +49,10 @@ export function fileRoutes({ db, config, profile, fileStore }: ApiContext) {
 
   async function download(hash: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const found = (await findFile(hash)) && (await fileStore.stat(hash))
-    if (!found) throw new ApiError(404, 'file_not_found', 'Not found')
-    const { type, size } = found
-    if (type === 'dir') return sendFile(tarOf(fileStore, hash), request, reply)
-    const read = (range?: ByteRange) => fileStore.read(hash, range)
+    if (found?.type === 'dir') return sendFile(tarOf(fileStore, hash), request, reply)
+    const { size, read } = found
+      ? { size: found.size, read: (range?: ByteRange) => fileStore.read(hash, range) }
+      : asFile(await inlineContent(hash))
     return sendFile({ type: 'application/octet-stream', tag: hash, size, read }, request, reply)
   }
 
@@ -65,10 +77,10 @@ export function fileRoutes({ db, config, profile, fileStore }: ApiContext) {
       async ({ params, reply }) => {
         const hash = fileHash(params.hash, 'Invalid hash provided')
         const file = await findFile(hash)
-        if (!file) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
-        if (file.type === 'dir') throw new ApiError(400, 'not_a_file', `A folder: use ${downloadUrl(hash)}`)
-        if (file.size > largestBase64) throw new ApiError(413, 'file_too_large', `Use ${downloadUrl(hash)}`)
-        const bytes = await fileStore.readBytes(hash)
+        if (file?.type === 'dir') throw new ApiError(400, 'not_a_file', `A folder: use ${downloadUrl(hash)}`)
+        if (file && file.size > largestBase64)
+          throw new ApiError(413, 'file_too_large', `Use ${downloadUrl(hash)}`)
+        const bytes = file ? await fileStore.readBytes(hash) : await inlineContent(hash)
         if (!bytes) throw new ApiError(404, 'file_not_found', `No file found for hash ${hash}`)
         reply.header('cache-control', 'public, max-age=31536000, immutable')
         return { status: 'success', hash, engine: classifyHash(hash)!, content: mimeBase64(bytes) }
@@ -115,6 +127,13 @@ export function fileRoutes({ db, config, profile, fileStore }: ApiContext) {
       return Number(count)
     })
   }
+}
+
+function asFile(content: Buffer | undefined) {
+  if (!content) throw new ApiError(404, 'file_not_found', 'Not found')
+  const read = ({ start, end = content.length - 1 }: ByteRange = { start: 0 }) =>
+    Readable.from([content.subarray(start, end + 1)])
+  return { size: content.length, read }
 }
 
 function fileHash(hash: string, complaint: string): string {

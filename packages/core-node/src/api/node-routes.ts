@@ -29,7 +29,7 @@ export function nodeRoutes(
     const kept = Object.fromEntries(
       await Promise.all(
         (await metrics.registry.getMetricsAsJSON())
-          .filter(({ name }) => /^pyaleph_(status_(chain|sync_pending_txs)|ws)_/.test(name))
+          .filter(({ name }) => /^pyaleph_(status_(chain|sync_pending_txs)|ws|store_fetch)_/.test(name))
           .map(async (metric) => [metric.name, metric.values[0]?.value ?? null] as const),
       ),
     )
@@ -73,7 +73,12 @@ export function nodeRoutes(
       ),
     }))
 
-    serve(server, apiRoutes.listMessagePrograms, async ({ query }) => {
+    serve(server, apiRoutes.listMessagePrograms, async ({ query, request }) => {
+      const unknown = Object.keys(request.query as object).find((name) => !/^sort(Order|_order)$/.test(name))
+      if (unknown !== undefined) {
+        const path = `query.${unknown}`
+        throw new ApiError(400, 'unknown_parameter', `${unknown}: only sort_order is known here`, { path })
+      }
       const programs = await replica.db
         .selectFrom('vms')
         .where('type', '=', 'program')

@@ -9,10 +9,11 @@ import {
   paymentTypeOf,
   totalCost,
 } from '@aleph-ts/protocol'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyError, FastifyInstance } from 'fastify'
 import { loadTariff } from '../pipeline/price.ts'
 import { type FileReference, referenceKey, resolveReferences } from '../state/files.ts'
 import { ApiError } from './api-error.ts'
+import { isNotJson } from './describe-error.ts'
 import { validHash } from './message-routes.ts'
 import { findStatus } from './message-status.ts'
 import { serve } from './serve.ts'
@@ -92,8 +93,11 @@ export function priceRoutes(context: ApiContext) {
 
     serve(server, apiRoutes.estimatePrice, ({ body }) => asUserError(() => estimate(body.message)))
 
-    serve(server, apiRoutes.estimateInstancePrice, ({ body }) =>
-      asUserError(() => estimate({ type: 'INSTANCE', item_content: JSON.stringify(body) })),
+    serve(
+      server,
+      apiRoutes.estimateInstancePrice,
+      ({ body }) => asUserError(() => estimate({ type: 'INSTANCE', item_content: JSON.stringify(body) })),
+      { errorHandler: refuseWhatIsNotJson },
     )
 
     for (const route of [apiRoutes.recalculatePrices, apiRoutes.recalculatePrice]) {
@@ -124,6 +128,11 @@ export function priceRoutes(context: ApiContext) {
     if (own !== undefined) sizes.set('', own)
     return sizes
   }
+}
+
+/** Here it is a broken request, and not a message that breaks the format. */
+function refuseWhatIsNotJson(error: FastifyError): never {
+  throw isNotJson(error) ? new ApiError(400, 'not_json', error.message, { path: 'body' }) : error
 }
 
 /** What pricing refuses is the caller's to mend. */

@@ -52,7 +52,7 @@ function readExchange<R extends ApiRoute>(
   request: FastifyRequest,
 ): Pick<Exchange<R>, 'params' | 'query' | 'body'> {
   const query = route.query ? parseQuery(route.query, request.query) : undefined
-  const body = route.body && !('raw' in route.body) ? parseBody(route.body, request.body) : request.body
+  const body = route.body && !('raw' in route.body) ? parseBody(route.body, bodyOf(request)) : request.body
   return { params: readParams(route, request), query, body } as Pick<Exchange<R>, 'params' | 'query' | 'body'>
 }
 
@@ -65,6 +65,16 @@ function readParams({ path }: ApiRoute, { params }: FastifyRequest): Record<stri
       value.replaceAll('\0', ''),
     ]),
   )
+}
+
+/** The body as a value: JSON is read as such whatever it was sent as. */
+function bodyOf({ body, headers }: FastifyRequest): unknown {
+  if (typeof body !== 'string' || headers['content-type']?.includes('json')) return body
+  try {
+    return JSON.parse(body)
+  } catch (error) {
+    throw Object.assign(error as SyntaxError, { statusCode: 400 })
+  }
 }
 
 function parseBody<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {

@@ -8,6 +8,7 @@ import type pg from 'pg'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { Readable } from '../database/read-pools.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
+import { arrivalRoutes } from '../placement/arrival-routes.ts'
 import { computeListRoutes } from '../placement/compute-list-routes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
@@ -160,6 +161,7 @@ export async function createServer(
   }
   await server.register(placementRoutes(services.placement))
   await server.register(schedulerRoutes(services.placement))
+  await server.register(arrivalRoutes(services.placement.arrivals))
   await server.register(computeListRoutes(services.placement))
   return server
 }

@@ -1,12 +1,15 @@
+import type { OpenRegistered } from '../registered-request.ts'
+
 /** A peer that has the file: its answer's body is not yet read. */
 export interface Offer {
   peer: string
-  response: Response
+  body: AsyncIterable<Uint8Array>
   /** Gives up on the body. */
   abort: (reason: Error) => void
 }
 
 export interface HedgedRequestOptions {
+  open: OpenRegistered
   /** Base URLs, in the order to ask them; those asked are removed. */
   peers: string[]
   path: string
@@ -75,16 +78,13 @@ function ask(
   const controller = new AbortController()
   const abort = (reason: Error) => controller.abort(reason)
   const slow = setTimeout(() => abort(new Error('the peer does not answer')), options.answerMs)
-  const outcome = fetch(new URL(options.path, peer), {
-    signal: AbortSignal.any([controller.signal, options.signal]),
-    // A redirect could lead anywhere, such as into this machine's own network.
-    redirect: 'error',
-  }).then(
-    async (response): Promise<Offer | string> => {
+  const signal = AbortSignal.any([controller.signal, options.signal])
+  const outcome = options.open(new URL(options.path, peer), { signal }).then(
+    (response): Offer | string => {
       clearTimeout(slow)
-      if (response.status === 200 && response.body) return { peer, response, abort }
-      options.onFailure(peer, response.status === 404)
-      abort(new Error(`the peer answered ${response.status}`))
+      if (response.statusCode === 200) return { peer, body: response, abort }
+      options.onFailure(peer, response.statusCode === 404)
+      response.destroy()
       return peer
     },
     (): string => {

@@ -10,6 +10,7 @@ import {
 import type { Bitswap } from '../bitswap/bitswap.ts'
 import type { ContentFetcher, CoreNodeContext } from '../context.ts'
 import type { PeerTable } from '../gossip/peer-table.ts'
+import type { OpenRegistered } from '../registered-request.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Offer, requestFromAny } from './hedged-request.ts'
 import type { Kubo } from './kubo.ts'
@@ -23,6 +24,7 @@ export interface PeerContentFetcherOptions {
   logger: CoreNodeContext['logger']
   /** Base URLs of known nodes that may have the file; nothing else is ever asked. */
   sources: () => Promise<string[]>
+  open: OpenRegistered
   /** Asked for CIDs that no core node has. */
   bitswap?: Pick<Bitswap, 'fetch'> | undefined
   /** Asked for CIDs that no connected IPFS node has either. */
@@ -70,7 +72,7 @@ export class PeerContentFetcher implements ContentFetcher {
    * itself answers, which is never asked.
    */
   static create(
-    context: Pick<CoreNodeContext, 'fileStore' | 'logger'>,
+    context: Pick<CoreNodeContext, 'fileStore' | 'logger' | 'openRegistered'>,
     network: {
       registry: Registry
       peers: PeerTable
@@ -84,6 +86,7 @@ export class PeerContentFetcher implements ContentFetcher {
     return new PeerContentFetcher({
       fileStore: context.fileStore,
       logger: context.logger,
+      open: context.openRegistered,
       bitswap,
       kubo,
       sources: async () => {
@@ -139,10 +142,10 @@ export class PeerContentFetcher implements ContentFetcher {
     for (;;) {
       const offer = await this.#request(peers, `ipfs/${root}?format=raw`, signal)
       if (!offer) return undefined
-      const { peer, response, abort } = offer
+      const { peer, body, abort } = offer
       const { stallMs = 15_000 } = this.#options
       try {
-        return await readBlock(root, withoutStalls(response.body!, stallMs, abort))
+        return await readBlock(root, withoutStalls(body, stallMs, abort))
       } catch (error) {
         abort(error as Error)
         this.#reputation[error instanceof ContentAddressError ? 'lied' : 'failed'](peer)
@@ -188,6 +191,7 @@ export class PeerContentFetcher implements ContentFetcher {
 
   #request(peers: string[], path: string, signal: AbortSignal): Promise<Offer | null> {
     return requestFromAny({
+      open: this.#options.open,
       peers,
       path,
       hedgeMs: this.#options.hedgeMs ?? 300,
@@ -200,13 +204,13 @@ export class PeerContentFetcher implements ContentFetcher {
   }
 
   async #download(
-    { peer, response, abort }: Offer,
+    { peer, body, abort }: Offer,
     { hash, maxBytes }: Wanted,
     transfer: Transfer,
   ): Promise<boolean> {
     const { fileStore, logger, stallMs = 15_000 } = this.#options
     try {
-      await transfer.keep(fileStore, withoutStalls(response.body!, stallMs, abort), { hash, maxBytes })
+      await transfer.keep(fileStore, withoutStalls(body, stallMs, abort), { hash, maxBytes })
       this.#reputation.delivered(peer)
       return true
     } catch (error) {

@@ -73,7 +73,10 @@ export class CreditBiller {
     const { corechannel } = registry
     if (!corechannel) throw new Error('There is no registry of nodes yet')
     const charges = await loadCreditCharges(pool, window)
-    const leases = await loadLeases(pool, corechannel, window.end)
+    const leases = await loadLeases(pool, corechannel, {
+      until: window.end,
+      scheduler: profile.placement.scheduler,
+    })
     const post = (kind: ExpenseKind, entries: ExpenseEntry[]) =>
       expensePost(entries, window, { kind, creditPriceAleph: creditPriceAleph(profile) })
     return {

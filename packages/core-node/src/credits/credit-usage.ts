@@ -13,6 +13,7 @@ import {
   timeOfPlace,
 } from '@aleph-ts/protocol'
 import type pg from 'pg'
+import { claimants } from '../placement/claims.ts'
 
 const bytesPerMib = 2 ** 20
 
@@ -44,19 +45,15 @@ export async function loadCreditCharges(pool: pg.Pool, window: BillingWindow): P
 }
 
 /**
- * Which compute node had which VM when, by what the owners of active core nodes published about nodes linked to them
- * until a time (epoch seconds); what anybody else says does not count.
+ * Which compute node had which VM when, by what the owners of active core nodes published about nodes linked to them,
+ * or the network's one scheduler, until a time (epoch seconds); what anybody else says does not count.
  */
 export async function loadLeases(
   pool: pg.Pool,
   registry: CorechannelAggregate,
-  until: number,
+  { until, scheduler = null }: { until: number; scheduler?: string | null | undefined },
 ): Promise<AssignmentLease[]> {
-  const owners = new Map(
-    registry.nodes
-      .filter((node) => node.status === 'active')
-      .map((node) => [node.hash, addressKey('ETH', node.owner)]),
-  )
+  const owners = claimants(registry, scheduler)
   const ownerOf = new Map(
     registry.resource_nodes.map((node) => [node.hash, node.parent ? owners.get(node.parent) : undefined]),
   )

@@ -5,6 +5,7 @@ import type { CoreNodeContext } from '../context.ts'
 import type { Registry } from '../registry/registry.ts'
 import { Alive } from './alive.ts'
 import type { Announcement } from './announcement.ts'
+import { dialRule } from './dial-rule.ts'
 import { Discipline } from './discipline.ts'
 import { GossipMetrics } from './gossip-metrics.ts'
 import { type GossipedMessage, report } from './gossipsub-internals.ts'
@@ -57,7 +58,7 @@ export class Gossip {
     registry: Registry,
     { host, conduct, version }: { host: P2pHost; conduct: PeerConduct; version: string },
   ) {
-    const { config, profile, pool, logger } = context
+    const { profile, pool, logger } = context
     this.#context = context
     this.#registry = registry
     this.host = host
@@ -67,7 +68,7 @@ export class Gossip {
     this.#discipline = new Discipline(host, conduct, logger)
     this.#judge = new MessageJudge(context.verifier)
     this.peers = new PeerTable(pool)
-    const configured = [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
+    const configured = configuredPeers(context)
     this.#configuredPeers = new Set(configured.map(({ peerId }) => peerId))
     const { pubsub } = host.services
     this.#relay = new MessageRelay(pubsub, profile.topics.messages)
@@ -107,6 +108,7 @@ export class Gossip {
       listenPort: config.p2p.port,
       topics: [profile.topics.messages, profile.topics.alive],
       conduct,
+      mayDial: dialRule(configuredPeers(context), { allowPrivate: config.allowPrivateNodes ?? false }),
     })
     return new Gossip(context, registry, { host, conduct, version })
   }
@@ -228,6 +230,10 @@ export class Gossip {
 function reachableUrl(url: string, ownAddress: string | undefined): string {
   const [, family, ip] = ownAddress?.split('/') ?? []
   return ip ? url.replace(/\/\/(0\.0\.0\.0|\[::\])/, family === 'ip6' ? `//[${ip}]` : `//${ip}`) : url
+}
+
+function configuredPeers({ config, profile }: Pick<GossipContext, 'config' | 'profile'>): PeerAddress[] {
+  return [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
 }
 
 function parseConfiguredPeer(text: string): PeerAddress {

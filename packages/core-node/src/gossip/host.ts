@@ -5,6 +5,7 @@ import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { rememberImportedKeys } from './imported-keys.ts'
 import { refuseExcess } from './incoming-rpcs.ts'
@@ -27,6 +28,8 @@ export interface HostOptions {
   topics: string[]
   /** Who may connect, and what we think of peers. */
   conduct: PeerConduct
+  /** Whether an address may be connected to; all by default. */
+  mayDial?: (address: Multiaddr) => boolean
 }
 
 /** Bytes queued towards one slow peer before its gossip stream is dropped. */
@@ -39,7 +42,7 @@ const noData = new Uint8Array()
  * parameters (protocol 04 §2 and §5). Returned not yet started.
  */
 export async function createHost(options: HostOptions): Promise<P2pHost> {
-  const { conduct } = options
+  const { conduct, mayDial = () => true } = options
   rememberImportedKeys()
   const isDenied = (peer: PeerId) => !conduct.mayConnect(peer.toString())
   const family = options.listenHost.includes(':') ? 'ip6' : 'ip4'
@@ -54,6 +57,7 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
     connectionGater: {
       denyDialPeer: isDenied,
       denyInboundEncryptedConnection: isDenied,
+      denyDialMultiaddr: (address) => !mayDial(address),
     },
     services: {
       identify: identify(),

@@ -24,6 +24,12 @@ export function encodePayload(envelope: Envelope): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text)
 }
 
+/** What others are told of a message: one too large for a frame goes without its content, which its hash names. */
+export function gossipForm(envelope: Envelope): Envelope {
+  if (fitsGossip(envelope)) return envelope
+  return { ...envelope, item_type: 'storage', item_content: null }
+}
+
 /** Whether a message can travel over gossip at all; the API door asks before it acknowledges (protocol 04, trap 4). */
 export function fitsGossip(envelope: Envelope): boolean {
   const texts = Object.values(envelope).filter((value) => typeof value === 'string')

@@ -7,7 +7,7 @@ import type { GossipMetrics } from './gossip-metrics.ts'
 import { hasOutboundStream } from './gossipsub-internals.ts'
 import type { MessageJudge } from './message-judge.ts'
 import { Paced } from './paced.ts'
-import { encodePayload, maxPayloadBytes } from './payload.ts'
+import { encodePayload, gossipForm, maxPayloadBytes } from './payload.ts'
 
 export interface PublisherOptions {
   pubsub: GossipSub
@@ -95,7 +95,7 @@ export class Publisher {
   }
 
   async #send(envelope: Envelope): Promise<void> {
-    const payload = encodePayload(envelope)
+    const payload = encodePayload(gossipForm(envelope))
     if (payload.length > maxPayloadBytes) {
       this.#options.logger.warn({ hash: envelope.item_hash, bytes: payload.length }, 'too large for gossip')
       return

@@ -27,7 +27,9 @@ export interface Candidate {
   balancesAreFresh?: boolean
   /** Set by `check`, unless the inbox has parsed it already. */
   parsed?: ParsedContent
-  /** Set by `check` for content that was fetched: its text and its length in bytes. */
+  /** Set by `check` for content that was fetched and could have come inline: that is how it is kept. */
+  becameInline?: boolean
+  /** Set by `check` for other content that was fetched: its text and its length in bytes. */
   fetchedContent?: { text: string; bytes: number }
   /** Size of the file that a STORE names, bytes; set by `locateFiles`. */
   fileSize?: number

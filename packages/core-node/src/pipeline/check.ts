@@ -1,4 +1,5 @@
 import {
+  canonicalForm,
   type NetworkProfile,
   ProtocolError,
   parseContentText,
@@ -59,6 +60,12 @@ async function parse(candidate: Candidate, { fileStore, profile }: CheckTools): 
   const parsed = parseFetchedContent(envelope, text)
   requireTimely(parsed.content.time, profile.limits.futureSeconds)
   candidate.parsed = parsed
+  const canonical = canonicalForm(envelope, text)
+  if (canonical !== envelope) {
+    candidate.envelope = canonical
+    candidate.becameInline = true
+    return
+  }
   const given = parseContentText(text)
   // The text as it is keeps every digit; only old contents lack what parsing adds.
   const isComplete = given.address != null && given.time != null

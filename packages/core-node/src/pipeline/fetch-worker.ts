@@ -7,6 +7,7 @@ import { inTransaction, isDatabaseAway } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
 import type { SignatureVerifier } from '../identity/signature-verifier.ts'
 import type { Inbox } from '../inbox/inbox.ts'
+import { replaceLookups } from '../state/lookups.ts'
 import {
   claimDue,
   loadEnvelopes,
@@ -23,6 +24,8 @@ import type { Candidate } from './candidate.ts'
 import { check, contentUnavailable } from './check.ts'
 import { fileUnavailable } from './fetch.ts'
 import { Signal } from './signal.ts'
+import type { StoreFetchMetrics } from './store-fetch-metrics.ts'
+import { lookAtMeans } from './unfetched.ts'
 
 const concurrency = 10
 const longestSleepMs = 3_000
@@ -37,6 +40,7 @@ export interface FetchWorkerOptions {
   verifier: Pick<SignatureVerifier, 'verify'>
   maxRetries: number
   profile: NetworkProfile
+  metrics: StoreFetchMetrics
   /** Called when a message is ready to be processed. */
   onFetched: () => void
 }
@@ -136,7 +140,7 @@ export class FetchWorker {
       }
       await check([candidate], this.#options)
       if (candidate.outcome?.kind === 'failed') throw candidate.outcome.error
-      if (envelope.type === 'STORE') await this.#obtainFile(candidate)
+      if (envelope.type === 'STORE') await this.#measureFile(candidate)
       await markFetched(pool, candidate.id!)
       this.#options.onFetched()
     } catch (error) {
@@ -159,7 +163,13 @@ export class FetchWorker {
     if (verdict.outcome !== 'valid') throw verdict.error
   }
 
-  async #obtainFile({ envelope, parsed, origin }: Candidate): Promise<void> {
+  #measureFile(candidate: Candidate): Promise<void> {
+    const { item_type: itemType } = candidate.parsed!.content as StoreContent
+    return this.#options.metrics.measure(itemType, () => this.#obtainFile(candidate))
+  }
+
+  async #obtainFile(candidate: Candidate): Promise<void> {
+    const { envelope, parsed, origin } = candidate
     const { fileStore, fetcher, profile } = this.#options
     const content = parsed!.content as StoreContent
     const { item_hash: hash, item_type: itemType } = content
@@ -167,6 +177,8 @@ export class FetchWorker {
     if (itemType === 'ipfs' && origin !== 'chain' && !(await fileStore.has(hash))) {
       const claimed = await fetcher.claimedSize?.(hash, { signal: this.#abort.signal })
       if (claimed) {
+        candidate.fileSize = claimed.size
+        lookAtMeans(candidate)
         const options = { ...this.#options, refreshBalances: this.#refreshBalances }
         maxBytes = await affordableBytes(envelope, content, claimed, options)
       }
@@ -194,6 +206,7 @@ export class FetchWorker {
     }
     await inTransaction(pool, async (tx) => {
       await insertRejections(tx, [failure])
+      await replaceLookups(tx, [candidate])
       await removePending(tx, [candidate])
     })
     inbox.settled(1)

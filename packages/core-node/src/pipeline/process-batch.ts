@@ -14,9 +14,11 @@ import { alive, type Candidate, hashOf, isFresh } from './candidate.ts'
 import { check } from './check.ts'
 import { takeConfirmedCopies } from './confirmed-copy.ts'
 import { locateFiles } from './fetch.ts'
+import { keepInline } from './inline-form.ts'
 import { keepFresh } from './keep-fresh.ts'
 import { namesMade, prepare } from './order.ts'
-import { asRejection, reachVerdicts } from './verdicts.ts'
+import { reviewUnfetched } from './unfetched.ts'
+import { asRejection, notAmong, reachVerdicts } from './verdicts.ts'
 
 export interface ProcessingTools {
   pool: pg.Pool
@@ -39,8 +41,10 @@ export interface BatchResult {
   unpaid: bigint[]
   /** Log position of the next message. */
   nextSeq: bigint
-  /** Messages that wait no longer, or only as a copy that waited before. */
+  /** Messages that wait no longer, or only as a copy that waited before, less refused ones that wait again. */
   settled: number
+  /** Refused messages that wait for their file again. */
+  readmitted: number
   /** Stored messages may be due at other times than before. */
   pendingChanged: boolean
 }
@@ -90,6 +94,7 @@ async function processHalves(
     unpaid: [...first.unpaid, ...second.unpaid],
     nextSeq: second.nextSeq,
     settled: first.settled + second.settled,
+    readmitted: first.readmitted + second.readmitted,
     pendingChanged: first.pendingChanged || second.pendingChanged,
   }
 }
@@ -118,6 +123,7 @@ async function failAlone(
     unpaid: [],
     nextSeq,
     settled: isLast ? 1 : 0,
+    readmitted: 0,
     pendingChanged: !isLast,
   }
 }
@@ -140,8 +146,9 @@ async function processInTransaction(
   const confirmations = await firstConfirmations(tx, candidates.map(hashOf))
   for (const candidate of candidates) candidate.confirmed = confirmations.get(hashOf(candidate))
   await takeConfirmedCopies(tx, candidates)
+  await keepInline(tx, candidates)
   const unready = candidates.filter((candidate) => candidate.outcome?.kind === 'failed')
-  const again = tools.stale.some ? await verdictsToReview(tx, tools) : { candidates: [], hasMore: false }
+  const again = tools.stale.some ? await verdictsToReview(tx, tools) : nothingToReview
   let nextSeq = firstSeq
   const isFinal = (candidate: Candidate) => !mayBeTriedAgain(candidate, tools.maxRetries)
   const pending = new Set(candidates.map(hashOf))
@@ -167,6 +174,7 @@ async function processInTransaction(
   if (settled.length > 0) await removePending(tx, settled)
   const woken = await wake(tx, processed, rejected, tools.waitedFor)
   for (const retry of retried) for (const hash of retry.waitsFor ?? []) tools.waitedFor.add(hash)
+  const readmitted = again.readmitted + verdicts.readmitted
   const unpaid = candidates.filter(isUnpaid).flatMap((candidate) => candidate.id ?? [])
   return {
     processed,
@@ -175,19 +183,25 @@ async function processInTransaction(
     forgotten,
     unpaid,
     nextSeq,
-    settled: settled.length + alive(candidates).length + merged,
-    pendingChanged: woken || postponed.length + deferred.length > 0,
+    settled: settled.length + alive(candidates).length + merged - readmitted,
+    readmitted,
+    pendingChanged: woken || postponed.length + deferred.length + readmitted > 0,
   }
 }
+
+interface Review {
+  candidates: Candidate[]
+  hasMore: boolean
+  readmitted: number
+}
+
+const nothingToReview: Review = { candidates: [], hasMore: false, readmitted: 0 }
 
 /**
  * Messages whose verdicts were left for later, those that a confirmation moves in the order or gives another channel or
  * time, and those that stand on confirmations alone.
  */
-async function verdictsToReview(
-  tx: pg.PoolClient,
-  { profile }: ProcessingTools,
-): Promise<{ candidates: Candidate[]; hasMore: boolean }> {
+async function verdictsToReview(tx: pg.PoolClient, { profile }: ProcessingTools): Promise<Review> {
   const stale = await takeStaleVerdicts(tx)
   const confirmed = await takeChangedConfirmations(tx)
   const moved = (await loadJudged(tx, confirmed)).filter((candidate) => {
@@ -195,10 +209,10 @@ async function verdictsToReview(
     prepare([candidate], profile)
     return candidate.place !== place || isOtherCopy || candidate.envelope.signature === null
   })
-  const candidates = new Map(
-    [...moved, ...(await loadJudged(tx, stale))].map((candidate) => [hashOf(candidate), candidate]),
-  )
-  return { candidates: [...candidates.values()], hasMore: stale.length + confirmed.length > 0 }
+  const outdated = await loadJudged(tx, stale)
+  const readmitted = await reviewUnfetched(tx, notAmong(stale, outdated), profile)
+  const candidates = new Map([...moved, ...outdated].map((candidate) => [hashOf(candidate), candidate]))
+  return { candidates: [...candidates.values()], hasMore: stale.length + confirmed.length > 0, readmitted }
 }
 
 function isUnpaid({ outcome }: Candidate): boolean {

@@ -232,7 +232,7 @@ export class ProcessWorker {
     this.#nextSeq = result.nextSeq
     this.#inbox.settled(result.settled)
     if (result.pendingChanged) this.#nextDueMs = Number.NaN
-    if (result.retried.some((retry) => retry.refetch)) this.#onRefetch()
+    if (result.readmitted > 0 || result.retried.some((retry) => retry.refetch)) this.#onRefetch()
     this.#announce(result)
     await this.#refreshFor(result.unpaid)
   }

@@ -3,21 +3,22 @@ import {
   balanceShortfall,
   computeCost,
   type Envelope,
+  type NetworkProfile,
   ProtocolError,
   paymentTypeOf,
   paymentVerdict,
   type StoreContent,
   totalCost,
 } from '@aleph-ts/protocol'
+import type pg from 'pg'
 import { loadBalances } from '../chains/balances.ts'
-import type { CoreNodeContext } from '../context.ts'
 import { loadCostTotals } from '../state/costs.ts'
 import { loadCreditBalances } from '../state/credits.ts'
 import { loadTariff } from './price.ts'
 
 /** Why the owner of a STORE message could not pay for a file of this size now; null when nothing stands against it. */
 export async function storeShortfall(
-  { pool, profile }: Pick<CoreNodeContext, 'pool' | 'profile'>,
+  { pool, profile }: { pool: pg.Pool | pg.PoolClient; profile: NetworkProfile },
   envelope: Envelope,
   content: StoreContent,
   storedFileSize: number,

@@ -12,6 +12,7 @@ import { judge } from './judge.ts'
 import { enterState, takeBack, withdraw } from './membership.ts'
 import { independentPrefix, inOrder, namesMade, prepare } from './order.ts'
 import { sameCosts } from './price.ts'
+import { reviewUnfetched } from './unfetched.ts'
 
 /** What a run of judgements did. */
 export interface Verdicts {
@@ -22,6 +23,8 @@ export interface Verdicts {
   forgotten: ForgottenMessage[]
   /** Messages to judge again in another transaction. */
   stale: Set<string>
+  /** Refused messages that wait for their file again. */
+  readmitted: number
 }
 
 export interface JudgingTools {
@@ -44,7 +47,7 @@ export async function reachVerdicts(
   candidates: Candidate[],
   tools: JudgingTools,
 ): Promise<Verdicts> {
-  const verdicts: Verdicts = { processed: [], rejected: [], forgotten: [], stale: new Set() }
+  const verdicts: Verdicts = { processed: [], rejected: [], forgotten: [], stale: new Set(), readmitted: 0 }
   let queue = sorted(candidates, tools.profile)
   let reviews = 0
   while (queue.length > 0) {
@@ -62,11 +65,18 @@ export async function reachVerdicts(
     const room = Math.max(0, mostReviews - reviews)
     const hashes = [...again.keys()].sort()
     for (const hash of hashes.slice(room)) verdicts.stale.add(hash)
-    const reviewed = await loadJudged(tx, hashes.slice(0, room))
+    const asked = hashes.slice(0, room)
+    const reviewed = await loadJudged(tx, asked)
     reviews += reviewed.length
+    verdicts.readmitted += await reviewUnfetched(tx, notAmong(asked, reviewed), tools.profile)
     if (reviewed.length > 0) queue = sorted([...queue, ...reviewed], tools.profile)
   }
   return verdicts
+}
+
+export function notAmong(hashes: string[], candidates: Candidate[]): string[] {
+  const found = new Set(candidates.map(hashOf))
+  return hashes.filter((hash) => !found.has(hash))
 }
 
 /** Verdicts reached meanwhile may have changed what the state holds of a message that waits to be judged again. */

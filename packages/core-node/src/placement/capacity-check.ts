@@ -1,6 +1,7 @@
 import type { ComputeNode } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { ComputeNodeCalls } from './compute-node-calls.ts'
+import { type MigrationEnd, migrationPaths } from './migration-paths.ts'
 import type { Plan } from './plan.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -11,26 +12,25 @@ const answerSchema = z.object({
   ),
 })
 
-const path = '/v2/control/capacity/check'
 /** A node that takes longer is taken at its report. */
 const answerMs = 5_000
 
 /**
  * Asks a compute node whether it would run some VMs, all of them together (protocol 06 §7.5).
  *
- * @returns for each VM that it refuses, the code; nothing when the node cannot be asked
+ * @returns for each VM that it refuses, the code; undefined when the node cannot be asked
  */
 export async function askForRefusals(
   calls: ComputeNodeCalls,
-  url: string,
+  { url, prefix = '' }: Pick<MigrationEnd, 'url' | 'prefix'>,
   vmHashes: string[],
   stopped: AbortSignal,
-): Promise<Map<string, string>> {
+): Promise<Map<string, string> | undefined> {
   try {
     const body = JSON.stringify({ vms: vmHashes.map((item_hash) => ({ item_hash })) })
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(answerMs)])
-    const { status, text } = await calls.post(url, path, { body, signal })
-    if (status !== 200) return new Map()
+    const { status, text } = await calls.post(url, prefix + migrationPaths.room, { body, signal })
+    if (status !== 200) return undefined
     const { results } = answerSchema.parse(JSON.parse(text))
     return new Map(
       Object.entries(results).flatMap(([vmHash, { accepted, code }]) =>
@@ -38,7 +38,7 @@ export async function askForRefusals(
       ),
     )
   } catch {
-    return new Map()
+    return undefined
   }
 }
 
@@ -61,8 +61,8 @@ export async function isRefused(
     .filter(({ hash }) => offers.has(hash) && (reports.get(hash)?.api.allocations ?? 1) >= 2)
     .map(async ({ hash, address }) => {
       const vmHashes = offers.get(hash)!.map(({ workload }) => workload.hash)
-      const codes = await askForRefusals(calls, address, vmHashes, stopped)
-      return [...codes].map(([vmHash, code]) => refusals.add(vmHash, hash, code)).includes(true)
+      const codes = await askForRefusals(calls, { url: address }, vmHashes, stopped)
+      return [...(codes ?? [])].map(([vmHash, code]) => refusals.add(vmHash, hash, code)).includes(true)
     })
   return (await Promise.all(answers)).includes(true)
 }

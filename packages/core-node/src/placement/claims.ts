@@ -35,14 +35,14 @@ export async function loadAllocations(pool: pg.Pool, owners: string[]): Promise<
 
 /**
  * The claims that count: published by the owner of an active registered core node, for a compute node linked to that
- * core node. Everything else in the aggregates is ignored.
+ * core node; or, where the network has one scheduler, by that one. Everything else in the aggregates is ignored.
  */
-export function validClaims(aggregates: OwnerAllocations[], corechannel: CorechannelAggregate): Claim[] {
-  const owners = new Map(
-    corechannel.nodes
-      .filter((node) => node.status === 'active')
-      .map((node) => [node.hash, addressKey('ETH', node.owner)]),
-  )
+export function validClaims(
+  aggregates: OwnerAllocations[],
+  corechannel: CorechannelAggregate,
+  scheduler: string | null = null,
+): Claim[] {
+  const owners = claimants(corechannel, scheduler)
   const parents = new Map(corechannel.resource_nodes.map((node) => [node.hash, node.parent]))
   return aggregates.flatMap(({ owner, content }) => {
     const ownerKey = addressKey('ETH', owner)
@@ -52,10 +52,19 @@ export function validClaims(aggregates: OwnerAllocations[], corechannel: Corecha
       const { node, since, state, target } = allocation.data
       const coreNode = parents.get(node)
       if (!coreNode || owners.get(coreNode) !== ownerKey) return []
-      const isMoving = state === 'migrating' && target !== undefined && parents.get(target) === coreNode
-      return [{ vmHash, coreNode, computeNode: node, since, ...(isMoving ? { target } : {}) }]
+      const isMoving = state === 'migrating' && owners.has(parents.get(target ?? '') ?? '')
+      return [{ vmHash, coreNode, computeNode: node, since, ...(isMoving ? { target: target! } : {}) }]
     })
   })
+}
+
+/** Who may place VMs on the compute nodes of each active core node, by the core node's hash. */
+export function claimants(
+  { nodes }: CorechannelAggregate,
+  scheduler: string | null,
+): ReadonlyMap<string, string> {
+  const active = nodes.filter(({ status }) => status === 'active')
+  return new Map(active.map(({ hash, owner }) => [hash, addressKey('ETH', scheduler ?? owner)]))
 }
 
 /** The aggregates with changes that were sent but may not have been processed yet. */

@@ -16,16 +16,16 @@ export interface CallAnswer {
 
 const answerBytes = 4 * 1024 * 1024
 
-/** Tells compute nodes what to do, in requests that this core node's operator signs (protocol 05 §4.4). */
+/** Tells compute nodes what to do, in requests signed by whoever places VMs (protocol 05 §4.4). */
 export class ComputeNodeCalls {
   readonly #ask: AskRegistered
-  readonly #operatorKey: OperatorKey
+  readonly #key: OperatorKey
   /** By method and URL, epoch seconds. */
   readonly #lastIssued = new Map<string, number>()
 
-  constructor(options: { askRegistered: AskRegistered; operatorKey: OperatorKey }) {
+  constructor(options: { askRegistered: AskRegistered; key: OperatorKey }) {
     this.#ask = options.askRegistered
-    this.#operatorKey = options.operatorKey
+    this.#key = options.key
   }
 
   get(baseUrl: string, path: string, options: CallOptions): Promise<CallAnswer> {
@@ -45,7 +45,7 @@ export class ComputeNodeCalls {
   ): Promise<CallAnswer> {
     const url = new URL(path, baseUrl)
     const bytes = Buffer.from(body)
-    const { privateKey } = this.#operatorKey
+    const { privateKey } = this.#key
     const iat = this.#issue(`${method} ${url}`)
     const authorization = signAllocationRequest({ method, path, body: bytes, iat, privateKey })
     const answer = await this.#ask(url, {

@@ -3,11 +3,7 @@ import { z } from 'zod'
 import type { CoreNodeContext } from '../context.ts'
 import { askForRefusals } from './capacity-check.ts'
 import type { CallAnswer, ComputeNodeCalls } from './compute-node-calls.ts'
-
-export interface MigrationEnd {
-  hash: string
-  url: string
-}
+import { type MigrationEnd, migrationPaths } from './migration-paths.ts'
 
 export interface Migration {
   vmHash: string
@@ -21,11 +17,12 @@ export interface MigrationsOptions {
   /** Called when a VM is about to move, has arrived, or was given up. */
   onChange: () => void
   /** Hears why a target does not take a VM; it stays where it is then. */
-  onRefused: (migration: Migration, code: string) => void
+  onRefused: (refused: { vmHash: string; target: { hash: string } }, code: string) => void
   /** Between two looks at how far a node is, ms. */
   pollMs?: number
-  /** After a failure, ms. */
-  retryMs?: number
+  /** After a failure, ms; doubled by each that follows. A node moves one instance at a time, so the first is short. */
+  firstRetryMs?: number
+  lastRetryMs?: number
 }
 
 const exportSchema = z.looseObject({
@@ -51,8 +48,8 @@ interface Running {
 }
 
 /**
- * Moves instances between our compute nodes with their disks (protocol 06 §7.4): shut down and exported by the one,
- * fetched and started by the other. Both nodes are asked how far they are before anything is begun, so a migration goes
+ * Moves instances from our compute nodes with their disks (protocol 06 §7.4): shut down and exported by the one,
+ * fetched and started by the other, which another core node may have to be asked for. Both nodes are asked how far they are before anything is begun, so a migration goes
  * on where it was when this node was started anew.
  */
 export class Migrations {
@@ -64,9 +61,9 @@ export class Migrations {
     this.#options = options
   }
 
-  /** VMs on their way, those that have arrived included. */
-  get underway(): ReadonlySet<string> {
-    return new Set(this.#running.keys())
+  /** VMs on their way, those that have arrived included, by hash. */
+  get underway(): ReadonlyMap<string, Migration> {
+    return new Map([...this.#running].map(([vmHash, { migration }]) => [vmHash, migration]))
   }
 
   /** VMs that have left their source but not arrived, and those that run at their target now. */
@@ -101,9 +98,10 @@ export class Migrations {
   }
 
   async #move(entry: Running): Promise<void> {
-    const { logger, onChange, onRefused, retryMs = 60_000 } = this.#options
+    const { logger, onChange, onRefused, firstRetryMs = 2_000, lastRetryMs = 60_000 } = this.#options
     const { signal } = this.#stopping
     const { vmHash, source, target } = entry.migration
+    let retryMs = firstRetryMs
     while (!signal.aborted && this.#running.get(vmHash) === entry) {
       try {
         const refusal = await this.#refusal(entry.migration)
@@ -127,6 +125,7 @@ export class Migrations {
           'an instance could not move; trying again',
         )
         await sleep(retryMs, undefined, { signal }).catch(() => undefined)
+        retryMs = Math.min(lastRetryMs, retryMs * 2)
       }
     }
   }
@@ -135,11 +134,14 @@ export class Migrations {
   async #refusal({ vmHash, source, target }: Migration): Promise<string | null> {
     const exporting = await this.#status(exportSchema, source.url, exportPath(vmHash))
     if (exporting && exporting.state !== 'export_failed') return null
-    const importing = await this.#status(importSchema, target.url, importPath(vmHash))
-    // What came there once, and left again, is not fetched anew.
+    const { calls } = this.#options
+    const refusals = await askForRefusals(calls, target, [vmHash], this.#stopping.signal)
+    // Our compute nodes are taken at their report; another core node has to give its word.
+    if (!refusals && target.prefix !== undefined) return 'insufficient_capacity'
+    const importing = await this.#status(importSchema, target.url, importPath(target, vmHash))
+    // It came there once and left again, but the node would take it to be there: its disks would be lost.
     if (importing?.state === 'imported') return 'unsupported'
-    const refusals = await askForRefusals(this.#options.calls, target.url, [vmHash], this.#stopping.signal)
-    return refusals.get(vmHash) ?? null
+    return refusals?.get(vmHash) ?? null
   }
 
   /** @returns what the target has to know of the export */
@@ -156,8 +158,8 @@ export class Migrations {
     const { hostname, port, protocol } = new URL(source.url)
     const source_port = Number(port) || (protocol === 'https:' ? 443 : 80)
     const body = { vm_hash: vmHash, source_host: hostname, source_port, ...exported }
-    const job = await this.#job(importSchema, target.url, importPath(vmHash), () =>
-      this.#post(target.url, '/control/migrate', body),
+    const job = await this.#job(importSchema, target.url, importPath(target, vmHash), () =>
+      this.#post(target.url, (target.prefix ?? '') + migrationPaths.begin, body),
     )
     if (job.state !== 'imported') throw new Error(`import: ${job.error ?? job.state}`)
   }
@@ -226,6 +228,6 @@ function exportPath(vmHash: string): string {
   return `/control/machine/${vmHash}/migration/export/status`
 }
 
-function importPath(vmHash: string): string {
-  return `/control/migrate/${vmHash}/status`
+function importPath({ prefix = '' }: MigrationEnd, vmHash: string): string {
+  return prefix + migrationPaths.status(vmHash)
 }

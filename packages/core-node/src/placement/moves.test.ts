@@ -11,7 +11,7 @@ import { planMoves } from './moves.ts'
 import type { Assignment } from './plan.ts'
 import type { Workload, WorkloadKind } from './workloads.ts'
 
-const nodes = ['old', 'new', 'foreign']
+const nodes = ['old', 'new', 'third', 'foreign']
 const corechannel = corechannelSchema.parse({
   nodes: ['us', 'them'].map((hash) => ({ hash, owner: hash, status: 'active' })),
   resource_nodes: nodes.map((hash) => ({
@@ -45,7 +45,12 @@ function on(
 }
 
 /** @param room vcpus of each node */
-function moves(assignments: Assignment[], room: Record<string, number>, underway: string[] = []) {
+function moves(
+  assignments: Assignment[],
+  room: Record<string, number>,
+  underway: string[] = [],
+  wanted = new Map<string, string>(),
+) {
   const reports = new Map(
     nodes.map((node) => {
       const caps = {
@@ -68,8 +73,9 @@ function moves(assignments: Assignment[], room: Record<string, number>, underway
   return planMoves({
     plan,
     corechannel,
-    self: 'us',
+    coreNodes: new Set(['us']),
     leaving,
+    wanted,
     underway: new Set(underway),
     refuse: () => null,
   }).map(({ to }) => to)
@@ -88,9 +94,10 @@ test('none moves to where there is no room for it', () => {
   expect(moves(two, { old: 10 })).toEqual([])
 })
 
-test('a program may go to another core node, an instance with its disks may not', () => {
+test('what fits on none of ours goes to another core node, an instance with its disks', () => {
   expect(moves([on('old', 0, 'persistent_program')], { old: 1, foreign: 10 })).toEqual([null])
-  expect(moves([on('old', 0, 'instance')], { old: 1, foreign: 10 })).toEqual([])
+  expect(moves([on('old', 0, 'instance')], { old: 1, foreign: 10 })).toEqual(['foreign'])
+  expect(moves([on('old', 0, 'instance')], { old: 1, new: 1, foreign: 10 })).toEqual(['new'])
 })
 
 test.each([
@@ -100,4 +107,20 @@ test.each([
   ['is confidential', { confidential: 'sev' as const }],
 ])('what %s stays', (_, demand) => {
   expect(moves([on('old', 0, 'instance', demand)], { old: 10, new: 10 })).toEqual([])
+})
+
+test('an instance goes to where its owner wants it, if it may', () => {
+  const vm = on('new', 0, 'instance')
+  const to = (node: string, room: Record<string, number>) =>
+    moves([vm], { new: 10, ...room }, [], new Map([[vm.workload.hash, node]]))
+  expect(to('third', { third: 1 })).toEqual(['third'])
+  expect(to('third', {})).toEqual([])
+  expect(to('foreign', { foreign: 10 })).toEqual(['foreign'])
+  expect(to('old', { old: 10 })).toEqual([])
+  expect(to('new', { third: 1 })).toEqual([])
+})
+
+test('what cannot go to where its owner wants it leaves a node that is emptied all the same', () => {
+  const vm = on('old', 0, 'instance')
+  expect(moves([vm], { old: 10, new: 10 }, [], new Map([[vm.workload.hash, 'nowhere']]))).toEqual(['new'])
 })

@@ -1,22 +1,24 @@
-import { type CapacityLedger, type ComputeNode, type CorechannelAggregate, placeVm } from '@aleph-ts/protocol'
+import { type ComputeNode, type CorechannelAggregate, placeVm } from '@aleph-ts/protocol'
 import type { Assignment, Plan } from './plan.ts'
 
 /** A VM that leaves its compute node. */
 export interface Move {
   assignment: Assignment
-  /** Another compute node of ours; null: to whichever core node comes next. */
+  /** Another compute node; null: to whichever core node comes next. */
   to: string | null
 }
 
 export interface MoveInputs {
   plan: Pick<Plan, 'assignments' | 'reports' | 'ledger'>
   corechannel: CorechannelAggregate
-  /** Our core node. */
-  self: string
+  /** Core nodes that this process acts for. */
+  coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
+  /** Where owners want their VMs: VM → compute node. */
+  wanted: ReadonlyMap<string, string>
   /** VMs that are on their way already. */
-  underway: ReadonlySet<string>
+  underway: Pick<ReadonlySet<string>, 'has'>
   refuse: (node: ComputeNode, vmHash: string) => string | null
 }
 
@@ -24,15 +26,18 @@ export interface MoveInputs {
 const mostAtOnce = 2
 
 /**
- * What moves next from compute nodes that are to be emptied. What fits nowhere else stays, and so does an instance that
- * fits on no other compute node of ours, for its disks can only go there. What its owner bound to a node stays, too.
+ * What moves next: to where owners want it, and from compute nodes that are to be emptied to other ones of ours if it
+ * fits there. Else a program is given up to the next core node, and an instance, whose disks must come along, goes to a
+ * compute node of another core node. What fits nowhere stays, and so does what its owner bound to a node.
  */
 export function planMoves(inputs: MoveInputs): Move[] {
-  const { plan, self, leaving, underway } = inputs
+  const { plan, coreNodes, leaving, underway, wanted } = inputs
   const moves: Move[] = []
   const busy = new Map<string, number>()
   const own = [...plan.assignments.values()].filter(
-    ({ coreNode, computeNode }) => coreNode === self && leaving.has(computeNode),
+    ({ coreNode, computeNode, workload: { hash } }) =>
+      coreNodes.has(coreNode) &&
+      (leaving.has(computeNode) || (wanted.get(hash) ?? computeNode) !== computeNode),
   )
   for (const { workload, computeNode } of own) {
     if (underway.has(workload.hash)) busy.set(computeNode, (busy.get(computeNode) ?? 0) + 1)
@@ -40,7 +45,7 @@ export function planMoves(inputs: MoveInputs): Move[] {
   for (const assignment of own) {
     const { computeNode, workload } = assignment
     const count = busy.get(computeNode) ?? 0
-    if (underway.has(workload.hash) || count >= mostAtOnce || !isMovable(assignment)) continue
+    if (underway.has(workload.hash) || count >= mostAtOnce) continue
     const to = destination(assignment, inputs)
     if (to === undefined) continue
     moves.push({ assignment, to })
@@ -50,25 +55,39 @@ export function planMoves(inputs: MoveInputs): Move[] {
 }
 
 /** Confidential, pinned and stream-paid VMs, and those with cards, are never moved by anybody but their owner. */
-function isMovable({ workload: { requirements } }: Assignment): boolean {
+export function isMovable({ workload: { requirements } }: Assignment): boolean {
   const { nodeHash, streamReceiver, gpus, confidential } = requirements
   return nodeHash === null && streamReceiver === null && confidential === null && gpus.length === 0
 }
 
-/** Where a VM can go; undefined when it has to stay. */
-function destination(
-  { workload }: Assignment,
-  { plan, corechannel, self, leaving, refuse }: MoveInputs,
-): string | null | undefined {
-  const ledger: CapacityLedger = plan.ledger
+/** Where a VM can go, if it may where its owner wants it; undefined when it has to stay. */
+function destination(assignment: Assignment, inputs: MoveInputs): string | null | undefined {
+  const { workload, computeNode } = assignment
+  const { plan, coreNodes, leaving, wanted } = inputs
+  const wish = wanted.get(workload.hash) ?? computeNode
+  const isWished = wish !== computeNode && workload.requirements.confidential === null
+  const wished = isWished ? candidates(assignment, inputs, wish) : []
+  const isSent = wished.length === 0 && leaving.has(computeNode) && isMovable(assignment)
+  const found = isSent ? candidates(assignment, inputs) : wished
+  if (found.length === 0) return undefined
+  const own = found.find(({ coreNode }) => coreNodes.has(coreNode))
+  if (!own && workload.kind !== 'instance') return null
+  const to = (own ?? found[0])!.computeNodes[0]!
+  plan.ledger.reserve(to, workload.requirements)
+  return to
+}
+
+/** @param only the one compute node that is asked for */
+function candidates({ workload }: Assignment, inputs: MoveInputs, only?: string) {
+  const { plan, corechannel, leaving, refuse } = inputs
   const place = placeVm(workload.hash, workload.requirements, corechannel, {
     reports: plan.reports,
-    ledger,
-    refuse: (node) => (leaving.has(node.hash) ? 'node_draining' : refuse(node, workload.hash)),
+    ledger: plan.ledger,
+    refuse(node) {
+      if (leaving.has(node.hash)) return 'node_draining'
+      if (only !== undefined && node.hash !== only) return 'not_asked_for'
+      return refuse(node, workload.hash)
+    },
   })
-  if ('unschedulable' in place) return undefined
-  const to = place.candidates.find(({ coreNode }) => coreNode === self)?.computeNodes[0]
-  if (to === undefined) return workload.kind === 'instance' ? undefined : null
-  ledger.reserve(to, workload.requirements)
-  return to
+  return 'unschedulable' in place ? [] : place.candidates
 }

@@ -1,4 +1,9 @@
-import { type ComputeNode, type CorechannelAggregate, nodeDrainsKey } from '@aleph-ts/protocol'
+import {
+  type ComputeNode,
+  type CorechannelAggregate,
+  instanceMovesKey,
+  nodeDrainsKey,
+} from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { Claim } from './claims.ts'
 import type { ComputeNodeWatch } from './compute-node-watch.ts'
@@ -76,8 +81,8 @@ export class NodeStanding {
     this.refusals.keep(new Set(workloads.map(({ hash }) => hash)))
   }
 
-  /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */
-  refusal({ hash }: { hash: string }, vmHash?: string): string | null {
+  /** The same, whatever pays. */
+  #refusal({ hash }: { hash: string }, vmHash?: string): string | null {
     if (this.#draining.has(hash)) return 'node_draining'
     if (this.#options.watch.secondsAway(hash) > 0) return 'node_unhealthy'
     if (this.refusals.isTiresome(hash)) return 'node_refuses'
@@ -85,8 +90,14 @@ export class NodeStanding {
     return this.refusals.of(vmHash, hash)
   }
 
+  /** Why a compute node gets nothing new, or not this VM, be it for its payment; null when it may. */
+  reasonAgainst(node: { hash: string }, workload?: Workload): string | null {
+    const reason = this.#refusal(node, workload?.hash)
+    return reason ?? (workload ? this.#paymentReason(node, workload) : null)
+  }
+
   /** Why a VM that is paid by a stream gets no place on a node of ours. */
-  paymentReason({ hash }: { hash: string }, workload: Workload): string | null {
+  #paymentReason({ hash }: { hash: string }, workload: Workload): string | null {
     if (workload.paymentType !== 'superfluid' || !this.#own.has(hash)) return null
     return this.#streams.verdict(workload.hash) === 'paid' ? null : 'payment_stream'
   }
@@ -107,5 +118,5 @@ export class NodeStanding {
 
 /** Whether an aggregate that was published changes what is known here. */
 export function isAboutStanding(key: unknown): boolean {
-  return key === nodeDrainsKey
+  return key === nodeDrainsKey || key === instanceMovesKey
 }

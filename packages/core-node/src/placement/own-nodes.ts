@@ -14,13 +14,14 @@ export function ownCoreNode(
   return (byPeerId ?? (owned.length === 1 ? owned[0] : undefined))?.hash ?? null
 }
 
-/** Compute nodes linked to a core node that can be reached by HTTP. */
+/** Compute nodes linked to these core nodes that can be reached by HTTP. */
 export function ownComputeNodes(
   { resource_nodes }: CorechannelAggregate,
-  self: string | null,
+  coreNodes: ReadonlySet<string>,
 ): ComputeNode[] {
-  if (self === null) return []
-  return resource_nodes.filter((node) => node.parent === self && /^https?:\/\//.test(node.address))
+  return resource_nodes.filter(
+    ({ parent, address }) => parent !== null && coreNodes.has(parent) && /^https?:\/\//.test(address),
+  )
 }
 
 /** The whole plan of each compute node, by its URL. */

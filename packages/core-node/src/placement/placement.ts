@@ -1,7 +1,6 @@
 import {
   allocationsKey,
   CapacityLedger,
-  type CapacityReport,
   type ComputeNode,
   type CorechannelAggregate,
   capacityReportPostType,
@@ -9,39 +8,32 @@ import {
 import type { CoreNodeContext } from '../context.ts'
 import type { CoreEventMap, ProcessedMessage } from '../events.ts'
 import type { Registry } from '../registry/registry.ts'
+import { type ArrivalSituation, Arrivals } from './arrivals.ts'
 import { isRefused } from './capacity-check.ts'
-import { loadCapacityReports } from './capacity-reports.ts'
 import { publishClaims } from './claim-publisher.ts'
-import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
+import { loadWantedNodes } from './instance-moves.ts'
+import type { Mandate } from './mandate.ts'
 import { isAboutStanding, NodeStanding } from './node-standing.ts'
-import { nodePlans, ownComputeNodes, ownCoreNode } from './own-nodes.ts'
+import { nodePlans, ownComputeNodes } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
-import { type Assignment, type Plan, plan } from './plan.ts'
+import { type Assignment, newAllocation, type Plan } from './plan.ts'
 import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
+import { Planner } from './planner.ts'
 import { Relocation } from './relocation.ts'
 import { ReportPublisher } from './report-publisher.ts'
-import { SentChanges } from './sent-changes.ts'
-import { type Workload, WorkloadCatalog, workloadTypes } from './workloads.ts'
+import { type Workload, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
   CoreNodeContext,
-  | 'pool'
-  | 'profile'
-  | 'events'
-  | 'inbox'
-  | 'fileStore'
-  | 'operatorKey'
-  | 'logger'
-  | 'config'
-  | 'askRegistered'
+  'pool' | 'profile' | 'events' | 'inbox' | 'fileStore' | 'logger' | 'config' | 'askRegistered'
 >
 
 export interface PlacementOptions {
   registry: Registry
-  /** This node's libp2p id, which tells it apart from others of the same owner. */
-  peerId: string
+  /** For which core nodes this process places VMs. */
+  mandate: Mandate
   /** Pause between two looks at our compute nodes, seconds. */
   pollSeconds?: number
   /** How long a compute node may be away before its programs start elsewhere, seconds (protocol 06 §8.6). */
@@ -68,19 +60,18 @@ export class Placement {
   readonly #context: PlacementContext
   readonly #options: PlacementOptions
   readonly #reportPublisher: ReportPublisher
-  readonly #workloads: WorkloadCatalog
   readonly #calls: ComputeNodeCalls
   readonly #watch: ComputeNodeWatch
   readonly #standing: NodeStanding
+  readonly #planner: Planner
   readonly #relocation: Relocation
+  /** What other core nodes bring to our compute nodes. */
+  readonly arrivals: Arrivals
   readonly #pusher: PlanPusher
   /** What happened to the places of VMs since this node is. */
   readonly history: PlacementHistory
-  /** Changes we published that the state may not show yet. */
-  readonly #sent = new SentChanges()
-  readonly #homelessSince = new Map<string, number>()
-  /** Why claims of ours were given up, by VM. */
-  #reasonsToLeave = new Map<string, string>()
+  /** Where owners want their VMs: VM → compute node. */
+  #wanted: ReadonlyMap<string, string> = new Map()
   #plan: Plan = {
     assignments: new Map(),
     changes: new Map(),
@@ -89,8 +80,6 @@ export class Placement {
     reports: new Map(),
     ledger: new CapacityLedger(new Map()),
   }
-  /** What the state says compute nodes can carry; undefined once that may have changed. */
-  #reports: Promise<Map<string, CapacityReport>> | undefined
   #synced = false
   #stopped = false
   readonly #stopping = new AbortController()
@@ -101,13 +90,13 @@ export class Placement {
   private constructor(context: PlacementContext, options: PlacementOptions) {
     this.#context = context
     this.#options = options
-    const { askRegistered, operatorKey, logger, pool } = context
-    const calls = new ComputeNodeCalls({ askRegistered, operatorKey })
+    const { askRegistered, logger, pool } = context
+    const { key } = options.mandate
+    const calls = new ComputeNodeCalls({ askRegistered, key })
     this.#calls = calls
     const pollMs = (options.pollSeconds ?? 30) * 1000
     const onChange = () => this.#wake(settleMs)
-    this.#reportPublisher = new ReportPublisher(context)
-    this.#workloads = new WorkloadCatalog(pool)
+    this.#reportPublisher = new ReportPublisher(context, key)
     this.history = new PlacementHistory(pool)
     this.#watch = new ComputeNodeWatch({
       logger,
@@ -122,11 +111,17 @@ export class Placement {
       drainAfterSeconds: options.drainAfterSeconds ?? 3 * 86_400,
       streamPauseMs: pollMs,
     })
+    this.#planner = new Planner(context, { mandate: options.mandate, standing: this.#standing })
     this.#relocation = new Relocation({
       calls,
       logger,
       onChange,
       onRefused: ({ vmHash, target }, code) => this.#standing.refusals.add(vmHash, target.hash, code),
+    })
+    this.arrivals = new Arrivals({
+      calls,
+      situation: () => this.#situation(),
+      take: (vmHash, computeNode) => this.#take(vmHash, computeNode),
     })
     this.#pusher = new PlanPusher({
       calls,
@@ -151,7 +146,7 @@ export class Placement {
     events.on('removing', this.#onForgotten)
     events.on('recovered', this.#onForgotten)
     this.#options.registry.onChange(() => {
-      this.#reports = undefined
+      this.#planner.forgetReports()
       this.#wake(settleMs)
     })
     void synced.then(() => {
@@ -209,8 +204,7 @@ export class Placement {
 
   /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */
   refusalOf(node: ComputeNode, workload?: Workload): string | null {
-    const reason = this.#standing.refusal(node, workload?.hash)
-    return reason ?? (workload ? this.#standing.paymentReason(node, workload) : null)
+    return this.#standing.reasonAgainst(node, workload)
   }
 
   get corechannel(): CorechannelAggregate | null {
@@ -222,7 +216,7 @@ export class Placement {
       ({ type, content }) =>
         type === 'POST' && (content as { type?: unknown } | null)?.type === capacityReportPostType,
     )
-    if (reported) this.#reports = undefined
+    if (reported) this.#planner.forgetReports()
     const matters = batch.some(
       ({ type, content }) =>
         workloadTypes.includes(type) ||
@@ -264,7 +258,7 @@ export class Placement {
       if (!this.#synced) return
       this.#pusher.setPlans(nodePlans(this.#ownNodes(corechannel), next.assignments.values()))
       await this.#note(next)
-      await this.#reportPublisher.publish(this.#watch.reports(), await this.#believedReports(corechannel))
+      await this.#reportPublisher.publish(this.#watch.reports(), await this.#planner.reports(corechannel))
     } catch (error) {
       this.#context.logger.warn({ err: error }, 'placement could not be decided; trying again')
     }
@@ -272,20 +266,20 @@ export class Placement {
 
   /** A plan that our compute nodes agree to: what one refuses is placed elsewhere before anything is published. */
   async #decideWithConsent(corechannel: CorechannelAggregate): Promise<Plan> {
-    let next = await this.#decide(corechannel)
+    let next = await this.#planner.decide(corechannel)
     if (!this.#synced) return next
     const asking = { calls: this.#calls, refusals: this.#standing.refusals, stopped: this.#stopping.signal }
     const own = this.#ownNodes(corechannel)
     for (let tries = 0; tries < mostConsultations && (await isRefused(next, own, asking)); tries++) {
-      next = await this.#decide(corechannel)
+      next = await this.#planner.decide(corechannel)
     }
-    const self = this.#self(corechannel)
-    if (self === null) return next
     const workloads = new Map(next.workloads.map((workload) => [workload.hash, workload]))
+    this.#wanted = await loadWantedNodes(this.#context.pool, next.workloads)
     this.#relocation.update(next, {
       corechannel,
-      self,
+      coreNodes: this.#options.mandate.coreNodes(corechannel),
       leaving: this.#standing.leaving,
+      wanted: this.#wanted,
       refuse: (node, vmHash) => this.refusalOf(node, workloads.get(vmHash)),
       now: Date.now() / 1000,
     })
@@ -303,61 +297,6 @@ export class Placement {
     if (refusals.includes(true)) this.#wake(settleMs)
   }
 
-  async #decide(corechannel: CorechannelAggregate): Promise<Plan> {
-    const { pool, operatorKey } = this.#context
-    const now = Date.now() / 1000
-    const [workloads, reports, stored] = await Promise.all([
-      this.#workloads.load(),
-      this.#believedReports(corechannel),
-      loadAllocations(pool, [
-        ...new Set([...corechannel.nodes.map((node) => node.owner), operatorKey.address]),
-      ]),
-    ])
-    await this.#standing.look(this.#ownNodes(corechannel), workloads, corechannel, now)
-    const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
-    this.#sent.settle(ownClaims(stored, operatorKey.address), now)
-    const aggregates = withChanges(stored, operatorKey.address, this.#sent.all)
-    const next = plan({
-      workloads,
-      corechannel,
-      reports,
-      claims: this.#tenable(validClaims(aggregates, corechannel), byHash),
-      refuse: (node, vmHash) => this.refusalOf(node, byHash.get(vmHash)),
-      self: this.#self(corechannel),
-      published: ownClaims(aggregates, operatorKey.address),
-      turnSeconds: this.#context.profile.placement.turnSeconds,
-      homelessSince: (vmHash) => this.#homelessSince.get(vmHash) ?? now,
-      now,
-    })
-    for (const vmHash of this.#homelessSince.keys()) {
-      if (!next.homeless.has(vmHash)) this.#homelessSince.delete(vmHash)
-    }
-    for (const vmHash of next.homeless.keys()) {
-      if (!this.#homelessSince.has(vmHash)) this.#homelessSince.set(vmHash, now)
-    }
-    return next
-  }
-
-  #believedReports(corechannel: CorechannelAggregate): Promise<Map<string, CapacityReport>> {
-    const reports = this.#reports ?? loadCapacityReports(this.#context.pool, corechannel)
-    this.#reports = reports
-    reports.catch(() => {
-      if (this.#reports === reports) this.#reports = undefined
-    })
-    return reports
-  }
-
-  /** Claims less those that do not hold any more. */
-  #tenable(claims: Claim[], workloads: ReadonlyMap<string, Workload>): Claim[] {
-    this.#reasonsToLeave = new Map()
-    return claims.filter((claim) => {
-      const workload = workloads.get(claim.vmHash)
-      const reason = workload ? this.#standing.reasonToLeave(claim, workload) : null
-      if (reason !== null) this.#reasonsToLeave.set(claim.vmHash, reason)
-      return reason === null
-    })
-  }
-
   async #note({ assignments, homeless, workloads }: Plan): Promise<void> {
     const wanted = new Set(workloads.map(({ hash }) => hash))
     await this.history.note({
@@ -368,29 +307,41 @@ export class Placement {
       reasonToLeave: (vmHash, nodeHash) => {
         if (!wanted.has(vmHash)) return 'vm_removed'
         if (this.#standing.leaving.has(nodeHash)) return 'node_draining'
+        if ((this.#wanted.get(vmHash) ?? nodeHash) !== nodeHash) return 'owner_request'
         const isAway = this.#watch.secondsAway(nodeHash) > 0
-        return this.#reasonsToLeave.get(vmHash) ?? (isAway ? 'node_unhealthy' : 'reassigned')
+        return this.#planner.reasonToLeave(vmHash) ?? (isAway ? 'node_unhealthy' : 'reassigned')
       },
     })
   }
 
   async #publish({ changes, assignments }: Plan): Promise<void> {
-    await publishClaims(this.#context, changes)
-    this.#sent.add(changes, Date.now() / 1000)
+    await publishClaims(this.#context, this.#options.mandate.key, changes)
+    this.#planner.published(changes)
     for (const [vmHash, change] of changes) {
       const node = assignments.get(vmHash)?.computeNode
       this.#context.logger.info({ vm: vmHash, node }, change ? 'claimed a VM' : 'released a VM')
     }
   }
 
-  /** The registered core node that this process is. */
-  #self(corechannel: CorechannelAggregate): string | null {
-    const { peerId } = this.#options
-    return ownCoreNode(corechannel, { address: this.#context.operatorKey.address, peerId })
+  /** What is known, for those who ask us to take a VM; null before this node may decide anything. */
+  #situation(): ArrivalSituation | null {
+    const { corechannel } = this.#options.registry
+    if (!corechannel || !this.#synced || this.#stopped) return null
+    const own = this.#ownNodes(corechannel).filter(({ hash }) => !this.#standing.leaving.has(hash))
+    return { plan: this.#plan, corechannel, own, refuse: (node, vm) => this.refusalOf(node, vm) }
+  }
+
+  /** Claims a VM that another core node has brought to a compute node of ours. */
+  async #take(vmHash: string, computeNode: string): Promise<void> {
+    const now = Date.now() / 1000
+    const changes = new Map([[vmHash, newAllocation(computeNode, now)]])
+    await publishClaims(this.#context, this.#options.mandate.key, changes)
+    this.#planner.published(changes)
+    this.#wake(0)
   }
 
   #ownNodes(corechannel: CorechannelAggregate): ComputeNode[] {
-    return ownComputeNodes(corechannel, this.#self(corechannel))
+    return ownComputeNodes(corechannel, this.#options.mandate.coreNodes(corechannel))
   }
 }
 

@@ -53,7 +53,7 @@ function planFor(self: string | null, inputs: Partial<PlanInputs> = {}) {
     reports: new Map(),
     refuse: () => null,
     claims: [],
-    self,
+    coreNodes: new Set(self === null ? [] : [self]),
     published: new Map(),
     homelessSince: () => 1000,
     turnSeconds,
@@ -109,6 +109,23 @@ test('of two claims the better ranked core node keeps the workload, and the othe
     expect(assignments.get(hash)?.coreNode).toBe(keeper)
     expect([...changes]).toEqual(self === keeper ? [] : [[hash, null]])
   }
+})
+
+test('a workload that is handed over is with the other core node as soon as that one claims it', () => {
+  const { hash } = workloads[0]!
+  const from = firstChoice(hash)
+  const to = coreNodes.find((each) => each !== from)!
+  const claim = (coreNode: string, since: number): Claim => {
+    return { vmHash: hash, coreNode, computeNode: `compute of ${coreNode}`, since }
+  }
+  const leaving = { ...claim(from, 500), target: `compute of ${to}` }
+  const holderOf = (claims: Claim[]) =>
+    planFor(null, { claims, workloads: [workloads[0]!] }).assignments.get(hash)?.coreNode
+  expect(holderOf([leaving])).toBe(from)
+  expect(holderOf([leaving, claim(to, 600)])).toBe(to)
+  // An older claim says nothing of this move.
+  expect(holderOf([leaving, claim(to, 400)])).toBe(from)
+  expect(holderOf([claim(from, 500), claim(to, 600)])).toBe(from)
 })
 
 test('the claim of a forgotten workload is released', () => {

@@ -29,8 +29,8 @@ export interface PlanInputs {
   reports: ReadonlyMap<string, CapacityReport>
   /** Valid claims of all core nodes, less those of ours that we give up. */
   claims: Claim[]
-  /** Hash of the core node that plans; null for an unregistered one, which only watches. */
-  self: string | null
+  /** Hashes of the core nodes that this process acts for: itself, all, or none when it only watches. */
+  coreNodes: ReadonlySet<string>
   /** Everything this node's owner has published as claimed. */
   published: Map<string, unknown>
   /** Epoch seconds since when this node knows that a workload has no place. */
@@ -59,12 +59,27 @@ export interface Plan {
 const epochSeconds = 60
 
 /**
+ * What is published when a VM gets a place.
+ *
+ * @param now epoch seconds
+ * @param rank of the core node in the ranking of the VM
+ */
+export function newAllocation(node: string, now: number, rank = 0): Allocation {
+  return { node, epoch: epochAt(now), since: now, state: 'assigned', rank }
+}
+
+/** The epoch that a moment (epoch seconds) is in. */
+export function epochAt(now: number): number {
+  return Math.floor(now / epochSeconds)
+}
+
+/**
  * Decides where every workload runs and what this node has to publish (protocol 06 §8.3 and §8.5). Whoever claimed a
- * workload keeps it; of two claims the better ranked core node's wins; one without a claim goes to the first ranked
+ * workload keeps it, or hands it over; of two claims the better ranked core node's wins; one without a claim goes to the first ranked
  * core node, and to the next ones when that stays silent.
  */
 export function plan(inputs: PlanInputs): Plan {
-  const { workloads, corechannel, reports, refuse, now, self } = inputs
+  const { workloads, corechannel, reports, refuse, now } = inputs
   const winners = winningClaims(inputs)
   const network = planNetwork({
     vms: workloads,
@@ -93,11 +108,10 @@ export function plan(inputs: PlanInputs): Plan {
     const placed = network.placed.get(hash)
     if (!placed) continue
     const turn = ownTurn(hash, placed, inputs)
-    if (turn && self !== null) {
-      const { computeNode, rank } = turn
-      const epoch = Math.floor(now / epochSeconds)
-      result.assignments.set(hash, { workload, coreNode: self, computeNode, since: now })
-      result.changes.set(hash, { node: computeNode, epoch, since: now, state: 'assigned', rank })
+    if (turn) {
+      const { coreNode, computeNode, rank } = turn
+      result.assignments.set(hash, { workload, coreNode, computeNode, since: now })
+      result.changes.set(hash, newAllocation(computeNode, now, rank))
     } else result.homeless.set(hash, {})
   }
   for (const vmHash of lostClaims(inputs, result)) result.changes.set(vmHash, null)
@@ -121,27 +135,38 @@ function winner({ hash, requirements }: Workload, claims: Claim[], corechannel: 
   const ranking = 'unschedulable' in placement ? [] : placement.rankedCoreNodes
   const rankOf = (claim: Claim) =>
     (ranking.indexOf(claim.coreNode) + ranking.length + 1) % (ranking.length + 1)
-  return claims.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.coreNode < b.coreNode ? -1 : 1))[0]!
+  const [best] = claims.toSorted((a, b) => rankOf(a) - rankOf(b) || (a.coreNode < b.coreNode ? -1 : 1))
+  return heir(best!, claims) ?? best!
+}
+
+/** A VM that is handed over is with the other core node as soon as that one says so. */
+function heir({ coreNode, target, since }: Claim, claims: Claim[]): Claim | undefined {
+  return claims.find(
+    (other) => other.coreNode !== coreNode && other.computeNode === target && other.since >= since,
+  )
 }
 
 /** The compute node of ours that should take a workload without a claim; undefined when it is not our turn. */
 function ownTurn(
   vmHash: string,
   { candidates }: Placed,
-  { self, homelessSince, turnSeconds, now }: PlanInputs,
-): { computeNode: string; rank: number } | undefined {
-  const rank = candidates.findIndex((candidate) => candidate.coreNode === self)
-  if (rank === -1 || now < homelessSince(vmHash) + rank * turnSeconds) return undefined
-  return { computeNode: candidates[rank]!.computeNodes[0]!, rank }
+  { coreNodes, homelessSince, turnSeconds, now }: PlanInputs,
+): { coreNode: string; computeNode: string; rank: number } | undefined {
+  const rank = candidates.findIndex((candidate) => coreNodes.has(candidate.coreNode))
+  const candidate = candidates[rank]
+  if (!candidate || now < homelessSince(vmHash) + rank * turnSeconds) return undefined
+  return { coreNode: candidate.coreNode, computeNode: candidate.computeNodes[0]!, rank }
 }
 
 /** Published claims that no longer lead to an assignment of ours. */
-function lostClaims({ claims, self, published }: PlanInputs, { assignments, changes }: Plan): string[] {
-  if (self === null) return []
-  const ours = new Set(claims.filter((claim) => claim.coreNode === self).map((claim) => claim.vmHash))
-  const others = new Set(claims.filter((claim) => claim.coreNode !== self).map((claim) => claim.vmHash))
+function lostClaims({ claims, coreNodes, published }: PlanInputs, { assignments, changes }: Plan): string[] {
+  if (coreNodes.size === 0) return []
+  const isOurs = ({ coreNode }: { coreNode: string }) => coreNodes.has(coreNode)
+  const ours = new Set(claims.filter(isOurs).map((claim) => claim.vmHash))
+  const others = new Set(claims.filter((claim) => !isOurs(claim)).map((claim) => claim.vmHash))
   return [...published.keys()].filter((vmHash) => {
-    if (changes.has(vmHash) || assignments.get(vmHash)?.coreNode === self) return false
+    const assignment = assignments.get(vmHash)
+    if (changes.has(vmHash) || (assignment && isOurs(assignment))) return false
     // What only another core node claims may be an entry of a sibling with the same owner.
     return ours.has(vmHash) || !others.has(vmHash)
   })

@@ -1,31 +1,37 @@
 import type { ComputeNode, CorechannelAggregate } from '@aleph-ts/protocol'
-import { type MigrationEnd, Migrations, type MigrationsOptions } from './migrations.ts'
+import { coreNodeUrl } from '../registry/core-node-url.ts'
+import { arrivalsPath, type MigrationEnd } from './migration-paths.ts'
+import { Migrations, type MigrationsOptions } from './migrations.ts'
 import { planMoves } from './moves.ts'
-import type { Plan } from './plan.ts'
+import { epochAt, newAllocation, type Plan } from './plan.ts'
 
 export interface RelocationInputs {
   corechannel: CorechannelAggregate
-  /** Our core node. */
-  self: string
+  /** Core nodes that this process acts for. */
+  coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: ReadonlySet<string>
+  /** Where owners want their VMs: VM → compute node. */
+  wanted: ReadonlyMap<string, string>
   refuse: (node: ComputeNode, vmHash: string) => string | null
   /** Epoch seconds. */
   now: number
 }
 
-const epochSeconds = 60
-
 /**
- * Empties compute nodes of ours: programs start on another one, instances move with their disks (protocol 06 §8.6). The
- * claim of an instance on its way names its target, so that a core node that was started anew goes on with it.
+ * Empties compute nodes of ours, and brings VMs to where their owners want them (protocol 06 §8.6): programs start on
+ * another one, instances move with their disks, to compute nodes of other core nodes if need be, who claim them when they
+ * have arrived. The claim of an instance on its way names its target, so that a core node that was started anew goes on
+ * with it.
  */
 export class Relocation {
   readonly #migrations: Migrations
+  readonly #refuse: MigrationsOptions['onRefused']
   /** Targets that would not take a VM, for those whose claim names one. */
   readonly #givenUp = new Set<string>()
 
   constructor(options: MigrationsOptions) {
+    this.#refuse = options.onRefused
     this.#migrations = new Migrations({
       ...options,
       onRefused: (migration, code) => {
@@ -41,31 +47,43 @@ export class Relocation {
 
   /** Begins what is due, and writes what became of earlier moves into a plan: changes to be published. */
   update(plan: Plan, inputs: RelocationInputs): void {
-    const { corechannel, self, leaving, refuse } = inputs
-    const urls = new Map(corechannel.resource_nodes.map(({ hash, address }) => [hash, address]))
-    const endOf = (hash: string): MigrationEnd => ({ hash, url: urls.get(hash) ?? '' })
-    for (const vmHash of this.#migrations.underway) {
-      if (plan.assignments.get(vmHash)?.coreNode !== self) this.#migrations.forget(vmHash)
+    const { corechannel, coreNodes, leaving, wanted, refuse } = inputs
+    for (const [vmHash, { target }] of this.#migrations.underway) {
+      const assignment = plan.assignments.get(vmHash)
+      if (assignment && coreNodes.has(assignment.coreNode)) continue
+      // Once another core node has it, what it left behind may go.
+      if (assignment?.computeNode === target.hash) this.#migrations.finish(vmHash)
+      else this.#migrations.forget(vmHash)
     }
-    this.#resume(plan, self, endOf)
+    this.#resume(plan, inputs)
     this.#tell(plan, inputs)
     const { underway } = this.#migrations
-    for (const { assignment, to } of planMoves({ plan, corechannel, self, leaving, underway, refuse })) {
+    const moves = planMoves({ plan, corechannel, coreNodes, leaving, wanted, underway, refuse })
+    for (const { assignment, to } of moves) {
       const { workload, computeNode } = assignment
       if (workload.kind === 'instance' && to !== null) {
-        this.#migrations.begin({ vmHash: workload.hash, source: endOf(computeNode), target: endOf(to) })
+        this.#begin({ vmHash: workload.hash, source: computeNode, target: to }, inputs)
       } else reassign(plan, workload.hash, to, inputs.now)
     }
   }
 
   /** Goes on with what an earlier process of this node began. */
-  #resume(plan: Plan, self: string, endOf: (hash: string) => MigrationEnd): void {
+  #resume(plan: Plan, inputs: RelocationInputs): void {
+    const { coreNodes } = inputs
     const { underway } = this.#migrations
     for (const [vmHash, { coreNode, computeNode, target }] of plan.assignments) {
-      if (target === undefined || coreNode !== self || underway.has(vmHash) || this.#givenUp.has(vmHash))
-        continue
-      this.#migrations.begin({ vmHash, source: endOf(computeNode), target: endOf(target) })
+      const isOurs = coreNodes.has(coreNode)
+      if (target === undefined || !isOurs || underway.has(vmHash) || this.#givenUp.has(vmHash)) continue
+      this.#begin({ vmHash, source: computeNode, target }, inputs)
     }
+  }
+
+  #begin(ends: { vmHash: string; source: string; target: string }, inputs: RelocationInputs): void {
+    const { vmHash } = ends
+    const source = migrationEnd(ends.source, vmHash, inputs)
+    const target = migrationEnd(ends.target, vmHash, inputs)
+    if (!target) this.#refuse({ vmHash, target: { hash: ends.target } }, 'unsupported')
+    else if (source) this.#migrations.begin({ vmHash, source, target })
   }
 
   /** Lets claims say who is on the way, has arrived, or stays after all. */
@@ -80,15 +98,29 @@ export class Relocation {
       if (!assignment || assignment.target === target.hash) continue
       const { computeNode: node, since } = assignment
       assignment.target = target.hash
-      const epoch = Math.floor(now / epochSeconds)
+      const epoch = epochAt(now)
       plan.changes.set(vmHash, { node, epoch, since, state: 'migrating', rank: 0, target: target.hash })
     }
     for (const { vmHash, target } of this.#migrations.in('arrived')) {
       const assignment = plan.assignments.get(vmHash)
       if (assignment?.computeNode === target.hash) this.#migrations.finish(vmHash)
-      else if (assignment) reassign(plan, vmHash, target.hash, now)
+      else if (assignment && target.prefix === undefined) reassign(plan, vmHash, target.hash, now)
     }
   }
+}
+
+/** Whom to call about a compute node and a VM; undefined when it cannot be reached. */
+function migrationEnd(
+  hash: string,
+  vmHash: string,
+  { corechannel, coreNodes }: RelocationInputs,
+): MigrationEnd | undefined {
+  const node = corechannel.resource_nodes.find((each) => each.hash === hash)
+  if (!node?.parent) return undefined
+  if (coreNodes.has(node.parent)) return { hash, url: node.address }
+  const parent = corechannel.nodes.find((each) => each.hash === node.parent)
+  const url = parent && coreNodeUrl(parent)
+  return url ? { hash, url, prefix: arrivalsPath(hash, vmHash) } : undefined
 }
 
 /** @param to null: nowhere of ours any more */
@@ -101,6 +133,5 @@ function reassign(plan: Plan, vmHash: string, to: string | null, now: number): v
   }
   const { target: _, ...rest } = assignment
   plan.assignments.set(vmHash, { ...rest, computeNode: to, since: now })
-  const epoch = Math.floor(now / epochSeconds)
-  plan.changes.set(vmHash, { node: to, epoch, since: now, state: 'assigned', rank: 0 })
+  plan.changes.set(vmHash, newAllocation(to, now))
 }

@@ -1,5 +1,6 @@
 import { type CapacityReport, capacityReportPostType, schedulerChannel } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
+import type { OperatorKey } from '../operator-key.ts'
 import { publishOwnMessage } from '../own-message.ts'
 
 /** Reports of one node are not published more often than this, whatever it says, ms. */
@@ -7,11 +8,13 @@ const leastPauseMs = 60_000
 
 /** Publishes for our compute nodes what they can carry, whenever that is other than what the network believes. */
 export class ReportPublisher {
-  readonly #context: Pick<CoreNodeContext, 'inbox' | 'fileStore' | 'operatorKey'>
+  readonly #context: Pick<CoreNodeContext, 'inbox' | 'fileStore'>
+  readonly #key: OperatorKey
   readonly #sent = new Map<string, { json: string; at: number }>()
 
-  constructor(context: Pick<CoreNodeContext, 'inbox' | 'fileStore' | 'operatorKey'>) {
+  constructor(context: Pick<CoreNodeContext, 'inbox' | 'fileStore'>, key: OperatorKey) {
     this.#context = context
+    this.#key = key
   }
 
   /**
@@ -30,7 +33,7 @@ export class ReportPublisher {
       if (json === JSON.stringify(believed.get(hash)) || sent?.json === json) continue
       if (sent && Date.now() - sent.at < leastPauseMs) continue
       this.#sent.set(hash, { json, at: Date.now() })
-      await publishOwnMessage(this.#context, this.#context.operatorKey, {
+      await publishOwnMessage(this.#context, this.#key, {
         type: 'POST',
         channel: schedulerChannel,
         content: { type: capacityReportPostType, ref: hash, content: report },

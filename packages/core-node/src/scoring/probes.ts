@@ -1,5 +1,6 @@
 import type { ComputeNode, CoreNode, NetworkProfile } from '@aleph-ts/protocol'
 import type { AskRegistered } from '../registered-request.ts'
+import { coreNodeUrl, webAddress } from '../registry/core-node-url.ts'
 
 /** What one observer finds of one node, as it is published (protocol 06 §4.1). Latencies in seconds; null: it failed. */
 export interface ProbeRow {
@@ -16,7 +17,6 @@ export interface ProbeRow {
 const timeoutMs = 10_000
 const checkTimeoutMs = 20_000
 const mostBytes = 8 * 1024 * 1024
-const defaultApiPort = 4024
 
 /** How an observer asks. */
 export interface Asking {
@@ -30,7 +30,7 @@ export async function probeCoreNode(
   { addresses, scoring }: Pick<NetworkProfile, 'addresses' | 'scoring'>,
   asking: Asking,
 ): Promise<ProbeRow | null> {
-  const url = apiUrlOf(node)
+  const url = coreNodeUrl(node)
   if (url === null) return null
   const time = (path: string) => probe(url + path, asking)
   const measuredAt = Date.now() / 1000
@@ -84,19 +84,6 @@ export async function probeComputeNode(
 /** Systems of addresses are looked up by nobody here: readers count unknown ones as one and the same. */
 function identity(node_id: string, url: string, measured_at: number, version: string | null): ProbeRow {
   return { node_id, url, asn: null, as_name: null, version, measured_at }
-}
-
-/** Where the API of a core node answers: its own word, else the usual port of the host it is registered with. */
-function apiUrlOf({ address, multiaddress }: CoreNode): string | null {
-  const own = webAddress(address)
-  if (own !== null) return own
-  const [, host] = /^\/(?:ip4|dns|dns4)\/([A-Za-z0-9.-]{1,253})\//.exec(multiaddress) ?? []
-  return host === undefined ? null : `http://${host}:${defaultApiPort}`
-}
-
-function webAddress(address: string): string | null {
-  if (!URL.canParse(address) || !/^https?:$/.test(new URL(address).protocol)) return null
-  return address.replace(/\/+$/, '')
 }
 
 interface Probed {

@@ -1,3 +1,4 @@
+import type { Envelope } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import type { Candidate } from '../pipeline/candidate.ts'
 
@@ -46,4 +47,47 @@ export async function removeRejections(tx: pg.PoolClient, hashes: string[]): Pro
            delete from lookups l using gone where l.item_hash = gone.item_hash`,
     values: [hashes],
   })
+}
+
+/** A message refused for what it would cost, by the size that its file claimed. */
+export interface Unfetched {
+  /** With its content, parsed. */
+  message: Envelope & { content: unknown }
+  /** Bytes. */
+  claimedSize: number
+}
+
+/** Those of the hashes that were refused with one of some errors before they were judged. */
+export async function loadUnfetched(
+  tx: pg.PoolClient,
+  hashes: string[],
+  errorCodes: number[],
+): Promise<Unfetched[]> {
+  const { rows } = await tx.query<{ message: Unfetched['message']; file_size: bigint }>(
+    `select message, file_size from rejected_messages
+     where item_hash = any($1) and error_code = any($2) and place is null and file_size is not null`,
+    [hashes, errorCodes],
+  )
+  return rows.map((row) => ({ message: row.message, claimedSize: Number(row.file_size) }))
+}
+
+/**
+ * Puts refused messages back into the inbox, for the fetch stage.
+ *
+ * @returns how many wait there now
+ */
+export async function readmit(tx: pg.PoolClient, hashes: string[]): Promise<number> {
+  const { rowCount } = await tx.query(
+    `insert into pending_messages (item_hash, type, chain, sender, signature, item_type, item_content, time, channel,
+       reception_time, origin, fetched, next_attempt)
+     select r.item_hash, m.type, m.chain, m.sender, m.signature, m.item_type, m.item_content, m.time, m.channel,
+       r.reception_time, 'catch-up', false, $2
+     from rejected_messages r, json_to_record(r.message) as m(type text, chain text, sender text, signature text,
+       item_type text, item_content text, time float8, channel text)
+     where r.item_hash = any($1)
+     on conflict do nothing`,
+    [hashes, new Date()],
+  )
+  await removeRejections(tx, hashes)
+  return rowCount ?? 0
 }

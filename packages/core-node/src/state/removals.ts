@@ -142,10 +142,14 @@ export async function removeSuspended(tx: pg.PoolClient, until: Place): Promise<
   return rows
 }
 
-/** Messages refused for want of ALEPH are judged again: what accounts hold has no place in the order of messages. */
+/**
+ * Messages refused for want of ALEPH are judged again: what accounts hold has no place in the order of messages. So are
+ * those refused for want of anything before their file was fetched.
+ */
 export async function reviewRefusedHolders(tx: pg.PoolClient): Promise<void> {
   await tx.query(
-    `insert into stale_verdicts (item_hash) select item_hash from rejected_messages where error_code = 5 and place is not null
+    `insert into stale_verdicts (item_hash) select item_hash from rejected_messages
+     where error_code = 5 or (error_code = 6 and place is null)
      order by 1 on conflict do nothing`,
   )
 }

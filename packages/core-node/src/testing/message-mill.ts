@@ -12,16 +12,28 @@ export const ordinaryMix = {
   instance: 1,
   forget: 1,
 }
-type Kind = keyof typeof ordinaryMix
+/** Rarer kinds, of which there are as many as a mix asks for. */
+const rareMix = {
+  /** Lets other accounts write for the sender, instead of those of earlier ones. */
+  permission: 0,
+  /** A post for another account, whether that allows it or not. */
+  delegated: 0,
+  /** Forgets an aggregate of the sender. */
+  retraction: 0,
+}
+type Kind = keyof typeof ordinaryMix | keyof typeof rareMix
 
 export interface MillOptions {
   /** Equal seeds give equal messages. */
   seed?: number
-  /** Accounts that write. */
+  /** Accounts that write: so many made up ones, or those of `addresses`. */
   senders?: number
+  addresses?: string[]
   /** Time of the first message, epoch seconds; the others follow, one a second. */
   since?: number
   mix?: Partial<Record<Kind, number>>
+  /** Whether to keep what the stored files hold. */
+  keepFiles?: boolean
 }
 
 /** Files that generated messages store: the size in KiB stands in the hash. */
@@ -35,22 +47,33 @@ export function sizeOfMilledFile(hash: string): number {
  */
 export class MessageMill {
   readonly addresses: string[]
+  /** Contents of the files that messages made so far store, by hash, where they are kept. */
+  readonly files = new Map<string, string>()
   readonly #random: () => number
   readonly #kinds: Kind[]
   readonly #posts: Made[] = []
   readonly #stores: Made[] = []
+  /** Aggregates that stand, by sender and key; only where some are retracted. */
+  readonly #aggregates = new Map<string, { sender: string; key: string }>()
+  readonly #retracts: boolean
   readonly #seed: number
+  readonly #keepFiles: boolean
   #time: number
   #count = 0
 
-  constructor({ seed = 1, senders = 1000, since = 1_600_000_000, mix = {} }: MillOptions = {}) {
+  constructor(options: MillOptions = {}) {
+    const { seed = 1, senders = 1000, since = 1_600_000_000, mix = {}, keepFiles = false } = options
     this.#seed = seed
+    this.#keepFiles = keepFiles
+    this.#retracts = (mix.retraction ?? 0) > 0
     this.#random = seededRandom(seed)
     this.#time = since
-    this.addresses = Array.from({ length: senders }, (_, index) =>
-      toChecksumAddress(`0x${sha256Hex(`account ${seed} ${index}`).slice(0, 40)}`),
-    )
-    this.#kinds = Object.entries({ ...ordinaryMix, ...mix }).flatMap(([kind, share]) =>
+    this.addresses =
+      options.addresses ??
+      Array.from({ length: senders }, (_, index) =>
+        toChecksumAddress(`0x${sha256Hex(`account ${seed} ${index}`).slice(0, 40)}`),
+      )
+    this.#kinds = Object.entries({ ...ordinaryMix, ...rareMix, ...mix }).flatMap(([kind, share]) =>
       Array<Kind>(share).fill(kind as Kind),
     )
   }
@@ -62,7 +85,7 @@ export class MessageMill {
   /** The same mix, but kind after kind: what names others comes after them, which is quickest to process. */
   takeInRuns(count: number): Envelope[] {
     const kinds = Array.from({ length: count }, () => this.#pick(this.#kinds))
-    const order = Object.keys(ordinaryMix)
+    const order = Object.keys({ ...ordinaryMix, ...rareMix })
     return kinds.sort((a, b) => order.indexOf(a) - order.indexOf(b)).map((kind) => this.#make(kind))
   }
 
@@ -74,6 +97,9 @@ export class MessageMill {
     if ((kind === 'program' || kind === 'instance') && this.#stores.length > 1) return this.#vm(kind)
     if (kind === 'forget' && this.#posts.length > 0) return this.#forget()
     if (kind === 'aggregate') return this.#aggregate()
+    if (kind === 'permission') return this.#permission()
+    if (kind === 'delegated') return this.#delegated()
+    if (kind === 'retraction' && this.#aggregates.size > 0) return this.#retraction()
     if (kind === 'store' || kind === 'revision') return this.#store()
     return this.#post()
   }
@@ -104,13 +130,44 @@ export class MessageMill {
 
   #aggregate(): Envelope {
     const content = { [`field-${this.#number(20)}`]: this.#count, updated: this.#time }
-    return this.#message(this.#pick(this.addresses), 'AGGREGATE', { key: `key-${this.#number(8)}`, content })
+    const sender = this.#pick(this.addresses)
+    const key = `key-${this.#number(8)}`
+    if (this.#retracts) this.#aggregates.set(`${sender} ${key}`, { sender, key })
+    return this.#message(sender, 'AGGREGATE', { key, content })
+  }
+
+  #permission(): Envelope {
+    const authorizations = [this.#pick(this.addresses), this.#pick(this.addresses)].map((address) => ({
+      address,
+    }))
+    return this.#message(this.#pick(this.addresses), 'AGGREGATE', {
+      key: 'security',
+      content: { authorizations },
+    })
+  }
+
+  #delegated(): Envelope {
+    const [sender, address] = [this.#pick(this.addresses), this.#pick(this.addresses)]
+    return this.#message(sender, 'POST', {
+      address,
+      type: 'delegated',
+      content: { title: `For another ${this.#count}` },
+    })
+  }
+
+  #retraction(): Envelope {
+    const { sender, key } = this.#pick([...this.#aggregates.values()])
+    this.#aggregates.delete(`${sender} ${key}`)
+    return this.#message(sender, 'FORGET', { hashes: [], aggregates: [key] })
   }
 
   #store(ref?: string, sender = this.#pick(this.addresses)): Envelope {
+    const text = `file ${this.#seed} ${this.#count}`
+    const hash = sha256Hex(text)
+    if (this.#keepFiles) this.files.set(hash, text)
     const message = this.#message(sender, 'STORE', {
       item_type: 'storage',
-      item_hash: sha256Hex(`file ${this.#seed} ${this.#count}`),
+      item_hash: hash,
       ...(ref ? { ref } : {}),
     })
     if (!ref) this.#keep(this.#stores, message)

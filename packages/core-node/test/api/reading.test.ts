@@ -73,3 +73,47 @@ test('totals of short lists are exact at once', async () => {
     expect(body).not.toHaveProperty('pagination_total_is_estimate')
   }
 })
+
+test('an instance is priced whatever media type its JSON has, and what is not JSON is refused as such', async () => {
+  const send = async (body: string, type: string) => {
+    const url = `${node.node.url}/api/v0/price/estimate/instance`
+    const response = await fetch(url, { method: 'POST', headers: { 'content-type': type }, body })
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> }
+  }
+  const parent = { ref: 'a'.repeat(64), use_latest: false }
+  const instance = JSON.stringify({
+    address: newWallet().address,
+    environment: {},
+    resources: { vcpus: 1, memory: 2048 },
+    rootfs: { parent, persistence: 'host', size_mib: 20_480 },
+    volumes: [],
+  })
+  for (const type of ['application/json', 'text/plain']) {
+    expect(await send(instance, type)).toMatchObject({ status: 200, body: { payment_type: 'hold' } })
+    expect(await send('nonsense', type)).toMatchObject({ status: 400 })
+    expect(await send('"text"', type)).toMatchObject({ status: 422 })
+  }
+})
+
+test('the list of programs that wait for messages knows one parameter, and says so', async () => {
+  expect(await node.get('/api/v0/programs/on/message?sort_order=1')).toMatchObject({ status: 200, body: [] })
+  expect(await node.get('/api/v0/programs/on/message?page=1')).toMatchObject({
+    status: 400,
+    body: { code: 'unknown_parameter', path: 'query.page' },
+  })
+})
+
+test('fetches of files are counted by how the file is named', async () => {
+  const metrics = async () => (await node.get('/metrics.json')).body
+  const before = await metrics()
+  const missing = sign(newWallet(), 'STORE', { item_type: 'storage', item_hash: 'e'.repeat(64) })
+  await node.publish(missing, false)
+  await expect
+    .poll(async () => (await metrics()).pyaleph_store_fetch_storage_failed_total)
+    .toBeGreaterThan(before.pyaleph_store_fetch_storage_failed_total)
+  expect(await metrics()).toMatchObject({
+    pyaleph_store_fetch_ipfs_total: 0,
+    pyaleph_store_fetch_ipfs_duration_ms_sum: 0,
+    pyaleph_store_fetch_storage_total: expect.any(Number),
+  })
+})

@@ -17,12 +17,24 @@ import type { FileStore } from '../../src/storage/file-store.ts'
 
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
 
-/** What test files weigh: their hash ends in their size in kibibytes, three decimal digits. */
-const fileStore = {
-  stat: async (hash: string) =>
-    /^f{8}/.test(hash) ? { type: 'file' as const, size: Number(hash.slice(-3)) * 1024 } : undefined,
-  has: async () => true,
-  readBytes: async () => undefined,
+/** Contents that can be had, and test files: their hash ends in what they weigh, in kibibytes of three decimal digits. */
+class TestFiles implements Pick<FileStore, 'stat' | 'has' | 'readBytes'> {
+  readonly contents = new Map<string, string>()
+
+  async stat(hash: string) {
+    const size = this.contents.get(hash)?.length
+    if (size !== undefined) return { type: 'file' as const, size }
+    return /^f{8}/.test(hash) ? { type: 'file' as const, size: Number(hash.slice(-3)) * 1024 } : undefined
+  }
+
+  async has(): Promise<boolean> {
+    return true
+  }
+
+  async readBytes(hash: string): Promise<Buffer | undefined> {
+    const text = this.contents.get(hash)
+    return text === undefined ? undefined : Buffer.from(text)
+  }
 }
 
 /** A node's inbox and pipeline without its doors and clocks: messages go in, and are judged when the test says so. */
@@ -30,6 +42,7 @@ export class PipelineNode {
   readonly pool: pg.Pool
   readonly #inbox: Inbox
   readonly #tools: ProcessingTools
+  readonly #files = new TestFiles()
   /** Gossiped messages, which are not stored before they are judged. */
   #fresh: Candidate[] = []
   #nextSeq = 1n
@@ -39,7 +52,7 @@ export class PipelineNode {
     this.#inbox = new Inbox({
       pool,
       events: new CoreEvents(),
-      fileStore: fileStore as unknown as FileStore,
+      fileStore: this.#files as unknown as FileStore,
       verifier: undefined as never,
       pendingLimit: 100_000,
       futureSeconds: null,
@@ -51,7 +64,7 @@ export class PipelineNode {
     this.#tools = {
       pool,
       profile,
-      fileStore,
+      fileStore: this.#files,
       logger,
       maxRetries: options.maxRetries ?? 0,
       waitedFor: new Set(),
@@ -63,7 +76,14 @@ export class PipelineNode {
   async take(messages: Envelope[], options: { door?: Origin['door']; batch?: number } = {}): Promise<void> {
     const { door = 'gossip', batch = 200 } = options
     await Promise.all(messages.map((message) => this.#inbox.accept(message, { door, verified: true })))
+    // The fetch stage finds everything.
+    await this.pool.query('update pending_messages set fetched = true where not fetched')
     await this.#judge(batch)
+  }
+
+  /** Contents of messages that may come apart. */
+  offer(messages: Envelope[]): void {
+    for (const { item_hash, item_content } of messages) this.#files.contents.set(item_hash, item_content!)
   }
 
   /** The time of grace of everything forgotten is over. */

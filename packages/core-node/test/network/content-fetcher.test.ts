@@ -9,6 +9,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Kubo } from '../../src/content/kubo.ts'
 import { PeerContentFetcher } from '../../src/content/peer-content-fetcher.ts'
+import { registeredRequests } from '../../src/registered-request.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
 
 const file = randomBytes(300_000)
@@ -71,6 +72,7 @@ function createFetcherWith(urls: string[], kubo?: Kubo): PeerContentFetcher {
     kubo,
     logger: pino({ level: 'silent' }),
     sources: async () => urls,
+    open: registeredRequests({ allowPrivate: true }).open,
     hedgeMs: 50,
     answerMs: 400,
     stallMs: 200,

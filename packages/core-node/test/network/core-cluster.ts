@@ -122,7 +122,8 @@ export class CoreCluster {
   }
 }
 
-async function openPool(dataDir: string): Promise<pg.Pool> {
+/** Looks into the database of a node, whether it runs or not. */
+export async function openPool(dataDir: string): Promise<pg.Pool> {
   const { connectionString } = await EmbeddedDatabase.create({ dataDir })
   return createPool({ connectionString, logger, maxConnections: 1 })
 }

@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Kubo } from '../../src/content/kubo.ts'
 import { PeerContentFetcher } from '../../src/content/peer-content-fetcher.ts'
+import { registeredRequests } from '../../src/registered-request.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
 
 const run = promisify(execFile)
@@ -44,7 +45,13 @@ describe.skipIf(!isHere)('a real Kubo', () => {
     const cid = await ipfs('add', '--recursive', '--quieter', '--cid-version=1', join(folder, 'site'))
     const fileStore = await FileStore.create(join(folder, 'files'))
     const logger = pino({ level: 'silent' })
-    await using fetcher = new PeerContentFetcher({ fileStore, logger, kubo, sources: async () => [] })
+    await using fetcher = new PeerContentFetcher({
+      fileStore,
+      logger,
+      kubo,
+      open: registeredRequests({ allowPrivate: true }).open,
+      sources: async () => [],
+    })
     const maxBytes = 10_000_000
     expect(await fetcher.fetch(cid, 'ipfs', { maxBytes })).toBe('stored')
     const own = await FileStore.create(join(folder, 'own'))

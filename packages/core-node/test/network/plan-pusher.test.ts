@@ -24,8 +24,8 @@ async function startComputeNode(): Promise<ComputeNodeStub> {
 
 function createPusher(options: { refreshMs?: number; firstRetryMs?: number } = {}): PlanPusher {
   const calls = new ComputeNodeCalls({
-    askRegistered: registeredRequests({ allowPrivate: true }),
-    operatorKey,
+    askRegistered: registeredRequests({ allowPrivate: true }).ask,
+    key: operatorKey,
   })
   const pusher = new PlanPusher({ calls, logger: pino({ level: 'silent' }), ...options })
   stops.push(() => pusher.stop())

@@ -5,16 +5,24 @@ import { createInterface } from 'node:readline'
 /** A core node in a process of its own, as operators run it, so that it can be killed. */
 export class NodeProcess {
   readonly url: string
+  readonly multiaddrs: string[]
   readonly #child: ChildProcess
 
-  private constructor(child: ChildProcess, url: string) {
+  private constructor(child: ChildProcess, ready: { url: string; multiaddrs?: string[] }) {
     this.#child = child
-    this.url = url
+    this.url = ready.url
+    this.multiaddrs = ready.multiaddrs ?? []
   }
 
-  static async start(dataDir: string, environment: Record<string, string> = {}): Promise<NodeProcess> {
+  /** @param asCommand the command that runs a command where the node shall run */
+  static async start(
+    dataDir: string,
+    environment: Record<string, string> = {},
+    asCommand = (file: string, args: string[]): [string, string[]] => [file, args],
+  ): Promise<NodeProcess> {
     const main = new URL('../../src/main.ts', import.meta.url).pathname
-    const child = spawn(process.execPath, [main], {
+    const [file, args] = asCommand(process.execPath, [main])
+    const child = spawn(file, args, {
       env: {
         PATH: process.env.PATH,
         ALEPH_CORE_DATA_DIR: dataDir,
@@ -32,8 +40,7 @@ export class NodeProcess {
     const lines = createInterface({ input: child.stdout! })
     const first = await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => undefined)])
     if (!first) throw new Error(`The node did not start: ${said}`)
-    const ready = JSON.parse(first[0] as string) as { ready: true; url: string }
-    return new NodeProcess(child, ready.url)
+    return new NodeProcess(child, JSON.parse(first[0] as string))
   }
 
   async kill(): Promise<void> {

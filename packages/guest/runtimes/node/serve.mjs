@@ -16,8 +16,6 @@ import { rehearse } from './rehearsal.mjs'
 
 /** @typedef {import('./handler-server.mjs').Handler} Handler */
 
-let rehearsed = false
-
 const extensions = ['', '.ts', '.mts', '.js', '.mjs', '.cts', '.cjs']
 
 /** @param {string} entrypoint @returns {string} */
@@ -41,7 +39,7 @@ function findHandler(module) {
 
 /** @param {Handler} handler */
 async function serve(handler) {
-  if (!rehearsed) await rehearse()
+  await rehearse()
   const server = createHandlerServer(handler)
   server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1')
   process.once('SIGTERM', () => {
@@ -60,7 +58,6 @@ async function receiveProgram(register) {
   const fd = Number(process.env.ALEPH_PROGRAM_FD)
   if (!Number.isInteger(fd) || fd < 3) return
   await rehearse()
-  rehearsed = true
   await import('/aleph/warm.ts')
   const handover = new Socket({ fd, readable: true, writable: false })
   register()
@@ -72,6 +69,7 @@ async function receiveProgram(register) {
     process.env[variable.slice(0, equals)] = variable.slice(equals + 1)
   }
   delete process.env.ALEPH_RENEW_FD
+  delete process.env.ALEPH_GENERATION
   process.argv.splice(2, Infinity, ...args)
   process.chdir(String(folder))
 }

@@ -15,6 +15,7 @@ def offer_renewal():
     Returns the function that tells the agent so; calls after the first do nothing.
     """
     fd = int(os.environ.pop("ALEPH_RENEW_FD", "-1"))
+    os.environ.pop("ALEPH_GENERATION", None)
     registered = threading.Event()
 
     def answer():
@@ -54,6 +55,7 @@ def receive_program(register):
     os.environ.clear()
     os.environ.update(variable.split("=", 1) for variable in rest[int(count) :])
     os.environ.pop("ALEPH_RENEW_FD", None)
+    os.environ.pop("ALEPH_GENERATION", None)
     sys.argv[1:] = rest[: int(count)]
     os.chdir(folder)
     time.tzset()
@@ -64,7 +66,9 @@ def load(entrypoint):
     name, _, attribute = entrypoint.partition(":")
     name = name.removesuffix(".py").replace("/", ".") or "main"
     application = importlib.import_module(name)
-    for part in (attribute or "app").split("."):
+    # Without an attribute: `app`, or what is called as its file.
+    usual = "app" if hasattr(application, "app") else name.rpartition(".")[2]
+    for part in (attribute or usual).split("."):
         application = getattr(application, part)
     return application
 

@@ -31,6 +31,8 @@ export interface GuestChannelOptions {
 
 type ChannelLimits = Required<Omit<GuestChannelOptions, 'vsockPort'>>
 
+const defaultLimits: ChannelLimits = { timeoutMs: 60_000, controlTimeoutMs: 30_000, maxStreams: 1024 }
+
 /** What the program in the guest is doing: `idle` before `start`, `ready` once it listens. */
 export type ProgramState = 'idle' | 'starting' | 'ready' | 'exited'
 
@@ -81,14 +83,19 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
    * Throws `channel_timeout` or `channel_closed`. A reconnect ends every stream of an earlier connection.
    */
   static async connect(socketPath: string, options: GuestChannelOptions = {}): Promise<GuestChannel> {
-    const full = { timeoutMs: 60_000, controlTimeoutMs: 30_000, maxStreams: 1024, ...options }
-    const deadline = Date.now() + full.timeoutMs
-    const { vsockPort } = options
+    const { timeoutMs = defaultLimits.timeoutMs, vsockPort } = options
+    const deadline = Date.now() + timeoutMs
     const socket = await (vsockPort === undefined
       ? connectSocket(socketPath, deadline)
       : connectVsock(socketPath, vsockPort, deadline))
-    const channel = new GuestChannel(socket, full)
-    await channel.#shakeHands(deadline - Date.now())
+    return GuestChannel.over(socket, { ...options, timeoutMs: deadline - Date.now() })
+  }
+
+  /** As `connect`, through a socket that is connected already. */
+  static async over(socket: Socket, options: GuestChannelOptions = {}): Promise<GuestChannel> {
+    const limits = { ...defaultLimits, ...options }
+    const channel = new GuestChannel(socket, limits)
+    await channel.#shakeHands(limits.timeoutMs)
     return channel
   }
 

@@ -1,4 +1,6 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 function isAlive(pid: number): boolean {
@@ -10,9 +12,31 @@ function isAlive(pid: number): boolean {
   }
 }
 
+async function readOwner(path: string): Promise<number> {
+  return Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10)
+}
+
+function isStale(owner: number): boolean {
+  return Number.isInteger(owner) && owner !== process.pid && !isAlive(owner)
+}
+
+/** Of several that find the lock of a dead process, one moves it away; a new owner's lock is put back. */
 async function removeIfStale(path: string): Promise<void> {
-  const owner = Number.parseInt(await readFile(path, 'utf8').catch(() => ''), 10)
-  if (Number.isInteger(owner) && owner !== process.pid && !isAlive(owner)) await rm(path, { force: true })
+  if (!isStale(await readOwner(path))) return
+  const aside = `${path}.${randomUUID()}`
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  if (isStale(await readOwner(aside))) await rm(aside)
+  else await rename(aside, path)
+}
+
+/** Held by whoever builds images below a cache folder: all use its one archive of Debian packages. */
+export function buildLock(cacheDir: string): string {
+  return join(cacheDir, 'build.lock')
 }
 
 const inProcess = new Map<string, Promise<unknown>>()

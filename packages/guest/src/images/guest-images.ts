@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/p
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { withLock } from './build-lock.ts'
+import { buildLock, withLock } from './build-lock.ts'
 import { buildAgent, measureTscKhz } from './compiled-tools.ts'
 import { openDebianArchive } from './debian.ts'
 import { assertHostTools } from './host-tools.ts'
@@ -97,7 +97,7 @@ export async function buildGuestImages(options: {
   if (ready !== null) return ready
   await assertHostTools()
   await mkdir(cacheDir, { recursive: true })
-  return withLock(join(cacheDir, 'build.lock'), async () => {
+  return withLock(buildLock(cacheDir), async () => {
     const builtMeanwhile = await readIndex(folder)
     if (builtMeanwhile !== null) return builtMeanwhile
     return build(cacheDir, key, options.onProgress ?? (() => {}))

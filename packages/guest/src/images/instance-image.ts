@@ -15,7 +15,7 @@ import {
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { makeBootDisk } from './boot-disk.ts'
-import { withLock } from './build-lock.ts'
+import { buildLock, withLock } from './build-lock.ts'
 import { type CpioEntry, encodeCpio } from './cpio.ts'
 import { openDebianArchive, unpackPackages } from './debian.ts'
 import { assertHostTools, instanceHostTools } from './host-tools.ts'
@@ -79,7 +79,7 @@ export async function buildInstanceImage(options: {
   if (ready) return ready
   await assertHostTools(instanceHostTools)
   await mkdir(cacheDir, { recursive: true })
-  return withLock(join(cacheDir, 'build-instance.lock'), async () => {
+  return withLock(buildLock(cacheDir), async () => {
     const builtMeanwhile = await describe(path)
     if (builtMeanwhile) return builtMeanwhile
     const workFolder = join(cacheDir, 'instance.partial')

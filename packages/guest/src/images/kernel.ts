@@ -8,6 +8,9 @@ import { extractVmlinux } from './vmlinux.ts'
 /** Modules that the agent needs by name; those they depend on come along. */
 const wantedModules = ['virtio_mmio', 'virtio_blk', 'virtio_console', 'squashfs', 'overlay'] as const
 
+/** What a machine with a vsock needs besides; no other loads them. */
+const vsockModules = ['vmw_vsock_virtio_transport'] as const
+
 /** Start-up work of the kernel that a guest of ours has no use for, a tenth of its start time when emulated. */
 const skippedInitcalls = [
   'crypto_kdf108_init',
@@ -97,6 +100,12 @@ export async function kernelPackage(archive: DebianArchive): Promise<string> {
   throw new GuestError('image_download_failed', 'The Debian archive names no package linux-image-cloud-amd64')
 }
 
+/** What the agent loads, in this order. */
+function moduleList(name: string, modules: { name: string }[]): CpioEntry {
+  const data = Buffer.from(modules.map((module) => `${module.name}\n`).join(''))
+  return { path: `modules/${name}`, kind: 'file', mode: 0o644, data }
+}
+
 /** Fetches the Debian cloud kernel and writes `vmlinux` (plain ELF) and `initrd` (agent and modules). */
 export async function buildKernelAndInitrd(options: {
   archive: DebianArchive
@@ -114,23 +123,21 @@ export async function buildKernelAndInitrd(options: {
   await writeFile(options.kernel, extractVmlinux(await readFile(join(tree, 'boot', image))))
 
   const modules = await readModules(join(tree, 'lib/modules'), wantedModules)
+  const withVsock = await readModules(join(tree, 'lib/modules'), [...wantedModules, ...vsockModules])
+  const forVsock = withVsock.slice(modules.length)
   const entries: CpioEntry[] = [
     { path: 'dev', kind: 'directory' },
     { path: 'dev/console', kind: 'character-device', mode: 0o600, major: 5, minor: 1 },
     { path: 'init', kind: 'file', mode: 0o755, data: options.agent },
     { path: 'modules', kind: 'directory' },
-    ...modules.map((module) => ({
+    ...withVsock.map((module) => ({
       path: `modules/${module.name}`,
       kind: 'file' as const,
       mode: 0o644,
       data: module.data,
     })),
-    {
-      path: 'modules/order',
-      kind: 'file',
-      mode: 0o644,
-      data: Buffer.from(modules.map((module) => `${module.name}\n`).join('')),
-    },
+    moduleList('order', modules),
+    moduleList('vsock', forVsock),
   ]
   // Not compressed: at under 2 MB, unpacking would cost the guest more time than reading.
   await writeFile(options.initrd, encodeCpio(entries))

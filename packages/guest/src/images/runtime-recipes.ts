@@ -52,8 +52,8 @@ async function finishNode(root: string): Promise<void> {
     '-Werror',
     '-Wl,--build-id=none',
     '-o',
-    join(root, 'aleph/renew.node'),
-    join(runtimesFolder, 'node/renew.c'),
+    join(root, 'aleph/kernel-randomness.node'),
+    join(runtimesFolder, 'node/kernel-randomness.c'),
   ])
 }
 
@@ -116,6 +116,8 @@ async function finishBinary(root: string): Promise<void> {
 const nodeFlags = [
   '--no-lazy',
   '--no-lazy-feedback-allocation',
+  '--no-flush-bytecode',
+  '--retain-maps-for-n-gc=1000000',
   '--no-sparkplug',
   '--invocation-count-for-maglev=2000',
 ]

@@ -119,6 +119,11 @@ export const networkProfileSchema = z.strictObject({
     .strictObject({
       /** A better ranked core node has this long to claim a VM before the next one may (protocol 06 §8.5). */
       turnSeconds: seconds,
+      /**
+       * The one who places all VMs, for small networks; absent: all core nodes do, each for its compute nodes. Compute
+       * nodes must believe it: it belongs among the allocation signers as well.
+       */
+      scheduler: address.optional(),
     })
     .default({ turnSeconds: 90 }),
   /** Bills of machines and files that are paid in credits (protocol 02 §14.3), seconds. */

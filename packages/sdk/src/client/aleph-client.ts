@@ -1,5 +1,10 @@
 import { type MessageStatus, type MessageType, mainnetProfile, type PaymentType } from '@aleph-ts/protocol'
 import { getAggregate, getAggregates } from '../aggregate/get-aggregate.ts'
+import {
+  type MigratedInstance,
+  type MigrateInstanceParams,
+  migrateInstance,
+} from '../compute/migrate-instance.ts'
 import { type CreditHistoryEntry, listCreditHistory } from '../credits/list-credit-history.ts'
 import { buildCreditTransfer, type CreditGift } from '../credits/send-credits.ts'
 import { downloadFile } from '../file/download-file.ts'
@@ -158,6 +163,11 @@ export class AlephClient {
 
   waitForAllocation(vmHash: string, options?: Abortable & { timeoutMs?: number }): Promise<Allocation> {
     return waitForAllocation(this.context, vmHash, options)
+  }
+
+  /** Moves an instance of the account's with its disks to another compute node, and waits until it runs there. */
+  migrateInstance(params: MigrateInstanceParams): Promise<MigratedInstance> {
+    return migrateInstance(this.context, params)
   }
 
   getMessage(itemHash: string, options?: Abortable): Promise<MessageLookup> {

@@ -40,13 +40,15 @@ export interface AboutRoutesOptions {
   gpus: Gpus
   confidential: Confidential
   dataDir: string
+  /** Bytes of disks that are promised and not written yet. */
+  promisedBytes: () => Promise<number>
 }
 
 /** Everything the node says of itself, open to all (protocol 05 §16). */
 export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOptions): Promise<void> {
-  const { facts, vms, reconciler, metrics, dataDir, gpus, confidential } = options
+  const { facts, vms, reconciler, metrics, dataDir, confidential } = options
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
-  app.get('/about/usage/system', () => systemUsage(dataDir, gpus))
+  app.get('/about/usage/system', () => systemUsage(options))
   app.get('/about/capability', () => capability())
   app.get('/about/executions/list', async () => runningExecutions(vms, reconciler, facts))
   app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))

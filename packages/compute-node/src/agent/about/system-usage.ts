@@ -1,6 +1,7 @@
 import { readFile, statfs } from 'node:fs/promises'
 import { arch, availableParallelism, cpus, freemem, loadavg, totalmem } from 'node:os'
 
+import type { Confidential } from '../confidential/confidential.ts'
 import type { GpuDescription, Gpus } from '../gpu/gpus.ts'
 
 /** What the node has and uses, as schedulers and scoring read it (protocol 05 §16). kB are thousands of bytes. */
@@ -13,16 +14,31 @@ export interface SystemUsage {
   mem: { total_kB: number; available_kB: number }
   disk: { total_kB: number; available_kB: number }
   period: { start_timestamp: string; duration_seconds: number }
-  properties: { cpu: { architecture: string; vendor: string; features: string[] } }
+  properties: {
+    cpu: { architecture: string; vendor: string; features: string[] }
+    /** Only where guests with SEV-SNP run. */
+    tee?: { sev_snp: { supported_vcpu_types: readonly string[] } }
+  }
   gpu: { devices: GpuDescription[]; available_devices: GpuDescription[] }
   active: boolean
 }
 
-/** Measures the host now; `dataDir` is on the file system whose space counts. */
-export async function systemUsage(dataDir: string, gpus: Gpus): Promise<SystemUsage> {
+export interface SystemUsageOptions {
+  /** On the file system whose space counts. */
+  dataDir: string
+  /** Bytes of what is free there that are promised to disks which have not grown to their size yet (protocol 05 §14). */
+  promisedBytes: () => Promise<number>
+  gpus: Gpus
+  confidential: Pick<Confidential, 'snpVcpuTypes'>
+}
+
+/** Measures the host now. */
+export async function systemUsage(options: SystemUsageOptions): Promise<SystemUsage> {
+  const { dataDir, gpus, confidential } = options
+  const { snpVcpuTypes } = confidential
   const [load1 = 0, load5 = 0, load15 = 0] = loadavg()
   const frequencies = cpus().map(({ speed }) => speed)
-  const disk = await statfs(dataDir)
+  const [disk, promised] = await Promise.all([statfs(dataDir), options.promisedBytes()])
   const minute = new Date(Math.floor(Date.now() / 60_000) * 60_000)
   return {
     cpu: {
@@ -36,10 +52,13 @@ export async function systemUsage(dataDir: string, gpus: Gpus): Promise<SystemUs
     },
     disk: {
       total_kB: Math.floor((disk.blocks * disk.bsize) / 1000),
-      available_kB: Math.floor((disk.bavail * disk.bsize) / 1000),
+      available_kB: Math.max(0, Math.floor((disk.bavail * disk.bsize - promised) / 1000)),
     },
     period: { start_timestamp: minute.toISOString().replace('.000Z', 'Z'), duration_seconds: 60 },
-    properties: { cpu: await cpuProperties() },
+    properties: {
+      cpu: await cpuProperties(),
+      ...(snpVcpuTypes && { tee: { sev_snp: { supported_vcpu_types: snpVcpuTypes } } }),
+    },
     gpu: await gpus.describe(),
     active: true,
   }

@@ -54,13 +54,6 @@ export async function allocationRoutes(
     if (!plan.success) throw invalidPlan(plan.error)
     return assessment.check(plan.data)
   })
-
-  // User-mode networking lives and dies with its VM: there is never anything left to put right.
-  app.post('/control/network/recreate', { onRequest }, async (request) => {
-    await authenticateScheduler(request, options)
-    const none = { removed_chains_count: 0, removed_chains: [], recreated_count: 0, failed_count: 0 }
-    return { success: true, ...none, recreated_vms: [], failed_vms: [] }
-  })
 }
 
 /** After a version 2 plan, an older scheduler must not undo it (protocol 05 §20). */

@@ -2,6 +2,7 @@ import { corechannelSchema, type NetworkProfile } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import type { NetworkSettings } from '../core-nodes/network-settings.ts'
+import type { NodeIdentity } from '../core-nodes/node-identity.ts'
 
 export interface AllocationSignersOptions {
   messages: MessageSource
@@ -9,7 +10,7 @@ export interface AllocationSignersOptions {
   profile: NetworkProfile
   /** The operator's own list; when not empty it counts alone. */
   override: string[]
-  nodeHash: string | null
+  identity: Pick<NodeIdentity, 'hash'>
   logger: Logger
 }
 
@@ -39,7 +40,8 @@ export class AllocationSigners {
   }
 
   async #parentOwner(): Promise<string | null> {
-    const { nodeHash, profile } = this.#options
+    const { identity, profile } = this.#options
+    const nodeHash = identity.hash
     if (nodeHash === null) return null
     const { messages } = this.#options
     const aggregate = await this.#orNull(messages.aggregate(profile.addresses.corechannel, 'corechannel'))

@@ -7,6 +7,7 @@ import {
 } from '@aleph-ts/protocol'
 import type { Confidential } from '../confidential/confidential.ts'
 import type { MessageSource, VerifiedMessage } from '../core-nodes/message-source.ts'
+import type { NodeIdentity } from '../core-nodes/node-identity.ts'
 import { AgentError, toAgentError } from '../errors.ts'
 import type { Gpus } from '../gpu/gpus.ts'
 import type { Admission } from './admission.ts'
@@ -22,7 +23,7 @@ export interface PlanAssessmentOptions {
   reconciler: Reconciler
   gpus: Gpus
   confidential: Confidential
-  nodeHash: string | null
+  identity: Pick<NodeIdentity, 'hash'>
 }
 
 export interface Rejection {
@@ -103,7 +104,7 @@ export class PlanAssessment {
 
   #assertMeant({ requirements }: ProgramContent | InstanceContent): void {
     const wanted = requirements?.node?.node_hash
-    const { nodeHash } = this.#options
+    const nodeHash = this.#options.identity.hash
     if (wanted && wanted !== nodeHash) {
       throw new AgentError('conflict', 'The message asks for a different node')
     }

@@ -388,6 +388,7 @@ function running(): Partial<Desired> {
   return { state: 'running', error: null, nextRetryAt: null, startedAt: Date.now() }
 }
 
-function isAlive(state: string | undefined): boolean {
+/** Whether a VM runs, or is about to. */
+export function isAlive(state: string | undefined): boolean {
   return state === 'running' || state === 'booting' || state === 'defined'
 }

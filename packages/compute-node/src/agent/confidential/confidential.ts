@@ -1,6 +1,11 @@
-import type { InstanceContent, ProgramContent } from '@aleph-ts/protocol'
+import type { InstanceContent, ProgramContent, TrustedExecution } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
-import type { ConfidentialLaunch, ConfidentialSupport } from '../../supervisor/index.ts'
+import {
+  type ConfidentialLaunch,
+  type ConfidentialSupport,
+  type SnpVcpuType,
+  snpVcpuTypes,
+} from '../../supervisor/index.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
@@ -8,6 +13,8 @@ import type { VmHost } from '../vm-host.ts'
 import type { Sessions } from './sessions.ts'
 
 const MAX_FIRMWARE_BYTES = 64 * 1024 * 1024
+/** Of measurements that name none, as schedulers take it (protocol 06 §8.3). */
+const usualVcpuType: SnpVcpuType = 'EPYC'
 const notEnabled = 'Confidential computing setting not enabled on that server'
 
 export interface ConfidentialOptions {
@@ -45,6 +52,11 @@ export class Confidential {
     })
   }
 
+  /** Processors that SEV-SNP guests can be measured for here; null: there are no such guests. */
+  get snpVcpuTypes(): readonly string[] | null {
+    return this.#support.available && this.#support.technologies.includes('sev-snp') ? snpVcpuTypes : null
+  }
+
   get isAvailable(): boolean {
     return this.#support.available
   }
@@ -59,7 +71,7 @@ export class Confidential {
   assertAvailable({ environment }: InstanceContent | ProgramContent): void {
     const wanted = 'trusted_execution' in environment ? environment.trusted_execution : null
     if (!wanted) return
-    const problem = this.#problem(wanted.mode ?? 'sev')
+    const problem = this.#problem(wanted)
     if (problem)
       throw new AgentError('unsupported', `The instance asks for confidential computing: ${problem}`)
   }
@@ -75,18 +87,51 @@ export class Confidential {
     const { sessions, messages, files, defaultFirmware } = this.#options
     if (!this.#support.available) throw new AgentError('unsupported', this.#support.reason)
     const { cbitpos, reducedPhysBits } = this.#support
-    const store = await messages.store(wanted.firmware ?? defaultFirmware, false)
+    const platform = { policy: wanted.policy, cbitpos, reducedPhysBits }
+    const isMeasured = wanted.mode === 'sev_snp'
+    // A measured guest boots what its runtime holds; the schema sees to it that it has one.
+    const ref = isMeasured ? wanted.runtime : wanted.firmware
+    const store = await messages.store(ref ?? defaultFirmware, false)
     const firmware = await files.fetch(store.content.item_hash, MAX_FIRMWARE_BYTES)
+    if (isMeasured) {
+      const vcpuType = vcpuTypeOf(wanted)
+      return {
+        ...platform,
+        technology: 'sev-snp',
+        firmware,
+        ...(vcpuType && { vcpuType }),
+        ...(isSha256(hash) && { hostData: Buffer.from(hash, 'hex').toString('base64') }),
+      }
+    }
     const session = sessions.find(hash)
     if (!session) {
       throw new AgentError('awaiting_owner', 'The instance waits for its owner to initialise the launch')
     }
-    return { technology: 'sev', policy: wanted.policy, cbitpos, reducedPhysBits, firmware, session }
+    return { ...platform, technology: 'sev', firmware, session }
   }
 
-  #problem(mode: string): string | null {
+  #problem(wanted: TrustedExecution): string | null {
     if (!this.#support.available) return this.#support.reason
-    // Measured guests boot what their message pins, which no published runtime offers yet.
-    return mode === 'sev' ? null : `this node launches mode "sev" alone, not "${mode}"`
+    const mode = wanted.mode ?? 'sev'
+    const { technologies } = this.#support
+    if (mode === 'tdx') return 'mode "tdx" needs an Intel processor; this node has AMD SEV'
+    if (mode === 'sev') return null
+    if (!technologies.includes('sev-snp')) {
+      return `mode "sev_snp" needs SEV-SNP in processor, kernel and QEMU (9.1 or later); this node has ${technologies.join(', ')}`
+    }
+    if (wanted.gpu) return 'GPUs in confidential mode are not passed through here'
+    return vcpuTypeOf(wanted)
+      ? null
+      : `its measurements are for none of the processors ${snpVcpuTypes.join(', ')}`
   }
+}
+
+/** The processor that one of the measurements is for. */
+function vcpuTypeOf({ measurements }: TrustedExecution): SnpVcpuType | undefined {
+  const wanted = measurements?.map(({ vcpu_type }) => vcpu_type ?? usualVcpuType) ?? []
+  return snpVcpuTypes.find((type) => wanted.includes(type))
+}
+
+function isSha256(hash: string): boolean {
+  return /^[0-9a-f]{64}$/.test(hash)
 }

@@ -8,7 +8,7 @@ import type { BackupMetadata, Backups } from '../instances/backups.ts'
 import type { Rescues } from '../instances/rescues.ts'
 import { type RestoreOptions, type RestoreSource, restoreRootDisk } from '../instances/restore.ts'
 import type { VmHost } from '../vm-host.ts'
-import { assertOwner, type OwnerAccessOptions } from './owner-access.ts'
+import { assertOwner, ForbiddenError, type OwnerAccessOptions } from './owner-access.ts'
 
 /** Upper bound of an upload; the declared size of the root disk is the real one (protocol 05 §1). */
 const MAX_UPLOAD_BYTES = 100 * 1024 ** 3
@@ -148,7 +148,7 @@ async function sourceOf(request: FastifyRequest): Promise<RestoreSource> {
 
 function assertBackupId(ref: string, id: string): void {
   if (/[/\\]|\.\./.test(id)) throw invalid('Invalid backup id')
-  if (!id.startsWith(`${ref}-`)) throw new AgentError('not_found', 'No such backup')
+  if (!id.startsWith(`${ref}-`)) throw new ForbiddenError('The backup is not of this VM')
 }
 
 function failed(reply: FastifyReply, reason: string): FastifyReply {

@@ -45,6 +45,7 @@ export async function confidentialRoutes(
       if (!environment.trusted_execution) {
         return refuse(reply, 'not_confidential', 'Operation not allowed, VM is not confidential')
       }
+      if (environment.trusted_execution.mode === 'sev_snp') return refuseMeasured(reply)
       const session = await readSession(request)
       if (!session) {
         return refuse(reply, 'field_missing', 'Required: file parts "session" and "godh" in base64')
@@ -62,6 +63,7 @@ export async function confidentialRoutes(
     const { ref } = request.params
     await assertOwner(request, ref, options)
     if (!isLaunched(ref)) return notRunning(reply)
+    if (await isMeasured(ref)) return refuseMeasured(reply)
     const { info, measure } = await vms.launchControl(ref).measurement()
     const { enabled, apiMajor, apiMinor, buildId, policy, state, handle } = info
     return {
@@ -82,6 +84,7 @@ export async function confidentialRoutes(
     const { ref } = request.params
     await assertOwner(request, ref, options)
     if (!isLaunched(ref)) return notRunning(reply)
+    if (await isMeasured(ref)) return refuseMeasured(reply)
     const body = secretSchema.safeParse(request.body)
     if (!body.success) {
       throw new AgentError('invalid_request', `Body is no secret: ${z.prettifyError(body.error)}`)
@@ -89,6 +92,11 @@ export async function confidentialRoutes(
     const { packet_header: header, secret } = body.data
     return { status: await vms.launchControl(ref).injectSecret(header, secret) }
   })
+
+  async function isMeasured(ref: string): Promise<boolean> {
+    const { environment } = await options.instances.content(ref)
+    return environment.trusted_execution?.mode === 'sev_snp'
+  }
 
   function isLaunched(ref: string): boolean {
     return runs(ref) && vms.get(ref)?.confidential === true
@@ -110,6 +118,13 @@ async function readSession(request: FastifyRequest): Promise<LaunchSession | nul
 
 function refuse(reply: FastifyReply, code: string, description: string): FastifyReply {
   return reply.code(400).send({ code, description })
+}
+
+/** A guest with SEV-SNP is asked itself, without the node between. */
+function refuseMeasured(reply: FastifyReply): FastifyReply {
+  const description =
+    'Operation not allowed, the VM uses SEV-SNP: it answers for itself at its attestation port'
+  return refuse(reply, 'not_confidential', description)
 }
 
 function notRunning(reply: FastifyReply): FastifyReply {

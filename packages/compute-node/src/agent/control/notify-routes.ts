@@ -5,6 +5,7 @@ import type { Admission } from '../allocations/admission.ts'
 import { executableContent } from '../allocations/plan-assessment.ts'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
+import type { NodeIdentity } from '../core-nodes/node-identity.ts'
 import { AgentError } from '../errors.ts'
 import { type Gpus, reservationSeconds } from '../gpu/gpus.ts'
 import type { Payments } from '../payment/payments.ts'
@@ -19,7 +20,7 @@ export interface NotifyRoutesOptions {
   gpus: Gpus
   reconciler: Reconciler
   vms: VmHost
-  nodeHash: string | null
+  identity: Pick<NodeIdentity, 'hash'>
   domainName: string
   /** Re-reads what outside decides on a VM's network: forwarded ports. */
   refreshNetwork: (hash: string) => Promise<void>
@@ -27,6 +28,8 @@ export interface NotifyRoutesOptions {
   waitMs: number
 }
 
+/** Anybody may notify, and each asks core nodes: not more than this at once. */
+const MAX_NOTIFIES = 16
 /** Anybody may ask for a refresh: not more often than this per VM. */
 const REFRESH_MS = 2_000
 const MAX_REFRESHES = 1_000
@@ -37,6 +40,7 @@ const notifySchema = z.object({
 /** How users of pay-as-you-go and credits start VMs on a node of their choice (protocol 05 §9.2–9.4). */
 export async function notifyRoutes(app: FastifyInstance, options: NotifyRoutesOptions): Promise<void> {
   const refreshedAt = new Map<string, number>()
+  let notifies = 0
 
   app.post('/control/allocation/notify', async (request, reply) => {
     if (typeof request.body !== 'object' || request.body === null) {
@@ -44,7 +48,11 @@ export async function notifyRoutes(app: FastifyInstance, options: NotifyRoutesOp
     }
     const body = notifySchema.safeParse(request.body)
     if (!body.success) return reply.code(400).send(JSON.stringify(validationErrors(body.error)))
-    return notify(body.data.instance, reply, options)
+    if (notifies >= MAX_NOTIFIES) {
+      throw new AgentError('overloaded', 'Too many instances are asked for at once; try again shortly')
+    }
+    notifies++
+    return notify(body.data.instance, reply, options).finally(() => notifies--)
   })
 
   app.post('/control/reserve_resources', async (request, reply) => {
@@ -90,20 +98,20 @@ async function notify(
   reply: FastifyReply,
   options: NotifyRoutesOptions,
 ): Promise<FastifyReply> {
-  const { messages, nodeHash, reconciler, admission, payments } = options
+  const { messages, identity, reconciler, admission, payments } = options
   const message = await messages.get(hash)
   if (message.envelope.type !== 'INSTANCE') {
     throw new AgentError('invalid_request', '400: Message is not an instance')
   }
   const content = executableContent(hash, message)
   const wanted = content.requirements?.node?.node_hash
-  if (wanted && nodeHash === null) {
+  if (wanted && identity.hash === null) {
     throw new AgentError(
       'insufficient_capacity',
       '503: Node hash not yet discovered, cannot accept targeted allocations',
     )
   }
-  if (wanted && wanted !== nodeHash) {
+  if (wanted && wanted !== identity.hash) {
     throw new AgentError('invalid_request', '400: Instance is allocated to a different node')
   }
   if (!reconciler.isPlanned(hash)) {

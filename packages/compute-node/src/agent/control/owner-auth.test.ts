@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, sign as signBytes } from 'node:crypto'
 import { evmAddress, personalSign, solanaAddress } from '@aleph-ts/protocol'
+import { base58 } from '@scure/base'
 import { describe, expect, test } from 'vitest'
 import { authenticateOwner, type OwnerRequest } from './owner-auth.ts'
 
@@ -67,6 +68,9 @@ describe('an owner’s call', () => {
     const payload = Buffer.from(JSON.stringify(claims)).toString('hex')
     const signature = signBytes(null, Buffer.from(payload, 'ascii'), key).toString('hex')
     expect(authenticateOwner(request({ signedPubKey: JSON.stringify({ payload, signature }) }))).toBe(solana)
+    const ofBytes = base58.encode(signBytes(null, Buffer.from(payload, 'hex'), key))
+    const rust = JSON.stringify({ payload, signature: { signature: ofBytes, publicKey: solana } })
+    expect(authenticateOwner(request({ signedPubKey: rust }))).toBe(solana)
     const wrong = JSON.stringify({ payload, signature: signature.replace(/^../, '00') })
     expect(refusal({ signedPubKey: wrong })).toBe('401 Invalid signature')
   })

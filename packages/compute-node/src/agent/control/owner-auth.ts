@@ -34,7 +34,12 @@ const hex = z
   .string()
   .transform((text) => text.replace(/^0x/i, ''))
   .refine((text) => /^([0-9a-f]{2})+$/i.test(text))
-const signed = z.object({ payload: hex, signature: z.string() })
+/** `aleph-rs` sends a Solana signature as an object with it (protocol 05 §23 A2). */
+const signature = z.union([
+  z.string(),
+  z.object({ signature: z.string() }).transform((object) => object.signature),
+])
+const signed = z.object({ payload: hex, signature })
 const instant = z.iso.datetime({ offset: true }).transform((text) => Date.parse(text) / 1000)
 const keyPayload = z.object({
   pubkey: z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), x: z.string(), y: z.string() }),
@@ -123,14 +128,16 @@ function signedByWallet(
   }
 }
 
-/** Solana wallets sign the text of the hex payload, not the bytes it stands for. */
+/** Solana wallets sign the text of the hex payload and write the signature in hex; `aleph-rs` its bytes, in base58. */
 function signedBySolana(address: string, { payload, signature }: z.output<typeof signed>): boolean {
+  if (address.length > 44 || signature.length > 130) return false
   const signatureHex = hex.safeParse(signature)
-  if (!signatureHex.success || address.length > 44) return false
   try {
     const x = Buffer.from(base58.decode(address)).toString('base64url')
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
-    return verify(null, Buffer.from(payload, 'ascii'), key, Buffer.from(signatureHex.data, 'hex'))
+    return signatureHex.success
+      ? verify(null, Buffer.from(payload, 'ascii'), key, Buffer.from(signatureHex.data, 'hex'))
+      : verify(null, Buffer.from(payload, 'hex'), key, base58.decode(signature))
   } catch {
     return false
   }

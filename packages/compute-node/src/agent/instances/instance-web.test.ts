@@ -36,3 +36,10 @@ test('one that forwards no port 80 says how to mend that', () => {
 test('one that does not run is nobody’s to show', () => {
   expect([web(true).has('hash'), web(true, 'stopped').has('hash')]).toEqual([true, false])
 })
+
+test('any port of it is found the same way, if it is forwarded', () => {
+  const { port } = server.address() as AddressInfo
+  expect(web(true).placeOf('hash', 80)).toEqual({ host: '127.0.0.1', port })
+  expect(web(true).placeOf('hash', 443)).toBeNull()
+  expect(web(true, 'stopped').placeOf('hash', 80)).toBeNull()
+})

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { VmInfo } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import type { ProxyLease } from '../proxy/program-proxy.ts'
+import type { Place } from '../proxy/tls-passthrough.ts'
 import type { VmHost } from '../vm-host.ts'
 
 const WEB_PORT = 80
@@ -28,7 +29,13 @@ export class InstanceWeb {
 
   /** The way to port 80 of a running instance. Throws AgentError `http_not_enabled` when there is none. */
   acquire(hash: string): ProxyLease {
-    const place = this.#placeOf(this.#vms.get(hash) as VmInfo)
+    const place = this.placeOf(hash, WEB_PORT)
+    if (!place) {
+      throw new AgentError(
+        'http_not_enabled',
+        'The instance has no port 80 for its domain: name it in your port-forwarding aggregate',
+      )
+    }
     return {
       facts: { hash, codeRef: '', seconds: ANSWER_SECONDS, http: true },
       connections: new InstanceConnections(place),
@@ -36,22 +43,21 @@ export class InstanceWeb {
     }
   }
 
-  #placeOf({ link, forwards }: VmInfo): { host: string; port: number } {
-    if (link) return { host: link.ipv4.address, port: WEB_PORT }
-    const forward = forwards?.find(({ guest, tcp }) => guest === WEB_PORT && tcp)
-    if (forward) return { host: this.#forwardHost, port: forward.host }
-    throw new AgentError(
-      'http_not_enabled',
-      'The instance has no port 80 for its domain: name it in your port-forwarding aggregate',
-    )
+  /** Where a port of a running instance is reached from this host; null when it is not. */
+  placeOf(hash: string, port: number): Place | null {
+    if (!this.has(hash)) return null
+    const { link, forwards } = this.#vms.get(hash) as VmInfo
+    if (link) return { host: link.ipv4.address, port }
+    const forward = forwards?.find(({ guest, tcp }) => guest === port && tcp)
+    return forward ? { host: this.#forwardHost, port: forward.host } : null
   }
 }
 
 /** Connections to one place, whatever the request says; none is kept. */
 class InstanceConnections extends Agent {
-  readonly #place: { host: string; port: number }
+  readonly #place: Place
 
-  constructor(place: { host: string; port: number }) {
+  constructor(place: Place) {
     super()
     this.#place = place
   }

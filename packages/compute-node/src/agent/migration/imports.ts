@@ -39,6 +39,8 @@ export interface ImportsOptions {
   loader: InstanceLoader
   admission: Admission
   workloads: WorkloadHost
+  /** Whether the VM runs here, or is wanted here. */
+  isHere: (hash: string) => boolean
   logger: Logger
 }
 
@@ -58,8 +60,12 @@ export class Imports {
     for (const name of await readdir(dir)) await rm(join(dir, name), { recursive: true, force: true })
   }
 
+  /** How far an import is; what has come and left again is forgotten, and may come again. */
   find(hash: string): ImportJob | undefined {
-    return this.#jobs.get(hash)
+    const job = this.#jobs.get(hash)
+    if (job?.state !== 'imported' || this.#options.isHere(hash)) return job
+    this.#jobs.delete(hash)
+    return undefined
   }
 
   /** Begins an import in the background. Throws AgentError `conflict` or `overloaded`. */
@@ -67,7 +73,7 @@ export class Imports {
     const state = this.#options.vms.get(hash)?.state
     if (state === 'running' || state === 'booting')
       throw new AgentError('conflict', 'VM is running here already')
-    const former = this.#jobs.get(hash)?.state
+    const former = this.find(hash)?.state
     if (former === 'imported') throw new AgentError('conflict', 'VM was imported already')
     if (former === 'importing') throw new AgentError('conflict', 'VM is being imported')
     if ([...this.#jobs.values()].some((job) => job.state === 'importing')) {

@@ -16,8 +16,6 @@ export interface PaymentMonitorOptions {
   messages: MessageSource
   reconciler: Reconciler
   workloads: WorkloadHost
-  /** Time between two passes; 0: never. */
-  intervalMs: number
   logger: Logger
 }
 
@@ -26,32 +24,9 @@ export class PaymentMonitor {
   readonly #options: PaymentMonitorOptions
   readonly #goneFor = new Map<string, number>()
   readonly #unpaidFor = new Map<string, number>()
-  #timer: NodeJS.Timeout | null = null
-  #pass: Promise<void> = Promise.resolve()
-  #stopped = false
 
   constructor(options: PaymentMonitorOptions) {
     this.#options = options
-  }
-
-  start(): void {
-    if (this.#options.intervalMs > 0) this.#arm()
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true
-    if (this.#timer) clearTimeout(this.#timer)
-    await this.#pass
-  }
-
-  #arm(): void {
-    if (this.#stopped) return
-    this.#timer = setTimeout(() => {
-      this.#pass = this.check()
-        .catch((error: unknown) => this.#options.logger.error({ err: error }, 'payment check failed'))
-        .finally(() => this.#arm())
-    }, this.#options.intervalMs)
-    this.#timer.unref()
   }
 
   /** One pass over everything that is to run here. */

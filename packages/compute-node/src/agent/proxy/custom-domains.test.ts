@@ -24,6 +24,17 @@ test('the DNS is asked once a minute for one domain, also when many ask at once'
   expect(asked).toEqual(['_aleph-id.shop.example'])
 })
 
+test('what was found is told, and asked for anew when it is to be forgotten', async () => {
+  const { asked, lookups } = domains({ '_aleph-id.shop.example': hash })
+  await Promise.all([lookups.lookup('shop.example'), lookups.lookup('nobody.example')])
+  expect(lookups.known()).toEqual([{ name: 'shop.example', hash }])
+  lookups.forgetAll()
+  expect(lookups.known()).toEqual([])
+  asked.length = 0
+  await lookups.lookup('shop.example')
+  expect(asked).toEqual(['_aleph-id.shop.example'])
+})
+
 test('what cannot be a domain is asked of nobody', async () => {
   const { asked, lookups } = domains({})
   for (const host of ['localhost', '-a.example', 'a..b', `${'a'.repeat(64)}.example`, 'a b.example', '']) {

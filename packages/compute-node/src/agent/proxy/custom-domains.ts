@@ -52,6 +52,18 @@ export class CustomDomains {
     return lookup
   }
 
+  /** Domains that were looked up within the last minute and name a VM. */
+  known(): { name: string; hash: string }[] {
+    return [...this.#cache].flatMap(([name, { hash, checkedAt }]) =>
+      hash !== null && Date.now() - checkedAt < FRESH_MS ? [{ name, hash }] : [],
+    )
+  }
+
+  /** Has every domain looked up anew. */
+  forgetAll(): void {
+    this.#cache.clear()
+  }
+
   async #lookUp(host: string): Promise<string | null> {
     const hash = (await this.#named(host)) ?? (await this.#claimed(host))
     if (this.#cache.size >= MAX_CACHED) this.#cache.delete(this.#cache.keys().next().value as string)

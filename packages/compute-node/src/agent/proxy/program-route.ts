@@ -17,7 +17,7 @@ export type ProgramRoute =
   | { kind: 'node' }
 
 const VM_PATH = /^\/vm\/([^/?#]*)([^?#]*)(.*)$/s
-const NODE_PATH = /^\/(about|v2|control|status|metrics|vm)([/?]|$)/
+const NODE_PATH = /^\/(about|v2|control|status|debug|metrics|vm)([/?]|$)/
 
 /**
  * Decides who answers a request (protocol 05 §5.1): by path `/vm/<hash>/…`, by the base32 first label of the

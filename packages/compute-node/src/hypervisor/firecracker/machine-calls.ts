@@ -44,7 +44,7 @@ export function startCalls(shape: MachineShape, kernelCommandLine: string): ApiC
       body: {
         kernel_image_path: kernel,
         initrd_path: initrd,
-        boot_args: `${kernelCommandLine} reboot=k panic=1 pci=off`,
+        boot_args: bootArguments(shape, kernelCommandLine),
       },
     },
     {
@@ -54,9 +54,17 @@ export function startCalls(shape: MachineShape, kernelCommandLine: string): ApiC
     },
     ...drives,
     { method: 'PUT', path: '/vsock', body: { guest_cid: guestCid, uds_path: vsock } },
-    { method: 'PUT', path: '/entropy', body: {} },
     { method: 'PUT', path: '/actions', body: { action_type: 'InstanceStart' } },
   ]
+}
+
+/**
+ * A reset ends Firecracker, and only the keyboard controller can cause one. Its disks have serials of its own making,
+ * so the guest is told their names in the order of their slots.
+ */
+function bootArguments({ disks }: MachineShape, kernelCommandLine: string): string {
+  const names = disks.map(({ serial }) => serial).join(',')
+  return `${kernelCommandLine} reboot=k panic=1 pci=off aleph.disks=${names}`
 }
 
 /** Loads the snapshot in the machine's folder, its memory shared with other machines page by page, and goes on. */

@@ -58,6 +58,17 @@ describe('the QEMU command line', () => {
     ])
   })
 
+  test('lets the disks that a guest writes share one allowance', () => {
+    const disks = [...line.shape.disks, { serial: 'volume0', path: '/volume', writable: true }]
+    const diskLimits = { bytesPerSecond: 1000, operationsPerSecond: 10 }
+    const limited = qemuArguments({ ...line, shape: { ...line.shape, disks }, diskLimits })
+    expect(values(limited, '-drive').map((drive) => drive.replace(/.*file=/, ''))).toEqual([
+      '/runtime',
+      '/a,,b',
+      '/volume,throttling.group=disks,throttling.bps-total=1000,throttling.iops-total=10',
+    ])
+  })
+
   test('sizes the machine', () => {
     expect(values(args, '-m')).toEqual(['256M'])
     expect(values(args, '-smp')).toEqual(['2'])

@@ -1,5 +1,6 @@
 import type { Accelerator, MachineShape } from '../hypervisor.ts'
 import { confidentialCpu } from './confidential-machine.ts'
+import { type DiskLimits, driveLimits } from './disk-limits.ts'
 import { diskMachineArguments } from './disk-machine.ts'
 import type { DescriptorSet } from './machine-files.ts'
 import type { LaunchPaths } from './run-directory.ts'
@@ -15,6 +16,8 @@ export interface QemuCommandLine {
   /** Descriptors to make sets of, for disks named `/dev/fdset/<n>`. */
   sets: DescriptorSet[]
   paths: LaunchPaths
+  /** What its writable disks may do; absent: anything. */
+  diskLimits?: DiskLimits
   /** Guest memory file: `shared` writes through to it, `private` is copy-on-write on top of it. */
   memory?: { path: string; mode: 'shared' | 'private' }
   /** Wait for a snapshot instead of beginning at the kernel. */
@@ -22,7 +25,7 @@ export interface QemuCommandLine {
 }
 
 /** Part of every snapshot's key: bump it when a change below alters the machine the guest sees. */
-export const machineRevision = 1
+export const machineRevision = 2
 
 /** Arguments of a machine without default devices, in a QEMU that can neither spawn nor gain rights. */
 export function qemuArguments(line: QemuCommandLine): string[] {
@@ -39,7 +42,7 @@ export function qemuArguments(line: QemuCommandLine): string[] {
     '-accel',
     line.accelerator,
     '-cpu',
-    shape.confidential ? confidentialCpu : cpuModel(line.accelerator),
+    shape.confidential ? confidentialCpu(shape.confidential) : cpuModel(line.accelerator),
     '-smp',
     String(shape.vcpus),
     '-m',
@@ -56,7 +59,11 @@ export function qemuArguments(line: QemuCommandLine): string[] {
   for (const { set, descriptors } of line.sets) {
     for (const fd of descriptors) args.push('-add-fd', `fd=${fd},set=${set}`)
   }
-  args.push(...(shape.boots === 'disk' ? diskMachineArguments(shape) : microvmArguments(line)))
+  args.push(
+    ...(shape.boots === 'disk' ? diskMachineArguments(shape, line.diskLimits) : microvmArguments(line)),
+  )
+  // A clone runs as soon as its state is loaded, although the machine that left it had been stopped.
+  args.push('-global', 'migration.store-global-state=off')
   // A cold machine waits too, until the console is connected: not one line of its boot is lost.
   args.push(...(line.incoming ? ['-incoming', 'defer'] : ['-S']))
   return args
@@ -73,6 +80,7 @@ function microvmArguments({
   kernel,
   initrd,
   kernelCommandLine,
+  diskLimits,
 }: QemuCommandLine): string[] {
   const machine = 'microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on'
   const args = [
@@ -99,9 +107,10 @@ function microvmArguments({
     )
   }
   for (const disk of shape.disks) {
+    const limits = disk.writable ? driveLimits(diskLimits) : ''
     args.push(
       '-drive',
-      `id=${disk.serial},if=none,format=raw,readonly=${disk.writable ? 'off' : 'on'},file=${escapeOption(disk.path)}`,
+      `id=${disk.serial},if=none,format=raw,readonly=${disk.writable ? 'off' : 'on'},file=${escapeOption(disk.path)}${limits}`,
       '-device',
       `virtio-blk-device,drive=${disk.serial},serial=${disk.serial}`,
     )

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { ConfidentialShape, MachineShape } from '../hypervisor.ts'
+import { confidentialCpu } from './confidential-machine.ts'
 import { diskMachineArguments } from './disk-machine.ts'
 
 const shape: MachineShape = {
@@ -13,6 +14,19 @@ const shape: MachineShape = {
 function values(args: string[], option: string): string[] {
   return args.flatMap((arg, index) => (arg === option ? [args[index + 1] ?? ''] : []))
 }
+
+test('the disks that a guest writes share one allowance', () => {
+  const seed = { serial: 'seed', path: '/seed.iso' }
+  const limited = { ...shape, disks: [...shape.disks, seed] }
+  const args = diskMachineArguments(limited, { bytesPerSecond: 1000, operationsPerSecond: 10 })
+  expect(values(args, '-object').map((text) => JSON.parse(text))).toEqual([
+    { 'qom-type': 'throttle-group', id: 'disks', limits: { 'bps-total': 1000, 'iops-total': 10 } },
+  ])
+  expect(values(args, '-blockdev').map((text) => JSON.parse(text))).toMatchObject([
+    { 'node-name': 'disk0', driver: 'throttle', 'throttle-group': 'disks', file: { driver: 'qcow2' } },
+    { 'node-name': 'disk1', driver: 'raw' },
+  ])
+})
 
 test('a GPU is passed through whole, and is the display where it has one', () => {
   const gpus = [
@@ -46,10 +60,14 @@ describe('a machine whose memory the host cannot read', () => {
 
   test('is launched by SEV-SNP with a policy and a firmware alone', () => {
     const { session: _none, ...snp } = { ...sev, technology: 'sev-snp' as const, policy: 0x30000 }
-    const args = diskMachineArguments({ ...shape, confidential: snp })
+    const hostData = Buffer.alloc(32, 1).toString('base64')
+    const args = diskMachineArguments({ ...shape, confidential: { ...snp, hostData } })
+    expect(values(args, '-machine')).toEqual(['q35,confidential-guest-support=sev0,memory-backend=memory'])
     expect(values(args, '-object')).toEqual([
-      'sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000',
+      'memory-backend-memfd,id=memory,size=256M,share=on',
+      `sev-snp-guest,host-data=${hostData},id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000`,
     ])
+    expect(confidentialCpu({ ...snp, vcpuType: 'EPYC-Genoa' })).toBe('EPYC-Genoa')
     expect(values(args, '-bios')).toEqual(['/OVMF.fd'])
   })
 })

@@ -1,5 +1,6 @@
 import type { DiskShape, Forward, MachineShape } from '../hypervisor.ts'
 import { confidentialArguments } from './confidential-machine.ts'
+import { type DiskLimits, diskLimitArguments, limitedNode } from './disk-limits.ts'
 
 /** Name of the one network of a machine that boots from its disk. */
 export const networkId = 'net0'
@@ -9,15 +10,16 @@ export const networkId = 'net0'
  * of the host's or QEMU's own: there, without outbound connections, the guest reaches nothing, and is reached at the
  * forwarded ports alone.
  */
-export function diskMachineArguments(shape: MachineShape): string[] {
+export function diskMachineArguments(shape: MachineShape, limits?: DiskLimits): string[] {
   const { machine, args: special } = shape.confidential
-    ? confidentialArguments(shape.confidential)
+    ? confidentialArguments(shape.confidential, shape.memoryMiB)
     : { machine: 'q35', args: [] }
-  const args = ['-machine', machine, ...special, '-device', 'virtio-rng-pci']
+  const args = ['-machine', machine, ...special, '-device', 'virtio-rng-pci', ...diskLimitArguments(limits)]
   shape.disks.forEach((disk, index) => {
     const node = `disk${index}`
     const boot = index === 0 ? ',bootindex=0' : ''
-    args.push('-blockdev', JSON.stringify(blockNode(node, disk)))
+    const plain = blockNode(node, disk)
+    args.push('-blockdev', JSON.stringify(limits && disk.writable ? limitedNode(plain) : plain))
     args.push('-device', `virtio-blk-pci,drive=${node},serial=${disk.serial}${boot}`)
   })
   const { network, tap } = shape

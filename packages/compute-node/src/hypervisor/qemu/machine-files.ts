@@ -23,6 +23,8 @@ export interface MachineFiles {
   /** Descriptors QEMU gets as sets, `/dev/fdset/<n>`: what it may write to. */
   sets: DescriptorSet[]
   memory?: { path: string; mode: 'shared' | 'private' }
+  /** Descriptor, as QEMU inherits it, of the device state to begin from. */
+  state?: number
   /** Group that may write the memory file. */
   memoryGroup?: number
   /** Descriptors to inherit, in order, from 3 on. */
@@ -91,6 +93,10 @@ export async function openMachineFiles(
       ...(launch && { confidential: launch }),
     }
     const { start, shape } = request
+    if (start.kind === 'restore') {
+      files.state = firstDescriptor + handles.length
+      inherit(await openImage(start.snapshot.state))
+    }
     if (start.kind === 'restore' && start.memory === undefined) {
       const handle = await open(start.snapshot.memory, 'r+')
       files.memory = { path: inherit(handle), mode: 'private' }

@@ -1,11 +1,10 @@
 import { once } from 'node:events'
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { chmod, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { HypervisorError } from '../hypervisor.ts'
 import type { QmpClient } from './qmp-client.ts'
-import { connectSocket } from './socket-connect.ts'
 
 /** Device state without memory is some tens of KiB; more than this is not a snapshot of ours. */
 const maxStateBytes = 64 * 1024 * 1024
@@ -18,7 +17,9 @@ const migrationTimeoutMs = 30_000
  */
 export async function saveDeviceState(qmp: QmpClient, socketPath: string, statePath: string): Promise<void> {
   await qmp.execute('stop')
-  await setCapabilities(qmp)
+  await qmp.execute('migrate-set-capabilities', {
+    capabilities: [leaveMemory, { capability: 'events', state: true }],
+  })
   const server = createServer()
   try {
     server.listen(socketPath)
@@ -35,29 +36,22 @@ export async function saveDeviceState(qmp: QmpClient, socketPath: string, stateP
   }
 }
 
-/** Loads device state into a machine started with `-incoming defer` and sets it going. */
-export async function loadDeviceState(qmp: QmpClient, socketPath: string, statePath: string): Promise<void> {
-  await setCapabilities(qmp)
-  await qmp.execute('migrate-incoming', { uri: `unix:${socketPath}` })
-  const socket = await connectSocket(socketPath)
-  // QEMU hangs up as soon as it has read enough, and says itself whether that was the whole state.
-  pipeline(createReadStream(statePath), socket).catch(() => {})
-  try {
-    await migrationEnd(qmp)
-  } finally {
-    socket.destroy()
-  }
-  await qmp.execute('cont')
+/**
+ * Loads device state from a descriptor that QEMU inherited into a machine started with `-incoming defer`, which then
+ * goes on. QEMU reads its control socket byte by byte, so this says as little as will do, all of it at once; when the
+ * state does not fit, QEMU ends.
+ */
+export async function loadDeviceState(qmp: QmpClient, descriptor: number): Promise<void> {
+  const runs = qmp.waitFor('RESUME', () => true, migrationTimeoutMs)
+  await Promise.all([
+    runs,
+    qmp.execute('migrate-set-capabilities', { capabilities: [leaveMemory] }),
+    qmp.execute('migrate-incoming', { uri: `fd:${descriptor}` }),
+  ])
 }
 
-async function setCapabilities(qmp: QmpClient): Promise<void> {
-  await qmp.execute('migrate-set-capabilities', {
-    capabilities: [
-      { capability: 'x-ignore-shared', state: true },
-      { capability: 'events', state: true },
-    ],
-  })
-}
+/** Memory is in a file already. */
+const leaveMemory = { capability: 'x-ignore-shared', state: true }
 
 async function migrationEnd(qmp: QmpClient): Promise<void> {
   const { status } = await qmp.waitFor(

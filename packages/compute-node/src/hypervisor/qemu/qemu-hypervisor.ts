@@ -15,6 +15,7 @@ import type {
 import { HypervisorError } from '../hypervisor.ts'
 import { MachineCgroups } from './cgroup.ts'
 import { cpuModel, machineRevision, qemuArguments } from './command-line.ts'
+import type { DiskLimits } from './disk-limits.ts'
 import { identifyProcess, isAlive, killProcess, processArguments } from './host-process.ts'
 import { openMachineFiles } from './machine-files.ts'
 import { loadDeviceState } from './migration.ts'
@@ -43,6 +44,8 @@ export interface QemuHypervisorOptions {
   images: BootImages
   /** Cgroup v2 folder for the limits of machines. */
   cgroup?: string | null
+  /** What the writable disks of each machine may do; null: anything. */
+  diskLimits?: DiskLimits | null
   log: Logger
 }
 
@@ -120,7 +123,7 @@ export class QemuHypervisor implements Hypervisor {
   }
 
   async #launch(accelerator: Exclude<Accelerator, 'none'>, request: LaunchRequest): Promise<QemuMachine> {
-    const { images } = this.#options
+    const { images, diskLimits } = this.#options
     const launchId = randomBytes(8).toString('hex')
     const user = this.#users.userFor(launchId, accelerator)
     const files = await openMachineFiles(request, images, user)
@@ -141,6 +144,7 @@ export class QemuHypervisor implements Hypervisor {
           sets: files.sets,
           paths,
           memory: files.memory,
+          ...(diskLimits && { diskLimits }),
           incoming: request.start.kind === 'restore',
         })
         const { tap } = request.shape
@@ -149,7 +153,7 @@ export class QemuHypervisor implements Hypervisor {
         await giveDevices(request.shape, runAs)
         const qemu = await spawnQemu(args, runAs, files.descriptors, pinsMemory(request.shape))
         await this.#cgroups?.place(launchId, qemu.pid, request.shape)
-        return await this.#bringUp(qemu, launchId, paths, request)
+        return await this.#bringUp(qemu, launchId, paths, request, files.state)
       } catch (error) {
         await this.#release(launchId, request.shape.tap?.name)
         throw error
@@ -164,6 +168,7 @@ export class QemuHypervisor implements Hypervisor {
     launchId: string,
     paths: LaunchPaths,
     request: LaunchRequest,
+    state: number | undefined,
   ): Promise<QemuMachine> {
     const startedAt = performance.now()
     const host = await identifyProcess(qemu.pid)
@@ -177,6 +182,9 @@ export class QemuHypervisor implements Hypervisor {
       const qmp = await QmpClient.connect(paths.qmp, socket)
       const console = await connectSocket(paths.console)
       console.on('data', request.onConsole).on('error', () => {})
+      // Connected before a clone runs, as it was in the snapshot, the guest has nothing to notice.
+      const channel = state === undefined ? undefined : await connectSocket(paths.channel)
+      channel?.on('error', () => {})
       const log = this.#options.log.child({ vm: request.id, pid: host.pid })
       const { tap } = request.shape
       const record: MachineRecord = {
@@ -192,15 +200,15 @@ export class QemuHypervisor implements Hypervisor {
         paths,
         qmp,
         console,
+        ...(channel && { channel }),
         log,
         release: () => this.#release(launchId, record.tap),
         lastWords: qemu.lastWords,
       })
       qemu.letGo()
       const qmpMs = performance.now() - startedAt
-      if (request.start.kind === 'restore') {
-        await loadDeviceState(qmp, paths.migration, request.start.snapshot.state)
-      } else if (!waitsForOwner(request.shape)) await qmp.execute('cont')
+      if (state !== undefined) await loadDeviceState(qmp, state)
+      else if (!waitsForOwner(request.shape)) await qmp.execute('cont')
       log.debug({ start: request.start.kind, qmpMs, runningMs: performance.now() - startedAt }, 'QEMU runs')
       return machine
     } catch (error) {

@@ -23,6 +23,8 @@ export interface QemuMachineParts {
   paths: LaunchPaths
   qmp: QmpClient
   console: Socket
+  /** To the guest's channel, when it was connected before the guest ran; the first `connect` takes it. */
+  channel?: Socket
   log: Logger
   /** Releases what stands on the host once the process is gone. */
   release: () => Promise<void>
@@ -59,7 +61,10 @@ export class QemuMachine implements Machine {
   async connect(timeoutMs: number): Promise<GuestLink> {
     // Starting a runtime, which a control verb may do, takes longer than a boot.
     const controlTimeoutMs = Math.max(2 * timeoutMs, 30_000)
-    return GuestChannel.connect(this.#parts.paths.channel, { timeoutMs, controlTimeoutMs })
+    const { channel, paths } = this.#parts
+    delete this.#parts.channel
+    if (channel && !channel.destroyed) return GuestChannel.over(channel, { timeoutMs, controlTimeoutMs })
+    return GuestChannel.connect(paths.channel, { timeoutMs, controlTimeoutMs })
   }
 
   async snapshot(statePath: string): Promise<void> {
@@ -119,6 +124,7 @@ export class QemuMachine implements Machine {
     // What the guest printed last is still to be read; the socket closes with QEMU.
     if (!console.closed) await Promise.race([once(console, 'close'), sleep(consoleDrainMs)])
     console.destroy()
+    this.#parts.channel?.destroy()
     await release().catch((error) => log.error({ err: error }, 'the files of a machine could not be removed'))
     const words = lastWords().trim()
     const reason = this.#shutdownReason.startsWith('guest-')

@@ -7,12 +7,16 @@ import { connectWhenReady } from './socket-connect.ts'
 
 const startTimeoutMs = 10_000
 
-/**
- * Asks a QEMU without a machine, under KVM, what the processor's SEV can do.
- *
- * @throws HypervisorError with QEMU's words
- */
-export async function querySevCapabilities(): Promise<unknown> {
+/** What a QEMU without a machine, under KVM, says of the processor's SEV. */
+export interface SevAnswers {
+  /** To `query-sev-capabilities`. */
+  capabilities: unknown
+  /** Whether it has the object that makes a guest one with SNP (QEMU 9.1 and later). */
+  hasSnpGuest: boolean
+}
+
+/** @throws HypervisorError with QEMU's words */
+export async function querySevCapabilities(): Promise<SevAnswers> {
   const folder = await mkdtemp(join(tmpdir(), 'aleph-sev-'))
   const socket = join(folder, 'qmp')
   const server = ['-chardev', `socket,id=qmp,path=${socket},server=on,wait=off`]
@@ -22,7 +26,9 @@ export async function querySevCapabilities(): Promise<unknown> {
     const connected = await connectWhenReady(socket, startTimeoutMs, () => qemu.assertRunning())
     const qmp = await QmpClient.connect(socket, connected)
     try {
-      return await qmp.execute('query-sev-capabilities')
+      const capabilities = await qmp.execute('query-sev-capabilities')
+      const types = await qmp.execute('qom-list-types', { implements: 'sev-snp-guest' })
+      return { capabilities, hasSnpGuest: Array.isArray(types) && types.length > 0 }
     } finally {
       await qmp.execute('quit').catch(() => {})
       qmp.close()

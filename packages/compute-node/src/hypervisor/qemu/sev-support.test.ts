@@ -18,9 +18,22 @@ function kvmAmd(parameters: Record<string, string>): void {
 
 const capabilities = { pdh: 'UERI', 'cert-chain': 'Q0hBSU4=', cbitpos: 51, 'reduced-phys-bits': 1 }
 
+const answering = async () => ({ capabilities, hasSnpGuest: true })
+
+test('SNP takes a QEMU that knows it too', async () => {
+  kvmAmd({ sev: 'Y', sev_es: 'Y', sev_snp: 'Y' })
+  const newer = await findSevSupport({ sysfs, queryCapabilities: answering })
+  expect(newer).toMatchObject({ technologies: ['sev', 'sev-es', 'sev-snp'] })
+  const older = await findSevSupport({
+    sysfs,
+    queryCapabilities: async () => ({ capabilities, hasSnpGuest: false }),
+  })
+  expect(older).toMatchObject({ technologies: ['sev', 'sev-es'] })
+})
+
 test('a processor with SEV is told by its kernel and by QEMU, with the file that owners make sessions for', async () => {
   kvmAmd({ sev: 'Y', sev_es: '1', sev_snp: 'N' })
-  expect(await findSevSupport({ sysfs, queryCapabilities: async () => capabilities })).toEqual({
+  expect(await findSevSupport({ sysfs, queryCapabilities: answering })).toEqual({
     available: true,
     technologies: ['sev', 'sev-es'],
     cbitpos: 51,

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { ConfidentialSupport, ConfidentialTechnology } from '../hypervisor.ts'
+import type { SevAnswers } from './sev-capabilities.ts'
 
 /** Parameter of the kernel module `kvm_amd` for each technology. */
 const parameters: readonly (readonly [ConfidentialTechnology, string])[] = [
@@ -20,8 +21,8 @@ const capabilitiesSchema = z.looseObject({
 export interface SevSupportOptions {
   /** Root of the kernel's device tree. */
   sysfs: string
-  /** Answer of a QEMU under KVM to `query-sev-capabilities`; rejects when there is none. */
-  queryCapabilities: () => Promise<unknown>
+  /** Asks a QEMU under KVM; rejects with why it cannot tell. */
+  queryCapabilities: () => Promise<SevAnswers>
 }
 
 /** What of AMD's encrypted virtualisation works here (protocol 05 §11), or why nothing does. */
@@ -39,8 +40,9 @@ export async function findSevSupport(options: SevSupportOptions): Promise<Confid
         'the kernel module kvm_amd offers no SEV; it needs an AMD EPYC processor and SEV enabled in firmware',
     }
   }
-  const answer = await options.queryCapabilities().catch((error: unknown) => error)
-  const capabilities = capabilitiesSchema.safeParse(answer)
+  const answer = await options.queryCapabilities().catch((error: Error) => error)
+  const answers = answer instanceof Error ? null : answer
+  const capabilities = capabilitiesSchema.safeParse(answers?.capabilities)
   if (!capabilities.success) {
     const reason = answer instanceof Error ? answer.message : 'QEMU told no SEV capabilities'
     return { available: false, reason: `${reason}; may this node's user open /dev/sev?` }
@@ -48,7 +50,7 @@ export async function findSevSupport(options: SevSupportOptions): Promise<Confid
   const { pdh, 'cert-chain': chain, cbitpos, 'reduced-phys-bits': reducedPhysBits } = capabilities.data
   return {
     available: true,
-    technologies,
+    technologies: technologies.filter((technology) => technology !== 'sev-snp' || answers?.hasSnpGuest),
     cbitpos,
     reducedPhysBits,
     // The platform's key, then what vouches for it: the file that sevctl exports.

@@ -64,6 +64,8 @@ interface Telling {
   confirmedAfter: number
   /** Which of the confirmed messages reach the second node as another copy. */
   altered: boolean[]
+  /** Which messages reach the second node without their content, which is to be had by its hash. */
+  apart: boolean[]
 }
 
 const size = fc.integer({ min: 1, max: 30 })
@@ -79,6 +81,7 @@ const telling: fc.Arbitrary<Telling> = story.chain((messages) =>
       delays: fc.array(fc.option(fc.integer({ min: -10, max: 30 }), { freq: 1 }), { maxLength: 24 }),
       confirmedAfter: fc.nat(30),
       altered: fc.array(fc.boolean(), { maxLength: 24 }),
+      apart: fc.array(fc.boolean(), { maxLength: 24 }),
     })
     .map(({ delays, ...telling }) => ({
       ...telling,
@@ -94,16 +97,21 @@ function alteredCopy(message: Envelope): Envelope {
   return { ...message, channel: message.channel === 'TEST' ? 'ALEPH_CREDIT' : 'TEST', time: message.time + 5 }
 }
 
+function apart(message: Envelope): Envelope {
+  return { ...message, item_type: 'storage', item_content: null }
+}
+
 test('nodes that get the same messages in any order, by any door, in any batches and any copies have the same state', {
   timeout: 240_000,
 }, async () => {
   await fc.assert(
     fc.asyncProperty(telling, async ({ messages, confirmed, confirmedAfter, altered, ...manner }) => {
       await begin()
-      // What no chain confirms stays as it came first.
-      const shuffled = manner.shuffled.map((message, index) =>
-        confirmed.has(message) && altered[index] ? alteredCopy(message) : message,
-      )
+      nodes[1]!.offer(messages)
+      // What no chain confirms keeps the channel and the time with which it came first.
+      const shuffled = manner.shuffled
+        .map((message, index) => (confirmed.has(message) && altered[index] ? alteredCopy(message) : message))
+        .map((message, index) => (manner.apart[index] ? apart(message) : message))
       const confirmations = [...confirmed].map(([message, delay]) => ({
         message,
         time: Math.round(message.time) + delay,

@@ -33,7 +33,7 @@ describe.skipIf(obstacle !== null)(
         ALEPH_VM_NETWORK: 'tap',
         ALEPH_VM_IPV6_ADDRESS_POOL: world.ipv6Pool,
         ALEPH_VM_GUEST_ALLOWED_NETWORKS: '10.1.0.0/16',
-        ALEPH_VM_NETWORK_MBIT: '100',
+        ALEPH_VM_NETWORK_MBIT: '8',
       }
       node = await RealNode.start(environment, undefined, space)
       const parent = node.core.store(await readFile(image.path))
@@ -169,7 +169,7 @@ describe.skipIf(obstacle !== null)(
     test('it cannot speak as somebody else', async () => {
       const dropped = async () => {
         const rules = await space.exec(space.host, 'nft', ['list', 'chain', 'inet', 'vmtap', 'spoofing'])
-        return Number(/counter packets (\d+)/.exec(rules)?.[1])
+        return Number(/^\s*counter packets (\d+)/m.exec(rules)?.[1])
       }
       for (const address of [`${(await networking(second)).ipv4_ip}`, '80.80.80.7']) {
         const before = await dropped()
@@ -180,6 +180,26 @@ describe.skipIf(obstacle !== null)(
       }
       await ssh(first, `ip route del ${world.public4}`)
       expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+    })
+
+    test('what goes beyond its rate is dropped, in either direction', async () => {
+      const dropped = async (chain: string) => {
+        const rules = await space.exec(space.host, 'nft', ['list', 'chain', 'inet', 'vmtap', chain])
+        return Number(/limit rate over.*counter packets (\d+)/.exec(rules)?.[1])
+      }
+      const [sent, received] = [await dropped('spoofing'), await dropped('to_guest')]
+      const { ipv6_ip } = await networking(first)
+      await ssh(first, '(dd if=/dev/zero bs=1000000 count=3 | nc -l -p 8082) >/dev/null 2>&1 </dev/null &')
+      const read = `require('node:net').connect(8082, '${ipv6_ip}').resume().on('end', () => process.exit())`
+      await space.exec(space.outside, process.execPath, ['-e', read])
+      expect(await dropped('spoofing')).toBeGreaterThan(sent)
+      const flood = `
+        const socket = require('node:dgram').createSocket('udp6')
+        const send = (left) => left ? socket.send(Buffer.alloc(1000), 9, '${ipv6_ip}', () => send(left - 1)) : socket.close()
+        send(4000)`
+      await space.exec(space.outside, process.execPath, ['-e', flood])
+      expect(await dropped('to_guest')).toBeGreaterThan(received)
+      expect(await ssh(first, 'whoami')).toBe('root')
     })
 
     test('kill -9 of the node changes nothing for it; afterwards a port its owner asks for opens', async () => {
@@ -199,6 +219,25 @@ describe.skipIf(obstacle !== null)(
       await ssh(first, 'busybox httpd -p 8080 -h /www')
       const script = `fetch('http://${world.host4}:${port}/').then((r) => r.text()).then(console.log)`
       expect((await space.exec(space.outside, process.execPath, ['-e', script])).trim()).toBe('page')
+    })
+
+    test('what somebody broke of the host’s side is made anew when a scheduler asks for it', async () => {
+      const { ipv4_ip } = await networking(first)
+      await space.exec(space.host, 'nft', ['delete', 'table', 'inet', 'vmtap'])
+      for (const tap of ['vmtap4', 'vmtap5'])
+        await space.exec(space.host, 'ip', ['addr', 'flush', 'dev', tap])
+      expect(await space.hear(space.host, ipv4_ip as string, 22)).toBe('silence')
+      const answer = await node.asScheduler('POST', '/control/network/recreate')
+      expect(answer.status).toBe(200)
+      expect(await answer.json()).toMatchObject({
+        success: true,
+        recreated_count: 2,
+        failed_count: 0,
+        recreated_vms: expect.arrayContaining([first, second]),
+        failed_vms: [],
+      })
+      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+      expect(await ssh(second, 'whoami')).toBe('root')
     })
 
     test('when the node stops its instances, nothing of them stays on the host', async () => {

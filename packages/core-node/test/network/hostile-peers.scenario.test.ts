@@ -138,6 +138,7 @@ test('a gossip frame beyond what anybody may send ends that stream, and honest m
   // A length of four gigabytes, then bytes.
   stream.send(Uint8Array.from([0xff, 0xff, 0xff, 0xff, 0x0f]))
   stream.send(new Uint8Array(100_000))
+  await vi.waitFor(() => expect(stream.status).not.toBe('open'), patience)
   await vi.waitFor(
     () => expect(honest.gossip.host.services.pubsub.getSubscribers(topic)).not.toEqual([]),
     patience,

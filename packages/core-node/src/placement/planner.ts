@@ -1,0 +1,116 @@
+import type { CapacityReport, CorechannelAggregate } from '@aleph-ts/protocol'
+import type { CoreNodeContext } from '../context.ts'
+import { loadCapacityReports } from './capacity-reports.ts'
+import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
+import type { Mandate } from './mandate.ts'
+import type { NodeStanding } from './node-standing.ts'
+import { ownComputeNodes } from './own-nodes.ts'
+import { type Plan, plan } from './plan.ts'
+import { SentChanges } from './sent-changes.ts'
+import { type Workload, WorkloadCatalog } from './workloads.ts'
+
+export interface PlannerOptions {
+  mandate: Mandate
+  standing: NodeStanding
+}
+
+/** Makes plans of what the state says, what was published lately, and what is known against nodes. */
+export class Planner {
+  readonly #context: Pick<CoreNodeContext, 'pool' | 'profile'>
+  readonly #options: PlannerOptions
+  readonly #workloads: WorkloadCatalog
+  /** Changes we published that the state may not show yet. */
+  readonly #sent = new SentChanges()
+  readonly #homelessSince = new Map<string, number>()
+  /** Why claims of ours were given up, by VM. */
+  #reasonsToLeave = new Map<string, string>()
+  /** What the state says compute nodes can carry; undefined once that may have changed. */
+  #reports: Promise<Map<string, CapacityReport>> | undefined
+
+  constructor(context: Pick<CoreNodeContext, 'pool' | 'profile'>, options: PlannerOptions) {
+    this.#context = context
+    this.#options = options
+    this.#workloads = new WorkloadCatalog(context.pool)
+  }
+
+  /** Notes changes that were published: they count as made, though the state may not show them yet. */
+  published(changes: Plan['changes']): void {
+    this.#sent.add(changes, Date.now() / 1000)
+  }
+
+  /** Reads capacity reports anew next time. */
+  forgetReports(): void {
+    this.#reports = undefined
+  }
+
+  /** What compute nodes can carry, as the state has it, by hash. */
+  reports(corechannel: CorechannelAggregate): Promise<Map<string, CapacityReport>> {
+    const { scheduler } = this.#options.mandate
+    const reports = this.#reports ?? loadCapacityReports(this.#context.pool, corechannel, scheduler)
+    this.#reports = reports
+    reports.catch(() => {
+      if (this.#reports === reports) this.#reports = undefined
+    })
+    return reports
+  }
+
+  /** Why a claim was given up in the last plan; undefined when it was not. */
+  reasonToLeave(vmHash: string): string | undefined {
+    return this.#reasonsToLeave.get(vmHash)
+  }
+
+  async decide(corechannel: CorechannelAggregate): Promise<Plan> {
+    const { mandate, standing } = this.#options
+    const { address } = mandate.key
+    const coreNodes = mandate.coreNodes(corechannel)
+    const now = Date.now() / 1000
+    const [workloads, reports, stored] = await Promise.all([
+      this.#workloads.load(),
+      this.reports(corechannel),
+      loadAllocations(this.#context.pool, [...this.#claimants(corechannel), address]),
+    ])
+    await standing.look(ownComputeNodes(corechannel, coreNodes), workloads, corechannel, now)
+    const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
+    this.#sent.settle(ownClaims(stored, address), now)
+    const aggregates = withChanges(stored, address, this.#sent.all)
+    const next = plan({
+      workloads,
+      corechannel,
+      reports,
+      claims: this.#tenable(validClaims(aggregates, corechannel, mandate.scheduler), byHash),
+      refuse: (node, vmHash) => standing.reasonAgainst(node, byHash.get(vmHash)),
+      coreNodes,
+      published: ownClaims(aggregates, address),
+      turnSeconds: this.#context.profile.placement.turnSeconds,
+      homelessSince: (vmHash) => this.#homelessSince.get(vmHash) ?? now,
+      now,
+    })
+    this.#noteHomeless(next, now)
+    return next
+  }
+
+  #claimants({ nodes }: CorechannelAggregate): Set<string> {
+    const { scheduler } = this.#options.mandate
+    return new Set(scheduler === null ? nodes.map(({ owner }) => owner) : [scheduler])
+  }
+
+  /** Claims less those that do not hold any more. */
+  #tenable(claims: Claim[], workloads: ReadonlyMap<string, Workload>): Claim[] {
+    this.#reasonsToLeave = new Map()
+    return claims.filter((claim) => {
+      const workload = workloads.get(claim.vmHash)
+      const reason = workload ? this.#options.standing.reasonToLeave(claim, workload) : null
+      if (reason !== null) this.#reasonsToLeave.set(claim.vmHash, reason)
+      return reason === null
+    })
+  }
+
+  #noteHomeless({ homeless }: Plan, now: number): void {
+    for (const vmHash of this.#homelessSince.keys()) {
+      if (!homeless.has(vmHash)) this.#homelessSince.delete(vmHash)
+    }
+    for (const vmHash of homeless.keys()) {
+      if (!this.#homelessSince.has(vmHash)) this.#homelessSince.set(vmHash, now)
+    }
+  }
+}
