@@ -1,19 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import packageJson from '../package.json' with { type: 'json' }
-import { LoginToken } from './agent/about/login-token.ts'
-import { nodeFacts } from './agent/about/node-facts.ts'
 import { Admission } from './agent/allocations/admission.ts'
-import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
-import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
 import { isAlive, Reconciler } from './agent/allocations/reconciler.ts'
-import { ReplayGuard } from './agent/allocations/replay-guard.ts'
 import { Confidential } from './agent/confidential/confidential.ts'
 import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
-import { LogStreams } from './agent/control/log-streams.ts'
 import { AmendWatch } from './agent/core-nodes/amend-watch.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
@@ -25,7 +18,7 @@ import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
-import { HttpServer } from './agent/http-server.ts'
+import type { HttpServer } from './agent/http-server.ts'
 import { Backups } from './agent/instances/backups.ts'
 import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
@@ -44,13 +37,13 @@ import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
-import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import type { RepeatedWork } from './agent/repeated-work.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { backgroundWork } from './background-work.ts'
-import { type ComputeNodeConfig, publicSettings } from './config.ts'
+import type { ComputeNodeConfig } from './config.ts'
+import { createHttpServer } from './create-http-server.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
@@ -294,22 +287,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     isHere: (hash) => reconciler.isPlanned(hash) || isAlive(supervisor.get(hash)?.state),
     logger,
   })
-  const access = {
-    messages,
-    isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
-    domainName,
-  }
-  const scheduler = {
-    signers: new AllocationSigners({
-      messages,
-      settings,
-      profile: config.profile,
-      override: config.allocationSigners,
-      identity,
-      logger,
-    }),
-    replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
-  }
   const customDomains = new CustomDomains({
     domainsOf: (owner) => messages.aggregate(owner, 'domains'),
     ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
@@ -324,77 +301,36 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       },
       logger,
     })
-  const facts = nodeFacts(config, identity, forwardHost, network !== null)
-  const serverHeader = `aleph-vm/${packageJson.version}`
-  const http: HttpServer = await HttpServer.create({
-    host: config.host,
-    port: config.port,
-    domainName,
-    serverHeader,
-    proxy: new ProgramProxy({
-      acquire: async (hash) => (web.has(hash) ? web.acquire(hash) : programs.acquire(hash)),
-      vms: supervisor,
-      metrics,
-      logger,
-      serverHeader,
-    }),
+  const http = await createHttpServer({
+    config,
+    state,
+    forwardHost,
+    network,
     customDomains,
-    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir, promisedBytes },
-    admin: { ...scheduler, network, customDomains, vms: supervisor },
-    debugProxy: { customDomains, web },
-    debug: {
-      token: await LoginToken.create(join(state, 'login_token')),
-      facts,
-      vms: supervisor,
-      reconciler,
-      settings: publicSettings(config),
-    },
-    status: {
-      domainName,
-      version: packageJson.version,
-      ownUrl: () => http.url,
-      checkProgram: config.checkProgram,
-      legacyCheckProgram: config.legacyCheckProgram,
-    },
-    allocations: {
-      ...scheduler,
-      reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, identity }),
-      waitMs: config.allocationWaitMs,
-    },
-    notify: {
-      messages,
-      admission,
-      payments,
-      gpus,
-      reconciler,
-      vms: supervisor,
-      identity,
-      domainName,
-      refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
-      waitMs: config.allocationWaitMs,
-    },
-    machines: {
-      ...access,
-      vms: supervisor,
-      workloads,
-      programs,
-      reconciler,
-      expiries,
-      backups,
-      rescues,
-      sessions,
-      instances: instanceLoader,
-      restore: { loader: instanceLoader, volumes, files, messages, instances },
-    },
-    migration: {
-      ...scheduler,
-      exports,
-      imports,
-      isKnown: access.isKnown,
-      allowPrivateSources: config.migrateFromPrivate,
-    },
-    logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
+    web,
+    messages,
+    settings,
+    identity,
+    supervisor,
+    programs,
+    instances,
+    instanceLoader,
+    volumes,
+    files,
+    reconciler,
+    workloads,
+    admission,
+    payments,
+    promisedBytes,
+    gpus,
+    confidential,
+    sessions,
+    expiries,
+    backups,
+    rescues,
+    exports,
+    imports,
+    metrics,
     logger,
   })
   const repeated = backgroundWork({
