@@ -273,7 +273,9 @@ export const environmentTable = {
     .min(0)
     .max(256)
     .optional()
-    .describe('Paused clones ready for the next start of stopped functions; default 4'),
+    .describe(
+      'Paused clones ready for the next start of stopped functions, some 32 MiB each; default one per 512 MiB, 4 to 32',
+    ),
   ALEPH_VM_PROGRAM_START_TIMEOUT: seconds
     .min(1)
     .default(10)
