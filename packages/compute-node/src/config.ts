@@ -60,6 +60,8 @@ export interface ComputeNodeConfig {
   confidentialComputing: boolean
   /** STORE message of the firmware of confidential instances that name none. */
   confidentialFirmware: string
+  /** File of the SEV platform's certificates; null: as QEMU tells them. */
+  confidentialCertificates: string | null
   /** STORE message of the system that instances are rescued with. */
   rescueImage: string | null
   /** Whether an instance may be fetched from a node at an address that is not public. */
@@ -247,6 +249,13 @@ export const environmentTable = {
   ALEPH_VM_CONFIDENTIAL_FIRMWARE: itemHash
     .default('ba5bb13f3abca960b101a759be162b229e2b7e93ecad9d1307e54de887f177ff')
     .describe('STORE message of the firmware of confidential instances that name none'),
+  ALEPH_VM_CONFIDENTIAL_CERTIFICATES: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "File of the SEV platform's certificates as `sevctl export` makes it, with AMD's signature; default: QEMU's",
+    ),
   ALEPH_VM_RESCUE_IMAGE: itemHash
     .optional()
     .describe('STORE message of the disk image that instances are rescued with when their owner names none'),
@@ -264,7 +273,9 @@ export const environmentTable = {
     .min(0)
     .max(256)
     .optional()
-    .describe('Paused clones ready for the next start of stopped functions; default 4'),
+    .describe(
+      'Paused clones ready for the next start of stopped functions, some 32 MiB each; default one per 512 MiB, 4 to 32',
+    ),
   ALEPH_VM_PROGRAM_START_TIMEOUT: seconds
     .min(1)
     .default(10)
@@ -339,6 +350,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     network: networkSettings(env),
     confidentialComputing: env.ALEPH_VM_ENABLE_CONFIDENTIAL_COMPUTING,
     confidentialFirmware: env.ALEPH_VM_CONFIDENTIAL_FIRMWARE,
+    confidentialCertificates: env.ALEPH_VM_CONFIDENTIAL_CERTIFICATES ?? null,
     gpuSupport: env.ALEPH_VM_ENABLE_GPU_SUPPORT,
     rescueImage: env.ALEPH_VM_RESCUE_IMAGE ?? null,
     migrateFromPrivate: env.ALEPH_VM_MIGRATE_FROM_PRIVATE,

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { LoginToken } from './agent/about/login-token.ts'
+import { nodeFacts } from './agent/about/node-facts.ts'
 import { Admission } from './agent/allocations/admission.ts'
 import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
@@ -30,7 +31,6 @@ import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
-import { refreshAllPorts } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
 import { Rescues } from './agent/instances/rescues.ts'
@@ -38,7 +38,6 @@ import { AgentMetrics } from './agent/metrics.ts'
 import { Exports } from './agent/migration/exports.ts'
 import { Imports } from './agent/migration/imports.ts'
 import { paymentAccounts } from './agent/payment/payment-account.ts'
-import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
 import { Streams } from './agent/payment/streams.ts'
 import { CodeImages } from './agent/programs/code-image.ts'
@@ -47,20 +46,14 @@ import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
-import { RepeatedWork } from './agent/repeated-work.ts'
-import { ForgottenDisks } from './agent/volumes/forgotten-disks.ts'
+import type { RepeatedWork } from './agent/repeated-work.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
+import { backgroundWork } from './background-work.ts'
 import { type ComputeNodeConfig, publicSettings } from './config.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
-/** Between two looks at which ports owners want forwarded. */
-const PORTS_MS = 60_000
-/** Between two looks for disks that nobody can use any more. */
-const DISK_SWEEP_MS = 600_000
-/** Between two looks for the registration of this node. */
-const IDENTITY_MS = 300_000
 /** Where instances end TLS of their domains. */
 const TLS_PORT = 443
 
@@ -194,6 +187,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     messages,
     files,
     defaultFirmware: config.confidentialFirmware,
+    certificates: config.confidentialCertificates,
     vms: supervisor,
     logger,
   })
@@ -403,34 +397,17 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
     logger,
   })
-  const monitor = new PaymentMonitor({ payments, messages, reconciler, workloads, logger })
-  const paymentChecks = new RepeatedWork({
-    work: () => monitor.check(),
-    pauseMs: config.paymentIntervalMs,
-    onError: (error) => logger.error({ err: error }, 'payment check failed'),
-  })
-  const portRefresh = new RepeatedWork({
-    work: (stopping) =>
-      refreshAllPorts({ vms: supervisor, refresh: (hash) => instances.refreshPorts(hash), logger }, stopping),
-    pauseMs: PORTS_MS,
-    onError: (error) => logger.error({ err: error }, 'ports were not looked at'),
-  })
-  const forgottenDisks = new ForgottenDisks({
-    volumes,
+  const repeated = backgroundWork({
+    config,
+    vms: supervisor,
+    instances,
+    payments,
     messages,
+    reconciler,
     workloads,
-    isPlanned: (hash) => reconciler.isPlanned(hash),
+    volumes,
+    identity,
     logger,
-  })
-  const diskSweep = new RepeatedWork({
-    work: (stopping) => forgottenDisks.check(stopping),
-    pauseMs: DISK_SWEEP_MS,
-    onError: (error) => logger.error({ err: error }, 'disks of forgotten VMs were not deleted'),
-  })
-  const identitySearch = new RepeatedWork({
-    work: () => identity.look(),
-    pauseMs: IDENTITY_MS,
-    onError: (error) => logger.warn({ err: error }, 'cannot look for the registration of this node'),
   })
   const stores = [
     identity,
@@ -453,38 +430,11 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     amends,
     reconciler,
     expiries,
-    repeated: [paymentChecks, portRefresh, diskSweep, identitySearch],
+    repeated,
     stores,
     egress,
     guestApi,
     tls,
     http,
-  }
-}
-
-function nodeFacts(config: ComputeNodeConfig, identity: NodeIdentity, forwardHost: string, taps: boolean) {
-  const { ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
-  return {
-    version: packageJson.version,
-    get nodeHash() {
-      return identity.hash
-    },
-    ownerAddress,
-    domainName,
-    apiServers,
-    network: profile.name,
-    reuseTimeoutSeconds: reuseTimeoutMs / 1000,
-    checkProgram: config.checkProgram,
-    forwardHost,
-    ipv6Pool: config.ipv6Pool,
-    taps,
-    ndpProxy: config.network.ndpProxy,
-    paymentIntervalSeconds: config.paymentIntervalMs / 1000,
-    gpuSupport: config.gpuSupport,
-    paymentReceiver: config.paymentReceiver,
-    streams: config.profile.streams.map((stream) => ({
-      ...stream,
-      active: config.paymentReceiver !== null && config.evmRpcUrls[stream.chain] !== undefined,
-    })),
   }
 }

@@ -59,7 +59,7 @@ static void hello(const char *session) {
   channel_begin_session();
   int length = snprintf(text, sizeof text,
                         "{\"session\":\"%s\",\"version\":\"" AGENT_VERSION
-                        "\",\"state\":\"%s\",\"features\":[\"egress\",\"renew\",\"api\",\"volumes\",\"prepare\",\"rehearse\"]}",
+                        "\",\"state\":\"%s\",\"features\":[\"egress\",\"renew\",\"api\",\"volumes\",\"prepare\",\"rehearse\",\"connect\"]}",
                         plain ? session : "", program_state_name());
   channel_send(FRAME_HELLO, 0, text, (size_t)length);
 }

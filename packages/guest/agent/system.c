@@ -116,10 +116,10 @@ bool system_add_entropy(const char *hex) {
   }
   pool.info.buf_size = (int)(length / 2);
   pool.info.entropy_count = (int)(length / 2 * 8);
-  int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
-  if (fd < 0) return false;
-  bool done = ioctl(fd, RNDADDENTROPY, &pool) == 0 && ioctl(fd, RNDRESEEDCRNG) == 0;
-  close(fd);
+  /* Stays open: a clone of a snapshot has less to do then. */
+  static int fd = -1;
+  if (fd < 0) fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
+  bool done = fd >= 0 && ioctl(fd, RNDADDENTROPY, &pool) == 0 && ioctl(fd, RNDRESEEDCRNG) == 0;
   explicit_bzero(&pool, sizeof pool);
   return done;
 }

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { QemuGuest } from './qemu-guest.ts'
 
 const application = `
+import random
+
 started = False
+random.seed(1)
 
 async def app(scope, receive, send):
     global started
@@ -12,7 +15,9 @@ async def app(scope, receive, send):
         started = True
         await send({'type': 'lifespan.startup.complete'})
         return
-    await send({'type': 'http.response.start', 'status': 200 if started else 500, 'headers': []})
+    drawn = str(random.random()) if scope['path'] == '/draw' else ''
+    headers = [[b'drawn', drawn.encode()]]
+    await send({'type': 'http.response.start', 'status': 200 if started else 500, 'headers': headers})
     more = True
     while more:
         message = await receive()
@@ -22,7 +27,7 @@ async def app(scope, receive, send):
 `
 
 describe('a Python ASGI application', () => {
-  it('starts with its lifespan and streams 2 MiB in and out', async () => {
+  it('starts with its lifespan, streams 2 MiB in and out, and is no copy after a reseed', async () => {
     await using guest = await QemuGuest.boot({
       runtime: 'python',
       files: { 'main.py': application },
@@ -34,7 +39,11 @@ describe('a Python ASGI application', () => {
     const { status, body } = await guest.fetch('/?a=b%26c', { method: 'POST', body: sent })
     expect(status).toBe(200)
     expect(body.equals(Buffer.concat([sent, Buffer.from('a=b%26c')]))).toBe(true)
+    const draw = async () => Number((await guest.fetch('/draw')).headers.drawn)
+    const [first, second] = [0.13436424411240122, 0.8474337369372327]
+    expect(await draw()).toBe(first)
     await guest.channel.control('reseed', { entropy: randomBytes(32).toString('hex') })
+    expect(await draw()).not.toBe(second)
   })
 
   it('that cannot be imported ends with the traceback in the log', async () => {

@@ -77,6 +77,17 @@ export class AgentMetrics {
         for (const { state, kind } of [...vms.list(), ...vms.replicas()]) this.inc({ state, kind })
       },
     })
+    // All figures of one answer come from one look at the processes.
+    let looking: Promise<{ vm: string; usage: VmUsage | null }[]> | null = null
+    const look = () => {
+      const known = [...vms.list(), ...vms.replicas()]
+      looking ??= Promise.all(
+        known.map(async (info) => ({ vm: info.id, usage: await vmUsage(info) })),
+      ).finally(() => {
+        looking = null
+      })
+      return looking
+    }
     for (const [name, help, figure] of usageFigures) {
       new Gauge({
         name: `aleph_vm_${name}`,
@@ -85,10 +96,9 @@ export class AgentMetrics {
         registers,
         async collect() {
           this.reset()
-          for (const info of [...vms.list(), ...vms.replicas()]) {
-            const usage = await vmUsage(info)
+          for (const { vm, usage } of await look()) {
             const value = usage && figure(usage)
-            if (value !== null) this.set({ vm: info.id }, value)
+            if (value !== null) this.set({ vm }, value)
           }
         },
       })

@@ -6,6 +6,11 @@ interface Standby {
   machine: StartedProgram
 }
 
+/** How many to keep: each has some 32 MiB of its own, so that all take a sixteenth of the memory for VMs, or 1 GiB. */
+export function defaultStandbys(memoryMiB: number): number {
+  return Math.min(32, Math.max(4, Math.floor(memoryMiB / 512)))
+}
+
 /** Paused machines that wait for the next start of their VM, at most `limit`: the oldest give way. */
 export class StandbyPool {
   readonly #limit: number

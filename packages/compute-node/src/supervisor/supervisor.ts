@@ -16,6 +16,7 @@ import { ConsoleLog } from './console-log.ts'
 import type { OnGuestStream } from './guest-setup.ts'
 import { MachineStarter } from './machine-starter.ts'
 import { RuntimeTemplates } from './runtime-templates.ts'
+import { defaultStandbys } from './standby-pool.ts'
 import { TemplateStore } from './template-store.ts'
 import { Vm, type VmContext } from './vm.ts'
 import { VmNotRunningError, VmStartError } from './vm-errors.ts'
@@ -47,7 +48,7 @@ export interface SupervisorOptions {
   logBytesPerVm?: number
   /** Kernels that may boot at once. Default: one per processor. */
   concurrentBoots?: number
-  /** Paused clones kept ready for the next start of VMs that stopped. Default 4 (the fake: 0). */
+  /** Paused clones kept ready for the next start of VMs that stopped. Default: `defaultStandbys` (the fake: 0). */
   standbys?: number
   /** Limits on hardware virtualisation, milliseconds; software emulation gets five times as much. */
   limits?: { bootMs?: number; programMs?: number; restoreMs?: number }
@@ -119,7 +120,8 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const slots = new BootSlots(concurrentBoots ?? availableParallelism())
     const starter = new MachineStarter(
       { hypervisor, templates, runtimes, slots, limits, network, log: this.#log, onGuestStream },
-      this.#options.standbys ?? (capabilities.accelerator === 'none' ? 0 : 4),
+      this.#options.standbys ??
+        (capabilities.accelerator === 'none' ? 0 : defaultStandbys(this.#capacity.budget.memoryMiB)),
     )
     const onState = (info: VmInfo) => this.emit('state', info)
     const context = {

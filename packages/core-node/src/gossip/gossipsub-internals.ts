@@ -33,6 +33,7 @@ interface Internals {
     duplicateMessage(peerId: string, id: string, topic: string): void
     deliverMessage(peerId: string, id: string, topic: string): void
     rejectMessage(peerId: string, id: string, topic: string, reason: string): void
+    rejectInvalidMessage(peerId: string, topic: string): void
   }
   /** What peers said that they have, by peer. */
   idontwants: Map<string, Map<string, unknown>>
@@ -115,6 +116,11 @@ export function settle(
   }
   score.rejectMessage(source, id, raw.topic, verdict)
   gossipTracer.rejectMessage(id, verdict)
+}
+
+/** Counts a message against the peer that sent it, although what it says was found to be in order. */
+export function blame(pubsub: GossipSub, { source, raw }: GossipedMessage): void {
+  internalsOf(pubsub).score.rejectInvalidMessage(source, raw.topic)
 }
 
 /** Peers that listen and neither sent a message nor said that they have it. */

@@ -3,6 +3,7 @@ import type { GossipSub } from '@libp2p/gossipsub'
 import type { RPC } from '@libp2p/gossipsub/message'
 import type { PeerId } from '@libp2p/interface'
 import {
+  blame,
   type GossipedMessage,
   isFirstCopy,
   passOn,
@@ -100,7 +101,7 @@ export class MessageRelay {
     }
     // The message is in order and only its publisher is a lie: it is spread under our name, or else whoever is the first
     // to send it with a false one could keep it from spreading.
-    settle(this.#pubsub, message, 'reject')
+    blame(this.#pubsub, message)
     await publishAgain(this.#pubsub, message).catch(() => {})
   }
 }

@@ -127,8 +127,8 @@ export class Inbox {
   }
 
   /**
-   * Takes one message in. Resolves, after the commit where it is stored, with `pending` (new or waiting already), the status of a message
-   * known before, or `rejected` with the protocol's error when this copy can never be accepted.
+   * Takes one message in. Resolves, after the commit where it is stored, with `pending` (new or waiting already), the
+   * status of a message known before, or `rejected` with the protocol's error when this copy can never be accepted.
    *
    * @param envelope the message as received: an object, or JSON text
    * @throws {InboxUnavailableError} when it cannot be stored now

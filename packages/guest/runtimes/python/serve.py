@@ -1,42 +1,57 @@
 """Starts an ASGI application in the guest: `module:attribute`, `main:app` when no attribute is named."""
 
 import importlib
+import mmap
 import os
 import random
 import sys
-import threading
 import time
 import traceback
 
 
-def offer_renewal():
-    """Renews what clones of one snapshot would otherwise share, whenever the agent asks for it.
+class Randomness:
+    """What Python keeps of random states is made anew in each clone of a snapshot, before its first request.
 
-    Returns the function that tells the agent so; calls after the first do nothing.
+    The agent's counter (ALEPH_GENERATION) is another one in each; without a counter every request may be a clone's.
+    `secrets`, `uuid` and `os.urandom` ask the kernel each time; `random` and `ssl` keep a state of their own.
     """
+
+    def __init__(self):
+        self.generation = None
+        path = os.environ.pop("ALEPH_GENERATION", None)
+        if path is not None:
+            with open(path, "rb") as file:
+                self.generation = mmap.mmap(file.fileno(), 4, prot=mmap.PROT_READ)
+        self.renew()
+
+    def renew(self):
+        self.renewed_in = self.generation and self.generation[:]
+        random.seed()
+        if "ssl" in sys.modules:
+            sys.modules["ssl"].RAND_add(os.urandom(64), 64.0)
+
+    def renew_in_clone(self):
+        if self.generation is None or self.generation[:] != self.renewed_in:
+            self.renew()
+
+    def before_each_call(self, application):
+        async def renewing(scope, receive, send):
+            self.renew_in_clone()
+            await application(scope, receive, send)
+
+        return renewing
+
+
+def tell_ready():
+    """Tells the agent that this process is ready for a snapshot, and looks at the generation itself."""
     fd = int(os.environ.pop("ALEPH_RENEW_FD", "-1"))
-    os.environ.pop("ALEPH_GENERATION", None)
-    registered = threading.Event()
-
-    def answer():
-        # `secrets`, `uuid` and `os.urandom` ask the kernel each time; these two keep a state of their own.
-        while os.read(fd, 16):
-            random.seed()
-            if "ssl" in sys.modules:
-                sys.modules["ssl"].RAND_add(os.urandom(64), 64.0)
-            os.write(fd, b"d")
-
-    def register():
-        if fd < 3 or registered.is_set():
-            return
-        registered.set()
-        threading.Thread(target=answer, daemon=True).start()
-        os.write(fd, b"h")
-
-    return register
+    if fd < 3:
+        return
+    os.write(fd, b"g")
+    os.close(fd)
 
 
-def receive_program(register):
+def receive_program():
     """Waits for the program, when the agent started this process before there was one.
 
     What every application needs is imported meanwhile, to be part of the snapshot that later starts begin from.
@@ -49,7 +64,7 @@ def receive_program(register):
     import uvicorn.protocols.http.h11_impl  # noqa: F401
     import uvicorn.protocols.websockets.websockets_impl  # noqa: F401
 
-    register()
+    tell_ready()
     with os.fdopen(fd, "rb") as handover:
         folder, count, *rest = os.fsdecode(handover.read()).split("\0")[:-1]
     os.environ.clear()
@@ -74,9 +89,10 @@ def load(entrypoint):
 
 
 def main():
-    register = offer_renewal()
-    receive_program(register)
-    register()
+    randomness = Randomness()
+    receive_program()
+    tell_ready()
+    randomness.renew_in_clone()
     sys.path.insert(0, "/code")
     # Where programs of the network mount what they need beside their own code.
     if os.path.isdir("/opt/packages"):
@@ -88,7 +104,7 @@ def main():
         sys.exit(1)
     import uvicorn
 
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         host=os.environ.get("HOST", "127.0.0.1"),
         port=int(os.environ.get("PORT", "8080")),
@@ -99,6 +115,12 @@ def main():
         proxy_headers=False,
         timeout_keep_alive=2_000_000,
     )
+    config.load()
+    config.loaded_app = randomness.before_each_call(config.loaded_app)
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        sys.exit(1)
 
 
 main()

@@ -52,7 +52,9 @@ export async function migrateInstance(
   params: MigrateInstanceParams,
 ): Promise<MigratedInstance> {
   const { vmHash, to, onStep, timeoutMs = 1_800_000, signal } = params
-  const { from, refusal } = await lookUp(context, params, signal)
+  const { from, isHandedOver, refusal } = await lookUp(context, params, signal)
+  // A core node does not see what runs on another one's nodes, and claims what it was handed once it is there.
+  const arrived = isHandedOver ? ['dispatched', 'scheduled'] : ['dispatched']
   if (from === to) return { vmHash, from, to }
   if (refusal) throw refusal
   await publishWish(context, params, to)
@@ -61,7 +63,7 @@ export async function migrateInstance(
   let refusals = 0
   const look = async (stop: AbortSignal): Promise<true | undefined> => {
     const place = await placeOf(context, vmHash, stop)
-    if (place.allocated_node === to && place.status === 'dispatched') return true
+    if (place.allocated_node === to && arrived.includes(place.status)) return true
     if (!isMoving && (place.allocated_node === to || place.status === 'migrating')) {
       isMoving = true
       onStep?.('moving')
@@ -89,15 +91,21 @@ async function lookUp(
   context: ClientContext,
   { vmHash, to }: MigrateInstanceParams,
   signal: AbortSignal | undefined,
-): Promise<{ from: string; refusal?: AlephError }> {
+): Promise<{ from: string; isHandedOver: boolean; refusal?: AlephError }> {
   const { allocatedNode: from, nodes } = await explainPlacement(context, vmHash, signal ? { signal } : {})
   if (from === null) {
     throw new AlephError('not_allocated', `${vmHash} is on no compute node yet: nothing to move`)
   }
   const target = nodes.find(({ nodeHash }) => nodeHash === to)
-  if (!target) return { from, refusal: new AlephError('invalid_argument', `${to} is no linked compute node`) }
-  if (target.reason === null) return { from }
-  return { from, refusal: new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`) }
+  if (!target) {
+    const refusal = new AlephError('invalid_argument', `${to} is no linked compute node`)
+    return { from, isHandedOver: false, refusal }
+  }
+  const source = nodes.find(({ nodeHash }) => nodeHash === from)
+  const isHandedOver = target.coreNode !== source?.coreNode
+  if (target.reason === null) return { from, isHandedOver }
+  const refusal = new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`)
+  return { from, isHandedOver, refusal }
 }
 
 async function placeOf(context: ClientContext, vmHash: string, signal: AbortSignal) {

@@ -5,13 +5,20 @@ import { requestJson } from '../http/request.ts'
 
 const explanationSchema = z.looseObject({
   allocated_node: z.string().nullable(),
-  nodes: z.array(z.looseObject({ node_hash: z.string(), reason: z.string().nullable() })),
+  nodes: z.array(
+    z.looseObject({
+      node_hash: z.string(),
+      core_node: z.string().nullable().default(null),
+      reason: z.string().nullable(),
+    }),
+  ),
 })
 
 /** Where a VM is, and what each compute node that does not take it lacks (reasons of protocol 06 §8.3). */
 export interface PlacementExplanation {
   allocatedNode: string | null
-  nodes: { nodeHash: string; reason: string | null }[]
+  /** `coreNode`: the core node it is linked to. */
+  nodes: { nodeHash: string; coreNode: string | null; reason: string | null }[]
 }
 
 /** Why a VM is where it is, or nowhere. Core nodes of the production network do not tell. */
@@ -24,7 +31,11 @@ export async function explainPlacement(
   const answer = parseAnswer(explanationSchema, await requestJson(context.scheduler, path, options))
   return {
     allocatedNode: answer.allocated_node,
-    nodes: answer.nodes.map(({ node_hash: nodeHash, reason }) => ({ nodeHash, reason })),
+    nodes: answer.nodes.map(({ node_hash: nodeHash, core_node: coreNode, reason }) => ({
+      nodeHash,
+      coreNode,
+      reason,
+    })),
   }
 }
 
