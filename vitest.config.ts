@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /**
  * Tests stand beside the code (`src/**\/*.test.ts`) or, when they need a whole process, in `test/`.
+ * Those that take long end in `.scenario.test.ts`; `npm test` of one package leaves them out.
  * Files run two at a time: the suite is sized for two cores.
  */
 export default defineConfig({

@@ -53,6 +53,7 @@ export async function benchPlacement({ coreNodes = 1_000, computeNodes = 3_000, 
     for (const [vmHash, { computeNode }] of result.placed) assigned.set(vmHash, computeNode)
     moved += result.placed.size
   }
+  const full = overfull(vms, corechannel, reports, random)
   return {
     'core nodes': coreNodes,
     'compute nodes': computeNodes,
@@ -65,8 +66,29 @@ export async function benchPlacement({ coreNodes = 1_000, computeNodes = 3_000, 
     'VMs on them': lost,
     'VMs placed anew': moved,
     'VMs without a place at the end': fleet.length - assigned.size,
+    'plan of a network that is full, ms': Math.round(full.ms),
+    'VMs that fit nowhere in it': full.result.unschedulable.size,
     'vcpus in use per node, of what it has': fillOf(assigned, fleet, reports, down),
   }
+}
+
+/** All nodes are taken by one VM each, and a tenth of all VMs wants to run besides. */
+function overfull(
+  vms: number,
+  corechannel: CorechannelAggregate,
+  reports: Map<string, CapacityReport>,
+  random: () => number,
+) {
+  const fleet: PlannedVm[] = []
+  const assigned = new Map<string, string>()
+  for (const [node, { caps }] of reports) {
+    const hash = sha256Hex(`all of ${node}`)
+    const uses = { vcpus: caps.vcpus, memoryMib: 0, diskMib: 0, pool: 'instance' as const, isResident: true }
+    fleet.push({ hash, requirements: { ...noRequirements, uses }, confirmedHeight: 0, time: 0 })
+    assigned.set(hash, node)
+  }
+  for (let index = 0; index < vms / 10; index++) fleet.push(vm(index, random))
+  return timed(() => planNetwork({ vms: fleet, corechannel, reports, assigned }))
 }
 
 function network(coreNodes: number, computeNodes: number, random: () => number) {

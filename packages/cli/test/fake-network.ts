@@ -37,6 +37,8 @@ export class FakeNetwork implements AsyncDisposable {
   /** What everybody pays, by the way it is paid. */
   costs: Record<string, Content[]> = {}
   computeNodeIsUp = true
+  /** What owners asked of its VMs. */
+  readonly operations: string[] = []
   /** Another server that VMs were put on. */
   computeNodeUrl: string | undefined
   /** Nodes of the production network do not. */
@@ -116,7 +118,9 @@ export class FakeNetwork implements AsyncDisposable {
     if (resource === 'aggregates') return this.#aggregates(name.replace(/\.json$/, ''))
     if (resource === 'allocation') return this.#allocation(name)
     if (url.pathname.startsWith('/api/v0/storage/by-message-hash/')) return this.#fileOf(url.pathname)
+    if (url.pathname === '/v2/about/executions/list') return { body: this.#executions() }
     if (url.pathname.startsWith('/control/machine/')) {
+      this.operations.push(`${request.method} ${url.pathname.split('/').at(-1)}${url.search}`)
       return { body: [{ MESSAGE: 'listening', file: 'stdout' }] }
     }
     return { status: 404, body: { error: 'Not found' } }
@@ -203,6 +207,12 @@ export class FakeNetwork implements AsyncDisposable {
         node: { node_id: 'nn', url: this.computeNodeUrl ?? this.url },
       },
     }
+  }
+
+  #executions() {
+    const networking = { mapped_ports: { '22': { host: 24_000 } } }
+    const entries = this.ofType('INSTANCE').map(({ item_hash }) => [item_hash, { running: true, networking }])
+    return Object.fromEntries(entries)
   }
 
   #estimate(): Reply {

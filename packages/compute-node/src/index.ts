@@ -1,2 +1,3 @@
 export { ComputeNode, type ComputeNodeParts, type ComputeNodeStatus } from './compute-node.ts'
-export { type ComputeNodeConfig, ConfigError, configFromEnvironment, environmentTable } from './config.ts'
+export { type ComputeNodeConfig, ConfigError, configFromEnvironment } from './config.ts'
+export { environmentTable } from './environment.ts'

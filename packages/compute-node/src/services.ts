@@ -1,18 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
-import packageJson from '../package.json' with { type: 'json' }
-import { LoginToken } from './agent/about/login-token.ts'
 import { Admission } from './agent/allocations/admission.ts'
-import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
-import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
 import { isAlive, Reconciler } from './agent/allocations/reconciler.ts'
-import { ReplayGuard } from './agent/allocations/replay-guard.ts'
 import { Confidential } from './agent/confidential/confidential.ts'
 import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
-import { LogStreams } from './agent/control/log-streams.ts'
 import { AmendWatch } from './agent/core-nodes/amend-watch.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
@@ -24,13 +18,12 @@ import { Gpus } from './agent/gpu/gpus.ts'
 import { GuestApi } from './agent/guest-api/guest-api.ts'
 import { loadNodeKey } from './agent/guest-api/node-key.ts'
 import { ProgramCache } from './agent/guest-api/program-cache.ts'
-import { HttpServer } from './agent/http-server.ts'
+import type { HttpServer } from './agent/http-server.ts'
 import { Backups } from './agent/instances/backups.ts'
 import { InstanceHost } from './agent/instances/instance-host.ts'
 import { InstanceLoader } from './agent/instances/instance-loader.ts'
 import { InstanceWeb } from './agent/instances/instance-web.ts'
 import { ParentImages } from './agent/instances/parent-images.ts'
-import { refreshAllPorts } from './agent/instances/port-refresh.ts'
 import { PortStore } from './agent/instances/port-store.ts'
 import { RescueDisks } from './agent/instances/rescue-disks.ts'
 import { Rescues } from './agent/instances/rescues.ts'
@@ -38,26 +31,22 @@ import { AgentMetrics } from './agent/metrics.ts'
 import { Exports } from './agent/migration/exports.ts'
 import { Imports } from './agent/migration/imports.ts'
 import { paymentAccounts } from './agent/payment/payment-account.ts'
-import { PaymentMonitor } from './agent/payment/payment-monitor.ts'
 import { Payments } from './agent/payment/payments.ts'
 import { Streams } from './agent/payment/streams.ts'
 import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
-import { ProgramProxy } from './agent/proxy/program-proxy.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
-import { RepeatedWork } from './agent/repeated-work.ts'
+import type { RepeatedWork } from './agent/repeated-work.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
-import { type ComputeNodeConfig, publicSettings } from './config.ts'
+import { backgroundWork } from './background-work.ts'
+import type { ComputeNodeConfig } from './config.ts'
+import { createHttpServer } from './create-http-server.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
-/** Between two looks at which ports owners want forwarded. */
-const PORTS_MS = 60_000
-/** Between two looks for the registration of this node. */
-const IDENTITY_MS = 300_000
 /** Where instances end TLS of their domains. */
 const TLS_PORT = 443
 
@@ -191,6 +180,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     messages,
     files,
     defaultFirmware: config.confidentialFirmware,
+    certificates: config.confidentialCertificates,
     vms: supervisor,
     logger,
   })
@@ -297,22 +287,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     isHere: (hash) => reconciler.isPlanned(hash) || isAlive(supervisor.get(hash)?.state),
     logger,
   })
-  const access = {
-    messages,
-    isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
-    domainName,
-  }
-  const scheduler = {
-    signers: new AllocationSigners({
-      messages,
-      settings,
-      profile: config.profile,
-      override: config.allocationSigners,
-      identity,
-      logger,
-    }),
-    replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
-  }
   const customDomains = new CustomDomains({
     domainsOf: (owner) => messages.aggregate(owner, 'domains'),
     ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
@@ -327,95 +301,49 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       },
       logger,
     })
-  const facts = nodeFacts(config, identity, forwardHost, network !== null)
-  const serverHeader = `aleph-vm/${packageJson.version}`
-  const http: HttpServer = await HttpServer.create({
-    host: config.host,
-    port: config.port,
-    domainName,
-    serverHeader,
-    proxy: new ProgramProxy({
-      acquire: async (hash) => (web.has(hash) ? web.acquire(hash) : programs.acquire(hash)),
-      vms: supervisor,
-      metrics,
-      logger,
-      serverHeader,
-    }),
+  const http = await createHttpServer({
+    config,
+    state,
+    forwardHost,
+    network,
     customDomains,
-    about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir, promisedBytes },
-    admin: { ...scheduler, network, customDomains, vms: supervisor },
-    debugProxy: { customDomains, web },
-    debug: {
-      token: await LoginToken.create(join(state, 'login_token')),
-      facts,
-      vms: supervisor,
-      reconciler,
-      settings: publicSettings(config),
-    },
-    status: {
-      domainName,
-      version: packageJson.version,
-      ownUrl: () => http.url,
-      checkProgram: config.checkProgram,
-      legacyCheckProgram: config.legacyCheckProgram,
-    },
-    allocations: {
-      ...scheduler,
-      reconciler,
-      assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, identity }),
-      waitMs: config.allocationWaitMs,
-    },
-    notify: {
-      messages,
-      admission,
-      payments,
-      gpus,
-      reconciler,
-      vms: supervisor,
-      identity,
-      domainName,
-      refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
-      waitMs: config.allocationWaitMs,
-    },
-    machines: {
-      ...access,
-      vms: supervisor,
-      workloads,
-      programs,
-      reconciler,
-      expiries,
-      backups,
-      rescues,
-      sessions,
-      instances: instanceLoader,
-      restore: { loader: instanceLoader, volumes, files, messages, instances },
-    },
-    migration: {
-      ...scheduler,
-      exports,
-      imports,
-      isKnown: access.isKnown,
-      allowPrivateSources: config.migrateFromPrivate,
-    },
-    logStreams: new LogStreams({ ...access, vms: supervisor, logger }),
+    web,
+    messages,
+    settings,
+    identity,
+    supervisor,
+    programs,
+    instances,
+    instanceLoader,
+    volumes,
+    files,
+    reconciler,
+    workloads,
+    admission,
+    payments,
+    promisedBytes,
+    gpus,
+    confidential,
+    sessions,
+    expiries,
+    backups,
+    rescues,
+    exports,
+    imports,
+    metrics,
     logger,
   })
-  const monitor = new PaymentMonitor({ payments, messages, reconciler, workloads, logger })
-  const paymentChecks = new RepeatedWork({
-    work: () => monitor.check(),
-    pauseMs: config.paymentIntervalMs,
-    onError: (error) => logger.error({ err: error }, 'payment check failed'),
-  })
-  const portRefresh = new RepeatedWork({
-    work: (stopping) =>
-      refreshAllPorts({ vms: supervisor, refresh: (hash) => instances.refreshPorts(hash), logger }, stopping),
-    pauseMs: PORTS_MS,
-    onError: (error) => logger.error({ err: error }, 'ports were not looked at'),
-  })
-  const identitySearch = new RepeatedWork({
-    work: () => identity.look(),
-    pauseMs: IDENTITY_MS,
-    onError: (error) => logger.warn({ err: error }, 'cannot look for the registration of this node'),
+  const repeated = backgroundWork({
+    config,
+    vms: supervisor,
+    instances,
+    payments,
+    messages,
+    reconciler,
+    workloads,
+    volumes,
+    identity,
+    logger,
   })
   const stores = [
     identity,
@@ -438,38 +366,11 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     amends,
     reconciler,
     expiries,
-    repeated: [paymentChecks, portRefresh, identitySearch],
+    repeated,
     stores,
     egress,
     guestApi,
     tls,
     http,
-  }
-}
-
-function nodeFacts(config: ComputeNodeConfig, identity: NodeIdentity, forwardHost: string, taps: boolean) {
-  const { ownerAddress, domainName, apiServers, profile, reuseTimeoutMs } = config
-  return {
-    version: packageJson.version,
-    get nodeHash() {
-      return identity.hash
-    },
-    ownerAddress,
-    domainName,
-    apiServers,
-    network: profile.name,
-    reuseTimeoutSeconds: reuseTimeoutMs / 1000,
-    checkProgram: config.checkProgram,
-    forwardHost,
-    ipv6Pool: config.ipv6Pool,
-    taps,
-    ndpProxy: config.network.ndpProxy,
-    paymentIntervalSeconds: config.paymentIntervalMs / 1000,
-    gpuSupport: config.gpuSupport,
-    paymentReceiver: config.paymentReceiver,
-    streams: config.profile.streams.map((stream) => ({
-      ...stream,
-      active: config.paymentReceiver !== null && config.evmRpcUrls[stream.chain] !== undefined,
-    })),
   }
 }

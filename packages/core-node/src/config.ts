@@ -70,6 +70,8 @@ export interface CoreNodeConfig {
     /** How long one's score may be too low before it is emptied. */
     drainAfterSeconds?: number
   }
+  /** Table of autonomous systems (iptoasn.com, TSV), for observers; without it those of nodes stay unknown. */
+  asnFile?: string | undefined
   /** Nodes of this network may have private addresses; false: only public ones are connected to. */
   allowPrivateNodes?: boolean
   /** How often balances are compared with costs, seconds; an hour by default. */
@@ -157,6 +159,7 @@ const environmentSchema = z.object({
     .number()
     .positive()
     .default(3 * 86_400),
+  ALEPH_CORE_ASN_FILE: z.string().min(1).optional(),
   ALEPH_CORE_ALLOW_PRIVATE_NODES: z.stringbool().default(false),
   ALEPH_CORE_REVIEW_SECONDS: z.coerce.number().min(1).max(86_400).default(3_600),
   ALEPH_CORE_VERIFY_WORKERS: z.coerce.number().int().min(1).max(256).optional(),
@@ -223,6 +226,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
       moveInstancesAfterSeconds: env.ALEPH_CORE_MOVE_INSTANCES_AFTER_SECONDS,
       drainAfterSeconds: env.ALEPH_CORE_DRAIN_AFTER_SECONDS,
     },
+    asnFile: env.ALEPH_CORE_ASN_FILE,
     allowPrivateNodes: env.ALEPH_CORE_ALLOW_PRIVATE_NODES,
     reviewSeconds: env.ALEPH_CORE_REVIEW_SECONDS,
     packer: env.ALEPH_CORE_PACKER_KEY_FILE

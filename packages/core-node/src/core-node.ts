@@ -297,6 +297,7 @@ async function createServices(
     onFetched: () => processWorker.wake(),
   })
   inbox.onConfirmed(() => processWorker.reconsider())
+  inbox.onFresh((arrival) => processWorker.takeFresh(arrival))
   inbox.onStored((arrivals) => {
     processWorker.wake(arrivals)
     if (arrivals.some((arrival) => !arrival.fetched)) fetchWorker.wake()

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { signAllocationRequest } from '@aleph-ts/protocol'
+import { devnetProfile, signAllocationRequest } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { InstanceNetwork } from './instance-network.ts'
 
@@ -8,7 +8,11 @@ let network: InstanceNetwork
 
 /** Two core nodes with one compute node each. */
 beforeAll(async () => {
-  network = await InstanceNetwork.start({ coreNodes: 2, parents: [0, 1] })
+  network = await InstanceNetwork.start({
+    coreNodes: 2,
+    parents: [0, 1],
+    profile: { placement: { ...devnetProfile.placement, planSeconds: 1 } },
+  })
 }, 180_000)
 
 afterAll(() => network?.stop())
@@ -40,6 +44,34 @@ test('an instance moves with its disks to a compute node of another core node wh
   await expect.poll(() => network.diskOf(vm, source), patience).toBe(disk)
   await network.drain(target, false)
 }, 240_000)
+
+test('an owner has an instance moved to a compute node of another core node', async () => {
+  const vm = await network.publishInstance()
+  await expect.poll(() => network.placeOf(vm), patience).toBeGreaterThanOrEqual(0)
+  const source = await network.placeOf(vm)
+  await expect.poll(() => network.diskOf(vm, source), patience).toBeDefined()
+  const disk = await network.diskOf(vm, source)
+  const to = network.computeNodes[1 - source]!.hash
+  await network.client(0, network.user).migrateInstance({ vmHash: vm, to })
+  await expect.poll(() => network.placeOf(vm), patience).toBe(1 - source)
+  expect(await network.diskOf(vm, 1 - source)).toBe(disk)
+  await expect.poll(() => network.claimsOf(vm), patience).toEqual([1 - source])
+}, 240_000)
+
+test('core nodes check each other’s plans, and find nothing wrong', async () => {
+  const metricOf = async (name: string, index: number) => {
+    const text = await (await fetch(`${network.coreNodes[index]!.url}/metrics`)).text()
+    return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
+  }
+  await network.publishInstance()
+  await expect
+    .poll(async () => {
+      const same = 'aleph_core_compared_plans_total\\{outcome="same"\\}'
+      return (await metricOf(same, 0)) + (await metricOf(same, 1))
+    }, patience)
+    .toBeGreaterThan(0)
+  for (const index of [0, 1]) expect(await metricOf('aleph_core_divergent_plans', index)).toBe(0)
+}, 120_000)
 
 test('nobody brings a VM to compute nodes but the core node that has it', async () => {
   const vm = await network.publishInstance()

@@ -1,5 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { mkdtempSync, openAsBlob, rmSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -121,3 +122,17 @@ test('reinstalled it begins anew, with its volumes where that is asked for', asy
   const { lines } = await instance('logs', vm, '--limit', '1')
   expect(lines).toHaveLength(1)
 }, 240_000)
+
+test('deleted it costs nothing any more, and nothing of it is left on any node', async () => {
+  const list = await instance('list')
+  expect(list.instances).toMatchObject([{ item_hash: vm, name: 'mine', memory_mib: 256 }])
+  expect(await instance('delete', vm)).toMatchObject({ type: 'FORGET', instance: vm, erased: true })
+  expect(await devnet.client(0).getMessageStatus(vm)).toBe('forgotten')
+  expect((await instance('list')).instances).toEqual([])
+  const left = async () => {
+    const nodes = ['compute-1', 'compute-2'].map((name) => join(dataDir, name))
+    const files = await Promise.all(nodes.map((node) => readdir(node, { recursive: true })))
+    return files.flat().filter((name) => name.includes(vm.slice(0, 16)) && /qcow2|ext4|seed/.test(name))
+  }
+  await expect.poll(left, { timeout: 60_000 }).toEqual([])
+}, 120_000)

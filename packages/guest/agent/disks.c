@@ -137,6 +137,7 @@ const char *disks_prepare(void) {
   mkdir("/code", 0755);
   /* Where programs of the first runtimes look for themselves. */
   disks_make_directories("/opt");
+  rmdir("/opt/code");
   symlink("/code", "/opt/code");
   return NULL;
 }

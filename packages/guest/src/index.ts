@@ -15,3 +15,4 @@ export { type HostTool, instanceHostTools, missingHostTools, requiredHostTools }
 export { buildInstanceImage, type InstanceImage } from './images/instance-image.ts'
 export { channelPortName } from './images/kernel.ts'
 export { type RuntimeName, runtimeNames } from './images/runtime-recipes.ts'
+export { legacyAsgiCommand, legacyRuntimeMarker } from './legacy-runtime.ts'

@@ -258,6 +258,7 @@ export {
   type IpRange,
   isPublicIp,
   openIpv6Ranges,
+  parseIp,
 } from './internet/public-ip.ts'
 export { type Clocks, effectiveTime } from './judgement/effective-time.ts'
 export { endOfOrder, liftedPlace, ownPlace, type Place, placeAt, timeOfPlace } from './judgement/place.ts'
@@ -306,7 +307,7 @@ export {
   capacityReportSchema,
   schedulerChannel,
 } from './placement/capacity-report.ts'
-export { maxWeight, minimumScore, nodeWeight, scoreMultiplier } from './placement/node-weight.ts'
+export { maxWeight, minimumScore, nodeWeight, scoreMultiplier, scoreShare } from './placement/node-weight.ts'
 export {
   explainPlacement,
   type NodeVerdict,
@@ -324,6 +325,15 @@ export {
   planNetwork,
 } from './placement/plan-network.ts'
 export { type PlacementLevel, rankNodes, rendezvousRank, type WeightedNode } from './placement/rendezvous.ts'
+export {
+  type PlannedClaim,
+  planInputRoots,
+  planRoot,
+  type SchedulerPlan,
+  type SchedulerPlanInputs,
+  schedulerPlanPostType,
+  schedulerPlanSchema,
+} from './placement/scheduler-plan.ts'
 export {
   noRequirements,
   type VmRequirements,

@@ -60,6 +60,25 @@ describe('rendezvous ranking', () => {
   })
 })
 
+describe('a score', () => {
+  // Computed with fractions.
+  it.each([
+    [0.2000001, 1.6666666666666668e-7, 1],
+    [0.2, 0, 1],
+    [0.1999999, 0, 0],
+    [0.35, 0.25, 4],
+    [0.4, 1 / 3, 5],
+    [0.6125, 0.6875, 11],
+    [0.7123456789, 0.8539094648333333, 13],
+    [0.7999999, 0.9999998333333333, 15],
+    [0.8, 1, 16],
+    [Number.NaN, 0, 0],
+  ])('of %d keeps %d of the share and weighs %d', (score, share, weight) => {
+    expect(scoreMultiplier(score)).toBeCloseTo(share, 15)
+    expect(nodeWeight(score)).toBe(weight)
+  })
+})
+
 describe('a registry as published', () => {
   const published = objects.corechannel.aggregate_response.value.data.corechannel
   const registry = corechannelSchema.parse(published)

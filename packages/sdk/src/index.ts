@@ -80,6 +80,7 @@ export {
   type DeployStep,
   deployProgram,
 } from './program/deploy-program.ts'
+export { explainPlacement, type PlacementExplanation } from './program/explain-placement.ts'
 export { type Allocation, getAllocation, waitForAllocation } from './program/get-allocation.ts'
 export { buildNodeOperation, type NodeDetails, type NodeOperation } from './registry/build-node-operation.ts'
 export { checkNodeOperation, type OperationCheck } from './registry/check-node-operation.ts'

@@ -368,6 +368,24 @@ describe('calling a program', () => {
     const { client } = await start({})
     await expect(client.callProgram(hash)).rejects.toMatchObject({ code: 'not_allocated' })
   })
+
+  it('says what the compute nodes lack when it waits in vain, where the scheduler tells', async () => {
+    const nodes = ['confidential', 'memory', 'confidential', null].map((reason, index) => ({
+      node_hash: `n${index}`,
+      reason,
+    }))
+    const { client } = await start({
+      [`GET /scheduler/api/v1/vms/${hash}/explanation`]: json(200, { allocated_node: null, nodes }),
+    })
+    await expect(client.waitForAllocation(hash, { timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'not_allocated',
+      hint: 'What the compute nodes lack: confidential (2 nodes), memory (1 node).',
+    })
+    const { client: silent } = await start({})
+    await expect(silent.waitForAllocation(hash, { timeoutMs: 1 })).rejects.toMatchObject({
+      hint: expect.stringContaining('ask for fewer resources'),
+    })
+  })
 })
 
 describe('deploying a program', () => {

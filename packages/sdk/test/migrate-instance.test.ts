@@ -7,12 +7,12 @@ const vmHash = 'ef'.repeat(32)
 const route = `GET /scheduler/api/v1/vms/${vmHash}`
 
 /** A VM on `old`; what the network says of the other node. */
-const explanation = (reason: string | null) =>
+const explanation = (reason: string | null, coreNode = 'core') =>
   json(200, {
     allocated_node: 'old',
     nodes: [
       { node_hash: 'old', core_node: 'core', reason: null },
-      { node_hash: 'new', core_node: 'core', reason },
+      { node_hash: 'new', core_node: coreNode, reason },
     ],
   })
 const place = (node: string, status: string) => json(200, { allocated_node: node, status })
@@ -41,6 +41,16 @@ it('asks the network for the move and follows it to its end', async () => {
   expect(moved).toEqual({ vmHash, from: 'old', to: 'new' })
   expect(steps).toEqual(['asked', 'moving', 'arrived'])
   expect(wishes(node)).toEqual(['new'])
+})
+
+it('believes another core node that the instance has arrived', async () => {
+  await using node = await FakeNode.create({
+    [`${route}/explanation`]: explanation(null, 'other'),
+    [route]: inTurn(place('old', 'dispatched'), place('new', 'scheduled')),
+    'POST /api/v0/messages': accepted,
+  })
+  const client = new AlephClient({ apiUrl: node.url, account })
+  expect(await client.migrateInstance({ vmHash, to: 'new' })).toMatchObject({ to: 'new' })
 })
 
 it.each([

@@ -39,7 +39,7 @@ export function machineShape(spec: ProgramSpec): MachineShape {
 
 /** Fields of the guest's `configure`. */
 export function configuration(spec: ProgramSpec): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = { hostname: spec.hostname, api: '1' }
+  const fields: Record<string, string | string[]> = { hostname: spec.hostname }
   for (const [name, value] of Object.entries({ ...spec.runtime.env, ...spec.env })) {
     fields[`env.${name}`] = value
   }
@@ -59,6 +59,8 @@ export function configuration(spec: ProgramSpec): Record<string, string | string
       fields[`mount.${index}`] = `${serial}:${volume.mount}:${volume.fileSystem}:${mode}`
     }
   })
+  // After the mounts: its socket is in /tmp, where a volume may be.
+  fields.api = '1'
   return fields
 }
 

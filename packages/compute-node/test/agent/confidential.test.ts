@@ -1,4 +1,7 @@
 import { createHmac } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { notify, publishInstance, richWorld } from './instance-message.ts'
 import { ownerHeaders } from './owner-headers.ts'
@@ -159,6 +162,15 @@ test('an instance with SEV-SNP runs at once, with what its reports are to say, a
 
   const [, { errors }] = await notify(node, publish('EPYC-Future,kvm=off'))
   expect(JSON.stringify(errors)).toContain('for none of the processors')
+})
+
+test('certificates with AMD’s signature are those that the operator exported', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'aleph-certificates-'))
+  await writeFile(join(folder, 'exported'), 'keys that AMD signed')
+  const environment = { ...enabled, ALEPH_VM_CONFIDENTIAL_CERTIFICATES: join(folder, 'exported') }
+  await using exporting = await TestNode.start({ environment, prepare: offerSev })
+  expect(await (await fetch(`${exporting.url}/about/certificates`)).text()).toBe('keys that AMD signed')
+  await rm(folder, { recursive: true })
 })
 
 test('a node without the hardware says why, and that it has no certificates', async () => {

@@ -135,7 +135,8 @@ describe('messages', () => {
     const own = JSON.stringify({ ...message, item_content: JSON.stringify({ address: one }) })
     const [status, signed] = await ask(one, 'POST', '/sign', own)
     const [, properties] = await ask(one, 'GET', '/properties')
-    const { address } = JSON.parse(String(properties))
+    const { address, public_key } = JSON.parse(String(properties))
+    expect(public_key).toMatch(/^0x[0-9a-f]{128}$/)
     expect([status, JSON.parse(String(signed))]).toEqual([
       200,
       expect.objectContaining({ sender: address, signature: expect.stringMatching(/^0x[0-9a-f]{130}$/) }),
@@ -159,6 +160,7 @@ describe('code', () => {
     for (const [encoding, code, entrypoint] of [
       ['zip', zip, 'app.main:app'],
       ['plain', plain, 'app.main:app'],
+      ['plain', plain, 'app'],
       ['squashfs', image, 'main:app'],
     ] as const) {
       const hash = await node.deploy(ok, { encoding, code, entrypoint })

@@ -101,6 +101,23 @@ test('a TypeScript program from a zip answers from its microVM, and again from a
   expect(await node.execution(hash)).toMatchObject({ running: true, start: { kind: 'restored' } })
 })
 
+test('what it uses of the host is told', async () => {
+  const hash = deploy()
+  await node.call(hash)
+  const records = (await (await fetch(`${node.url}/about/executions/records`)).json()) as object[]
+  expect(records).toContainEqual(
+    expect.objectContaining({
+      vm_hash: hash,
+      cpu_time_user: expect.any(Number),
+      io_read_bytes: expect.any(Number),
+    }),
+  )
+  const metrics = await (await fetch(`${node.url}/metrics`)).text()
+  expect(Number(new RegExp(`aleph_vm_memory_bytes{vm="${hash}"} (\\d+)`).exec(metrics)?.[1])).toBeGreaterThan(
+    1e6,
+  )
+})
+
 test('a server in a guest streams its events as they come, and carries WebSockets', async () => {
   const hash = deploy({ code: node.core.store(writeZip([{ name: 'main.ts', content: serverSource }])) })
   const response = await node.call(hash, '/events')

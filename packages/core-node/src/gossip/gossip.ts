@@ -189,22 +189,22 @@ export class Gossip {
     void this.#take(message)
   }
 
-  /** What fails here is spread no further. */
   async #take(message: GossipedMessage): Promise<void> {
     const peer = message.source
     try {
       const judgement = await this.#judge.judge(message.data)
       this.#metrics.count(judgement.verdict)
-      if (judgement.verdict === 'accept') {
-        this.#relay.accept(message)
-        this.#metrics.heard(judgement.envelope.time)
-        await this.#context.inbox.accept(judgement.envelope, { door: 'gossip', peer, verified: true })
+      if (judgement.verdict !== 'accept') {
+        this.#relay.refuse(message, judgement.verdict)
+        this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
+        if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)
         return
       }
-      this.#relay.refuse(message, judgement.verdict)
-      this.#context.logger.debug({ peer, reason: judgement.reason }, 'gossiped message not taken')
-      if (judgement.verdict === 'ignore' && judgement.reason !== 'duplicate') this.#conduct.doubt(peer)
+      this.#relay.accept(message)
+      this.#metrics.heard(judgement.envelope.time)
+      await this.#context.inbox.accept(judgement.envelope, { door: 'gossip', peer, verified: true })
     } catch (error) {
+      this.#relay.abandon(message)
       this.#context.logger.warn({ err: error, peer }, 'gossiped message left to catch-up')
     } finally {
       this.#inFlight -= 1

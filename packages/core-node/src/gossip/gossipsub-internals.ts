@@ -8,8 +8,6 @@ export interface GossipedMessage {
   id: string
   /** The peer that handed it over first. */
   source: string
-  /** That peer published it, and so has sent it to all its other peers too. */
-  isFromPublisher: boolean
   data: Uint8Array
   raw: RPC.Message
   /** Peers that have sent it to us. */
@@ -24,7 +22,7 @@ interface Internals {
   reportMessageValidationResult(messageId: string, peerId: string, result: TopicValidatorResult): void
   handleReceivedMessage(from: PeerId, message: RPC.Message): Promise<void>
   forwardMessage(id: string, message: RPC.Message, source: undefined, except: Set<string>): void
-  sendRpc(peerId: string, rpc: RPC): boolean
+  sendIDontWants(id: Uint8Array, topic: string, source: string): void
   /** Ids of messages heard within the last half hour. */
   seenCache: { entries: Map<string, unknown>; has(id: string): boolean; put(id: string): void }
   /** Messages of the last seconds, for peers that ask for them by id. */
@@ -35,17 +33,13 @@ interface Internals {
     duplicateMessage(peerId: string, id: string, topic: string): void
     deliverMessage(peerId: string, id: string, topic: string): void
     rejectMessage(peerId: string, id: string, topic: string, reason: string): void
+    rejectInvalidMessage(peerId: string, topic: string): void
   }
   /** What peers said that they have, by peer. */
   idontwants: Map<string, Map<string, unknown>>
   /** Peers that listen to a topic. */
   topics: Map<string, Set<string>>
-  /** Those of them to whom messages are passed on. */
-  mesh: Map<string, Set<string>>
 }
-
-/** The first version of gossipsub in which peers say what they have. */
-const tellsWhatItHas = '/meshsub/1.2.0'
 
 /**
  * Whether gossip can be sent to a peer right now. gossipsub counts a peer as subscribed as soon as it hears from it,
@@ -124,17 +118,17 @@ export function settle(
   gossipTracer.rejectMessage(id, verdict)
 }
 
+/** Counts a message against the peer that sent it, although what it says was found to be in order. */
+export function blame(pubsub: GossipSub, { source, raw }: GossipedMessage): void {
+  internalsOf(pubsub).score.rejectInvalidMessage(source, raw.topic)
+}
+
 /** Peers that listen and neither sent a message nor said that they have it. */
 export function peersLacking(pubsub: GossipSub, { id, raw, holders }: GossipedMessage): string[] {
   const { topics, idontwants } = internalsOf(pubsub)
   return [...(topics.get(raw.topic) ?? [])].filter(
     (peer) => !holders.has(peer) && !idontwants.get(peer)?.has(id),
   )
-}
-
-/** Peers to whom messages of a topic are passed on. */
-export function meshPeers(pubsub: GossipSub, topic: string): string[] {
-  return [...(internalsOf(pubsub).mesh.get(topic) ?? [])]
 }
 
 /** Sends a message to those peers of the mesh that lack it, and keeps it for those that ask. */
@@ -150,16 +144,9 @@ export async function publishAgain(pubsub: GossipSub, { id, raw, data }: Gossipe
   await pubsub.publish(raw.topic, data)
 }
 
-/** Tells a peer that it need not send us these messages, where it understands that (IDONTWANT). */
-export function sayHave(pubsub: GossipSub, peerId: string, ids: string[]): void {
-  const internals = internalsOf(pubsub)
-  if (internals.streamsOutbound.get(peerId)?.rawStream.protocol !== tellsWhatItHas) return
-  const messageIDs = ids.map((id) => Buffer.from(id, 'latin1'))
-  internals.sendRpc(peerId, {
-    subscriptions: [],
-    messages: [],
-    control: { graft: [], prune: [], ihave: [], iwant: [], idontwant: [{ messageIDs }] },
-  })
+/** Tells peers that they need not send us a message, as far as they understand that (IDONTWANT). */
+export function sayHave(pubsub: GossipSub, { id, source, raw }: GossipedMessage): void {
+  internalsOf(pubsub).sendIDontWants(Buffer.from(id, 'latin1'), raw.topic, source)
 }
 
 function internalsOf(pubsub: GossipSub): Internals {

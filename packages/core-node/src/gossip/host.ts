@@ -35,9 +35,6 @@ export interface HostOptions {
 /** Bytes queued towards one slow peer before its gossip stream is dropped. */
 const maxQueuedBytes = 32 * 1024 * 1024
 
-/** Messages of a second of which a peer may say that it has them. */
-const mostToldAbout = 8_192
-
 const noData = new Uint8Array()
 
 /**
@@ -81,7 +78,6 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
         batchPublish: true,
         allowPublishToZeroTopicPeers: true,
         ignoreDuplicatePublishError: true,
-        idontwantMaxMessages: mostToldAbout,
         maxInboundDataLength: maxFrameBytes,
         maxOutboundBufferSize: maxQueuedBytes,
         allowedTopics: options.topics,

@@ -3,9 +3,9 @@ import type { GossipSub } from '@libp2p/gossipsub'
 import type { RPC } from '@libp2p/gossipsub/message'
 import type { PeerId } from '@libp2p/interface'
 import {
+  blame,
   type GossipedMessage,
   isFirstCopy,
-  meshPeers,
   passOn,
   peersLacking,
   publishAgain,
@@ -13,36 +13,30 @@ import {
   sayHave,
   settle,
 } from './gossipsub-internals.ts'
+import { Paced } from './paced.ts'
 import { isSignedByPublisher } from './publisher-signature.ts'
 
 const noData = new Uint8Array()
-/** Peers are told what we have this long after the first message of which they are not told yet, ms. */
-const tellAfterMs = 25
-/** A message that comes from its publisher is passed on this long after it, ms: our other peers have mostly heard it too, and say so meanwhile. */
-const passOnAfterMs = 100
-/** The same of a message that somebody else passed on to us. */
-const relayAfterMs = 20
-/** What is due is passed on together so often, ms. */
-const periodMs = 20
-/** Ids that other nodes read in one frame are 512; a message of more bytes than this is worth a frame of its own. */
-const mostIdsToTell = 400
+/**
+ * Messages are passed on so far apart, ms: those of a steady stream share frames, of which each costs more than the
+ * messages in it, and peers that have sent a copy meanwhile get none back.
+ */
+const pauseMs = 25
+/** Telling others not to send a copy costs more than the copy of a smaller message. */
 const largeMessageBytes = 16 * 1024
 
 /**
- * Receives the messages of one topic and passes on those that were found in order. Two things make that cheap. Peers
- * are told what we have, and what they have they are not sent: in a network where all are connected nobody needs to pass
- * anything on. And the publisher's signature, which costs more than everything else gossip does with a message, is
- * checked just before passing on: what a message says is signed by its sender, whoever published it.
+ * Receives the messages of one topic and passes on those that were found in order. The signature of a message's publisher
+ * is checked only when somebody lacks the message: it costs more than all else that gossip does with it, and says nothing
+ * about what the message says, which its sender has signed.
  */
 export class MessageRelay {
   readonly #pubsub: GossipSub
   readonly #topic: string
   /** Received, and not passed on yet. */
   readonly #underWay = new Map<string, GossipedMessage>()
-  readonly #untold: GossipedMessage[] = []
-  readonly #waiting: { message: GossipedMessage; dueMs: number }[] = []
-  #telling: NodeJS.Timeout | undefined
-  #passing: NodeJS.Timeout | undefined
+  readonly #passOnSoon = new Paced(() => this.#passOn(), pauseMs)
+  #accepted: GossipedMessage[] = []
 
   constructor(pubsub: GossipSub, topic: string) {
     this.#pubsub = pubsub
@@ -58,20 +52,19 @@ export class MessageRelay {
   }
 
   stop(): void {
-    clearTimeout(this.#telling)
-    clearTimeout(this.#passing)
-    this.#underWay.clear()
+    this.#passOnSoon.stop()
   }
 
   /** Lets a message be passed on to peers that lack it. */
   accept(message: GossipedMessage): void {
     settle(this.#pubsub, message, 'accept')
-    this.#untold.push(message)
-    if (message.data.length >= largeMessageBytes || this.#untold.length >= mostIdsToTell) this.#tell()
-    else this.#telling ??= setTimeout(() => this.#tell(), tellAfterMs)
-    const delayMs = message.isFromPublisher ? passOnAfterMs : relayAfterMs
-    this.#waiting.push({ message, dueMs: performance.now() + delayMs })
-    this.#passing ??= setTimeout(() => this.#passOnDue(), periodMs)
+    this.#accepted.push(message)
+    this.#passOnSoon.ask()
+  }
+
+  /** Forgets a message that could not be judged. */
+  abandon({ id }: GossipedMessage): void {
+    this.#underWay.delete(id)
   }
 
   /** Keeps a message from being passed on; `reject` also counts against who handed it over. */
@@ -88,41 +81,27 @@ export class MessageRelay {
       this.#underWay.get(id)?.holders.add(source)
       return undefined
     }
-    const isFromPublisher = raw.from !== undefined && from.equals(raw.from)
-    const message = { id, source, isFromPublisher, data, raw, holders: new Set([source]) }
+    const message = { id, source, data, raw, holders: new Set([source]) }
     this.#underWay.set(id, message)
+    if (data.length >= largeMessageBytes) sayHave(this.#pubsub, message)
     return message
   }
 
-  #tell(): void {
-    clearTimeout(this.#telling)
-    this.#telling = undefined
-    const messages = this.#untold.splice(0)
-    for (const peer of meshPeers(this.#pubsub, this.#topic)) {
-      const ids = messages.filter(({ holders }) => !holders.has(peer)).map(({ id }) => id)
-      if (ids.length > 0) sayHave(this.#pubsub, peer, ids)
-    }
-  }
-
-  #passOnDue(): void {
-    const nowMs = performance.now()
-    const later = this.#waiting.filter(({ dueMs }) => dueMs > nowMs)
-    const due = this.#waiting.filter(({ dueMs }) => dueMs <= nowMs)
-    this.#waiting.splice(0, this.#waiting.length, ...later)
-    this.#passing = later.length > 0 ? setTimeout(() => this.#passOnDue(), periodMs) : undefined
-    for (const { message } of due) {
+  #passOn(): void {
+    for (const message of this.#accepted.splice(0)) {
       this.#underWay.delete(message.id)
-      if (peersLacking(this.#pubsub, message).length > 0) void this.#passOn(message)
+      if (peersLacking(this.#pubsub, message).length > 0) void this.#passOnChecked(message)
     }
   }
 
-  async #passOn(message: GossipedMessage): Promise<void> {
+  async #passOnChecked(message: GossipedMessage): Promise<void> {
     if (await isSignedByPublisher(message.raw)) {
       passOn(this.#pubsub, message)
       return
     }
-    // The message is in order, only who published it is a lie: it is spread under our name, or whoever is first could stop it.
-    settle(this.#pubsub, message, 'reject')
+    // The message is in order and only its publisher is a lie: it is spread under our name, or else whoever is the first
+    // to send it with a false one could keep it from spreading.
+    blame(this.#pubsub, message)
     await publishAgain(this.#pubsub, message).catch(() => {})
   }
 }

@@ -6,6 +6,9 @@ import { base58 } from '@scure/base'
 
 const signedPrefix = new TextEncoder().encode('libp2p-pubsub:')
 const sequenceNumberBytes = 8
+/** Publishers are the nodes of the network; whoever makes up many makes us read keys again, no more. */
+const mostPublishers = 1_000
+const publishers = new Map<string, PublicKey>()
 
 /** Whether the peer that a gossip message names as its publisher has signed it, as gossipsub's StrictSign demands. */
 export async function isSignedByPublisher(message: RPC.Message): Promise<boolean> {
@@ -26,8 +29,13 @@ export async function isSignedByPublisher(message: RPC.Message): Promise<boolean
 /** The key that the publisher's id holds or, as those of RSA keys do not, that comes with the message. */
 function publisherKey({ from, key }: RPC.Message): PublicKey | undefined {
   if (!from) return undefined
+  const id = Buffer.from(from).toString('latin1')
+  const known = publishers.get(id)
+  if (known) return known
   const publisher = peerIdFromString(base58.encode(from))
-  if (!key) return publisher.publicKey
-  const given = publicKeyFromProtobuf(key)
-  return publisher.equals(given.toMultihash().bytes) ? given : undefined
+  const given = key ? publicKeyFromProtobuf(key) : publisher.publicKey
+  if (!given || !publisher.equals(given.toMultihash().bytes)) return undefined
+  if (publishers.size >= mostPublishers) publishers.clear()
+  publishers.set(id, given)
+  return given
 }

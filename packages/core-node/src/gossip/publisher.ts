@@ -6,6 +6,7 @@ import type { Inbox } from '../inbox/inbox.ts'
 import type { GossipMetrics } from './gossip-metrics.ts'
 import { hasOutboundStream } from './gossipsub-internals.ts'
 import type { MessageJudge } from './message-judge.ts'
+import { Paced } from './paced.ts'
 import { encodePayload, gossipForm, maxPayloadBytes } from './payload.ts'
 
 export interface PublisherOptions {
@@ -23,6 +24,8 @@ const maxHeld = 10_000
 const noteAfterMs = 1_000
 /** Time between looks for an open stream to somebody who listens, ms. */
 const streamPatienceMs = 100
+/** Messages leave so far apart, ms: those of a steady stream share frames. */
+const pauseMs = 20
 
 /**
  * Spreads messages that came in through our own API, each as one gossip message (protocol 04 §3.1), and notes in the
@@ -30,6 +33,7 @@ const streamPatienceMs = 100
  */
 export class Publisher {
   readonly #options: PublisherOptions
+  readonly #sendSoon = new Paced(() => this.flush(), pauseMs)
   #waiting: Envelope[] = []
   #running: Promise<void> | undefined
   #retry: NodeJS.Timeout | undefined
@@ -41,13 +45,13 @@ export class Publisher {
     this.#options = options
   }
 
-  /** Queues messages; they leave at once, in order. Without any listening peer they wait for {@link flush}. */
+  /** Queues messages; they leave soon, in order. Without any listening peer they wait for {@link flush}. */
   publish(envelopes: Envelope[]): void {
     for (const envelope of envelopes) this.#options.judge.remember(envelope)
     this.#waiting.push(...envelopes)
     const excess = this.#waiting.length - maxHeld
     if (excess > 0 && !this.#canSend()) this.#waiting.splice(0, excess)
-    this.flush()
+    this.#sendSoon.ask()
   }
 
   /** Sends what waits, when somebody listens. */
@@ -73,6 +77,7 @@ export class Publisher {
   /** Stops sending; what waits stays noted in the database as unannounced. */
   async stop(): Promise<void> {
     this.#waiting = []
+    this.#sendSoon.stop()
     await this.#running
     clearTimeout(this.#retry)
     clearTimeout(this.#note)

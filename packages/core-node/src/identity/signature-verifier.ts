@@ -4,8 +4,8 @@ import { invalid, unknown, type Verdict, valid } from './verdict.ts'
 import { verificationCost } from './verification-cost.ts'
 import { WorkerPool, WorkerPoolError } from './worker-pool.ts'
 
-/** Handing messages to a thread and back costs about as much as checking this long, µs. */
-const cheapBatch = 1_000
+/** Handing messages to a thread and back costs as much as checking for a third of this; nobody minds waiting so long, µs. */
+const cheapBatch = 3_000
 /** Work of one hand-over, µs: long enough to pay it, short enough that the threads end together. */
 const chunkCost = 10_000
 /** Messages that may wait for a thread: some seconds of work. */

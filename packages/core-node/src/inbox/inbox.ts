@@ -30,7 +30,7 @@ export interface Origin {
   txHash?: string
   /** A contract wrote it: the chain's word for its sender replaces the signature. */
   writtenByContract?: boolean
-  /** The door has checked format and signature already. */
+  /** The envelope was parsed, and its signature checked, at the door. */
   verified?: boolean
 }
 
@@ -50,17 +50,15 @@ type Entry = { arrival: Arrival } | { refusal: Refusal }
 
 /** Messages written in one commit at most. */
 const largestGroup = 400
-/**
- * Nobody waits for our disk when a message was gossiped, so that such messages share commits and batches. At the delay
- * this adds, a network's nodes spend several times less on some hundred messages a second, ms.
- */
+/** Nobody waits for our disk when a message was gossiped: where it has to be stored, it may share a commit, ms. */
 const gossipPatienceMs = 25
 /** Messages that may wait for their check and their commit. */
 const mostWaiting = 4000
 
 /**
  * The one entrance of the node: every door calls `accept`, and what is accepted is durable before the call returns
- * (protocol 02 §2).
+ * (protocol 02 §2). Gossip alone promises nothing to anybody: what comes that way and lacks nothing goes on to the
+ * pipeline without being stored first, which halves its cost. If the node dies meanwhile, catch-up brings it again.
  */
 export class Inbox {
   readonly #pool: pg.Pool
@@ -71,6 +69,7 @@ export class Inbox {
   readonly #limit: number
   readonly #futureSeconds: number | null
   #onStored: (arrivals: Arrival[]) => void = () => {}
+  #takeFresh: (arrival: Arrival) => boolean = () => false
   #onConfirmed: () => void = () => {}
   #pending = 0
   #checking = 0
@@ -99,6 +98,11 @@ export class Inbox {
     this.#onStored = listener
   }
 
+  /** `take` gets gossiped messages that need not be stored first; where it answers false, they are. */
+  onFresh(take: (arrival: Arrival) => boolean): void {
+    this.#takeFresh = take
+  }
+
   /** `listener` is called after confirmations changed. */
   onConfirmed(listener: () => void): void {
     this.#onConfirmed = listener
@@ -123,8 +127,8 @@ export class Inbox {
   }
 
   /**
-   * Takes one message in. Resolves after the commit with `pending` (new or waiting already), the status of a message
-   * known before, or `rejected` with the protocol's error when this copy can never be accepted.
+   * Takes one message in. Resolves, after the commit where it is stored, with `pending` (new or waiting already), the
+   * status of a message known before, or `rejected` with the protocol's error when this copy can never be accepted.
    *
    * @param envelope the message as received: an object, or JSON text
    * @throws {InboxUnavailableError} when it cannot be stored now
@@ -144,8 +148,13 @@ export class Inbox {
     }
     const arrival = await this.#check(raw, origin)
     if (arrival instanceof ProtocolError) return this.#refuse(raw, arrival)
-    const status = await this.#writer.add({ arrival }, origin.door === 'gossip' ? gossipPatienceMs : 0)
-    return { itemHash: arrival.envelope.item_hash, status }
+    const { item_hash: itemHash } = arrival.envelope
+    if (origin.door !== 'gossip') return { itemHash, status: await this.#writer.add({ arrival }) }
+    if (arrival.fetched && this.#takeFresh(arrival)) {
+      this.#pending += 1
+      return { itemHash, status: 'pending' }
+    }
+    return { itemHash, status: await this.#writer.add({ arrival }, gossipPatienceMs) }
   }
 
   /**
@@ -271,9 +280,9 @@ function isVouched({ writtenByContract, verified }: Origin): boolean {
   return writtenByContract === true || verified === true
 }
 
-/** Format and content (protocol 02 §2); throws the protocol's error. */
+/** Envelope and content (protocol 02 §2); throws the protocol's error. */
 function readArrival(raw: unknown, origin: Origin, futureSeconds: number | null): Arrival {
-  const envelope = parseEnvelope(raw)
+  const envelope = origin.verified ? (raw as Envelope) : parseEnvelope(raw)
   if (!origin.writtenByContract && envelope.signature === null) throw signatureError('Missing signature')
   const parsed = envelope.item_type === 'inline' ? parseInlineContent(envelope) : undefined
   if (parsed) requireTimely(parsed.content.time, futureSeconds)

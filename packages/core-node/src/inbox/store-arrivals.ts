@@ -25,6 +25,7 @@ export interface Refusal {
   details: unknown
 }
 
+/** The plan is made once, maybe for a small table: row by row it uses the index from the beginning. */
 const insertArrivals = `
   with incoming as (
     select * from unnest(
@@ -33,7 +34,8 @@ const insertArrivals = `
     ) as t(item_hash, type, chain, sender, signature, item_type, item_content, time, channel,
            origin, tx_hash, fetched)
   ), known as (
-    select item_hash, status from messages where item_hash = any($1)
+    select m.item_hash, m.status from unnest($1::text[]) as i(item_hash),
+      lateral (select item_hash, status from messages where messages.item_hash = i.item_hash limit 1) m
     union all
     select item_hash, 'forgotten' from forgotten_messages where item_hash = any($1)
     union all
@@ -71,7 +73,7 @@ const insertRefusals = `
  * @returns the status of the arrivals that the state knows already, by hash
  */
 export async function storeArrivals(
-  pool: pg.Pool,
+  pool: pg.Pool | pg.PoolClient,
   arrivals: Arrival[],
   refusals: Refusal[],
 ): Promise<Map<string, MessageStatus>> {

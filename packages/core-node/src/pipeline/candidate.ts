@@ -16,7 +16,7 @@ import type { SpecialPost } from './types/special-posts.ts'
 
 /** A message on its way through the pipeline. Steps mark it; they never remove it from its batch. */
 export interface Candidate {
-  /** Row of `pending_messages`; undefined for a message of the state that is judged again. */
+  /** Row of `pending_messages`; neither a fresh message has one nor one of the state that is judged again. */
   id?: bigint
   envelope: Envelope
   receptionTime: Date
@@ -95,6 +95,11 @@ export function fail(candidate: Candidate, error: ProtocolError, waitsFor?: stri
 export function look(candidate: Candidate, name: string, when: 'before' | 'ever' = 'before'): void {
   candidate.lookups ??= new Map()
   if (when === 'ever' || !candidate.lookups.has(name)) candidate.lookups.set(name, when)
+}
+
+/** Whether it came by gossip and is kept nowhere yet: nobody was promised anything, and peers have it too. */
+export function isFresh({ id, standing }: Candidate): boolean {
+  return id === undefined && standing === undefined
 }
 
 export function hashOf(candidate: Candidate): string {

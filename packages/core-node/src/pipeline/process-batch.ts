@@ -5,16 +5,17 @@ import { inTransaction, isDatabaseAway } from '../database/pool.ts'
 import { firstConfirmations, takeChangedConfirmations } from '../state/confirmations.ts'
 import type { ForgottenMessage } from '../state/forgets.ts'
 import { loadJudged } from '../state/judged.ts'
-import { settledHashes } from '../state/messages.ts'
+import { knownHashes } from '../state/messages.ts'
 import { nextAttempt, postpone, type Retry, removePending, wakeWaiting } from '../state/pending.ts'
 import { insertRejections, type Rejection } from '../state/rejections.ts'
 import { addStaleVerdicts, takeStaleVerdicts } from '../state/stale-verdicts.ts'
 import type { FileStore } from '../storage/file-store.ts'
-import { alive, type Candidate, hashOf } from './candidate.ts'
+import { alive, type Candidate, hashOf, isFresh } from './candidate.ts'
 import { check } from './check.ts'
 import { takeConfirmedCopies } from './confirmed-copy.ts'
 import { locateFiles } from './fetch.ts'
 import { keepInline } from './inline-form.ts'
+import { keepFresh } from './keep-fresh.ts'
 import { namesMade, prepare } from './order.ts'
 import { reviewUnfetched } from './unfetched.ts'
 import { asRejection, notAmong, reachVerdicts } from './verdicts.ts'
@@ -40,10 +41,12 @@ export interface BatchResult {
   unpaid: bigint[]
   /** Log position of the next message. */
   nextSeq: bigint
-  /** Pending rows that are gone now, less those that are new. */
+  /** Messages that wait no longer, or only as a copy that waited before, less refused ones that wait again. */
   settled: number
   /** Refused messages that wait for their file again. */
   readmitted: number
+  /** Stored messages may be due at other times than before. */
+  pendingChanged: boolean
 }
 
 /**
@@ -60,14 +63,13 @@ export async function processBatch(
 ): Promise<BatchResult> {
   await check(candidates, tools)
   await locateFiles(candidates, tools.fileStore)
-  const early = candidates.map((candidate) => candidate.outcome)
+  const before = candidates.map(({ id, outcome }) => ({ id, outcome }))
   try {
     return await inTransaction(tools.pool, (tx) => processInTransaction(tx, candidates, firstSeq, tools))
   } catch (error) {
     if (isDatabaseAway(error)) throw error
     for (const [index, candidate] of candidates.entries()) {
-      candidate.outcome = early[index]
-      candidate.seq = undefined
+      Object.assign(candidate, before[index], { seq: undefined })
     }
     if (candidates.length === 0) throw error
     return candidates.length === 1
@@ -93,6 +95,7 @@ async function processHalves(
     nextSeq: second.nextSeq,
     settled: first.settled + second.settled,
     readmitted: first.readmitted + second.readmitted,
+    pendingChanged: first.pendingChanged || second.pendingChanged,
   }
 }
 
@@ -107,7 +110,11 @@ async function failAlone(
   const failure = { candidate, errorCode: errorCodes.INTERNAL_ERROR, details: { errors: [reason] } }
   const retry = { ...failure, refetch: false, at: nextAttempt(candidate.retries) }
   const isLast = candidate.retries >= tools.maxRetries
-  await inTransaction(tools.pool, (tx) => (isLast ? refuse(tx, [failure]) : postpone(tx, [retry])))
+  await inTransaction(tools.pool, async (tx) => {
+    if (isLast) return refuse(tx, [failure])
+    await keepFresh(tx, [candidate].filter(isFresh))
+    await postpone(tx, [retry])
+  })
   return {
     processed: [],
     rejected: isLast ? [failure] : [],
@@ -117,6 +124,7 @@ async function failAlone(
     nextSeq,
     settled: isLast ? 1 : 0,
     readmitted: 0,
+    pendingChanged: !isLast,
   }
 }
 
@@ -155,16 +163,19 @@ async function processInTransaction(
   if (malformed.length > 0) await insertRejections(tx, malformed)
   const { processed, forgotten } = verdicts
   const rejected = [...malformed, ...verdicts.rejected]
-  const retried = candidates.flatMap((candidate) => (isFinal(candidate) ? [] : asRetry(candidate)))
+  const postponed = candidates.filter((candidate) => !isFinal(candidate))
+  const deferred = candidates.filter((candidate) => candidate.outcome?.kind === 'deferred')
+  const merged = await keepFresh(tx, [...postponed, ...deferred].filter(isFresh))
+  const retried = postponed.filter((candidate) => candidate.id !== undefined).flatMap(asRetry)
   if (retried.length > 0) await postpone(tx, retried)
   const duplicates = candidates.filter((candidate) => candidate.outcome?.kind === 'duplicate')
   const refused = candidates.filter((candidate) => candidate.outcome?.kind === 'failed' && isFinal(candidate))
   const settled = [...duplicates, ...refused]
   if (settled.length > 0) await removePending(tx, settled)
-  await wake(tx, processed, rejected, tools.waitedFor)
+  const woken = await wake(tx, processed, rejected, tools.waitedFor)
   for (const retry of retried) for (const hash of retry.waitsFor ?? []) tools.waitedFor.add(hash)
   const readmitted = again.readmitted + verdicts.readmitted
-  const unpaid = candidates.filter(isUnpaid).map((candidate) => candidate.id!)
+  const unpaid = candidates.filter(isUnpaid).flatMap((candidate) => candidate.id ?? [])
   return {
     processed,
     rejected,
@@ -172,8 +183,9 @@ async function processInTransaction(
     forgotten,
     unpaid,
     nextSeq,
-    settled: settled.length + alive(candidates).length - readmitted,
+    settled: settled.length + alive(candidates).length + merged - readmitted,
     readmitted,
+    pendingChanged: woken || postponed.length + deferred.length + readmitted > 0,
   }
 }
 
@@ -207,14 +219,19 @@ function isUnpaid({ outcome }: Candidate): boolean {
   return outcome?.kind === 'deferred' && outcome.until === 'balances are fresh'
 }
 
-/** A message is processed once: copies of what the state knows are dropped, copies within the batch wait. */
+/**
+ * A message is processed once: copies of what the state knows are dropped, copies within the batch wait. So does a fresh
+ * message of which a copy waits: it may be what that one lacks.
+ */
 async function dropCopies(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
-  const known = await settledHashes(tx, candidates.map(hashOf))
+  const fresh = candidates.filter(isFresh)
+  const { settled, waiting } = await knownHashes(tx, candidates.map(hashOf), fresh.map(hashOf))
   const seen = new Set<string>()
   for (const candidate of candidates) {
     const hash = hashOf(candidate)
-    if (known.has(hash)) candidate.outcome = { kind: 'duplicate' }
-    else if (seen.has(hash)) candidate.outcome = { kind: 'deferred', until: 'its copy is settled' }
+    if (settled.has(hash)) candidate.outcome = { kind: 'duplicate' }
+    else if (seen.has(hash) || waiting.has(hash))
+      candidate.outcome = { kind: 'deferred', until: 'its copy is settled' }
     seen.add(hash)
   }
 }
@@ -236,17 +253,18 @@ function asRetry(candidate: Candidate): (Retry & { at: Date })[] {
   return [{ candidate, errorCode, details, waitsFor, refetch, at }]
 }
 
-/** Lets messages go on that waited for what this batch settled. */
+/** Lets messages go on that waited for what this batch settled; answers whether there were any. */
 async function wake(
   tx: pg.PoolClient,
   processed: Candidate[],
   rejected: Rejection[],
   waitedFor: Set<string>,
-): Promise<void> {
-  if (waitedFor.size === 0) return
+): Promise<boolean> {
+  if (waitedFor.size === 0) return false
   const settled = [...processed.flatMap(namesMade), ...rejected.map(({ candidate }) => hashOf(candidate))]
   const awaited = settled.filter((name) => waitedFor.has(name))
-  if (awaited.length === 0) return
+  if (awaited.length === 0) return false
   await wakeWaiting(tx, awaited)
   for (const name of awaited) waitedFor.delete(name)
+  return true
 }

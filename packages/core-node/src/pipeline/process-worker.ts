@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { MessageType } from '@aleph-ts/protocol'
+import type { Envelope, MessageType } from '@aleph-ts/protocol'
 import { isDatabaseAway } from '../database/pool.ts'
 import type { CoreEvents } from '../events.ts'
 import type { Inbox } from '../inbox/inbox.ts'
@@ -19,6 +19,10 @@ const mostRememberedCharacters = 32 * 1024 * 1024
  * that a steady trickle is worth gathering.
  */
 const restMs = 20
+/** The same when only gossiped messages wait, for which nobody at our door waits. */
+const gossipRestMs = 50
+/** Gossiped messages that wait in memory alone. */
+const mostFresh = 4_000
 /** The worker looks by itself this often, whatever its wake-ups say. */
 const longestSleepMs = 5_000
 /** Messages that need fresh balances wait this long for a chain that does not answer. */
@@ -36,7 +40,15 @@ export class ProcessWorker {
   readonly #metrics: CoreMetrics
   #refreshBalances: () => Promise<void> = async () => {}
   readonly #signal = new Signal()
+  /** When the last batch began and the next one shall, on the clock of `performance.now()`. */
+  #begunMs = 0
+  #wantedMs = 0
+  /** Whether stored messages may be due, and when they will be if nobody says so before. */
+  #mayBeDue = true
+  #nextDueMs = 0
   readonly #arrivals = new Map<bigint, Arrival>()
+  /** Gossiped messages that are stored nowhere yet. */
+  #fresh: Candidate[] = []
   /** Messages that were too expensive for the balances known then. */
   #unpaid = new Set<bigint>()
   #rememberedCharacters = 0
@@ -75,7 +87,7 @@ export class ProcessWorker {
   /** Resolves when the batch at hand is finished. */
   async stop(): Promise<void> {
     this.#stopping = true
-    this.#signal.give()
+    this.#want(0)
     await this.#loop
     for (const errand of this.#errands.splice(0)) await errand()
   }
@@ -86,40 +98,76 @@ export class ProcessWorker {
       if (!arrival.fetched || arrival.id === undefined) continue
       if (this.#rememberedCharacters >= mostRememberedCharacters) break
       this.#arrivals.set(arrival.id, arrival)
-      this.#rememberedCharacters += weightOf(arrival)
+      this.#rememberedCharacters += weightOf(arrival.envelope)
     }
-    this.#signal.give()
+    this.#mayBeDue = true
+    this.#wantAfter(restMs)
+  }
+
+  /**
+   * Takes a gossiped message that needs nothing fetched, without storing it first: peers have it too, should this node
+   * die before it is processed.
+   *
+   * @returns false when it has to be stored, because too many wait or processing has not begun
+   */
+  takeFresh({ envelope, parsed }: Arrival): boolean {
+    if (!this.#loop || this.#stopping || this.#fresh.length >= mostFresh) return false
+    if (this.#rememberedCharacters >= mostRememberedCharacters) return false
+    this.#fresh.push({ envelope, parsed, receptionTime: new Date(), retries: 0 })
+    this.#rememberedCharacters += weightOf(envelope)
+    if (this.#fresh.length >= largestBatch) this.#want(0)
+    else this.#wantAfter(gossipRestMs)
+    return true
   }
 
   /** Runs something that changes the state between two batches; rejects when it fails. */
   exclusively<T>(work: () => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.#errands.push(() => work().then(resolve, reject))
-    this.#signal.give()
+    this.#wantAfter(restMs)
     return promise
   }
 
   /** Confirmations changed, or verdicts are out of date for another reason. */
   reconsider(): void {
     this.#tools.stale.some = true
+    this.#wantAfter(restMs)
+  }
+
+  #wantAfter(delayMs: number): void {
+    this.#want(this.#begunMs + delayMs)
+  }
+
+  #want(atMs: number): void {
+    if (atMs >= this.#wantedMs) return
+    this.#wantedMs = atMs
     this.#signal.give()
   }
 
   async #run(): Promise<void> {
     let reviewedMs = performance.now()
     while (!this.#stopping) {
-      const begunMs = performance.now()
+      this.#begunMs = performance.now()
+      this.#wantedMs = Number.POSITIVE_INFINITY
+      const fresh = this.#fresh.splice(0, largestBatch)
       try {
-        for (const errand of this.#errands.splice(0)) await errand()
+        for (const errand of this.#errands.splice(0)) {
+          await errand()
+          this.#mayBeDue = true
+        }
         // Chains may have confirmed something meanwhile, or taken it back.
-        if (begunMs - reviewedMs >= longestSleepMs) this.#tools.stale.some = true
-        if (this.#tools.stale.some) reviewedMs = begunMs
-        const candidates = await this.#claim()
-        if (candidates.length > 0 || this.#tools.stale.some) await this.#process(candidates)
-        if (candidates.length === largestBatch || this.#tools.stale.some) continue
-        await this.#signal.wait(await this.#idleTime())
-        await sleep(Math.max(0, begunMs + restMs - performance.now()))
+        if (this.#begunMs - reviewedMs >= longestSleepMs) this.#tools.stale.some = true
+        if (this.#tools.stale.some) reviewedMs = this.#begunMs
+        const stored = await this.#claim(largestBatch - fresh.length)
+        if (stored.length + fresh.length > 0 || this.#tools.stale.some) {
+          await this.#process([...stored, ...fresh])
+        }
+        this.#forgetWeight(fresh)
+        if (this.#tools.stale.some) this.#want(0)
+        else this.#want(await this.#nextDue())
+        await this.#rest()
       } catch (error) {
+        this.#fresh.unshift(...fresh)
         const away = isDatabaseAway(error)
         this.#tools.logger[away ? 'warn' : 'error']({ err: error }, 'processing is interrupted; trying again')
         // Whether the last commit went through is unknown: the database says where the log ends.
@@ -129,9 +177,23 @@ export class ProcessWorker {
     }
   }
 
-  async #claim(): Promise<Candidate[]> {
+  /** Resolves when the next batch is wanted. */
+  async #rest(): Promise<void> {
+    for (;;) {
+      const delayMs = this.#wantedMs - performance.now()
+      if (delayMs <= 0) return
+      await this.#signal.wait(delayMs)
+    }
+  }
+
+  /** Stored messages that are due. */
+  async #claim(limit: number): Promise<Candidate[]> {
+    if (limit === 0 || !(this.#mayBeDue || performance.now() >= this.#nextDueMs)) return []
+    this.#mayBeDue = false
+    this.#nextDueMs = Number.NaN
     const { pool } = this.#tools
-    const due = await claimDue(pool, { fetched: true, limit: largestBatch })
+    const due = await claimDue(pool, { fetched: true, limit })
+    if (due.length === limit) this.#mayBeDue = true
     const unknown = due.filter(({ id }) => !this.#arrivals.has(id)).map(({ id }) => id)
     const envelopes = unknown.length > 0 ? await loadEnvelopes(pool, unknown) : new Map()
     return due.flatMap(({ id, retries, receptionTime }) => {
@@ -155,8 +217,12 @@ export class ProcessWorker {
     const arrival = this.#arrivals.get(id)
     if (!arrival) return undefined
     this.#arrivals.delete(id)
-    this.#rememberedCharacters -= weightOf(arrival)
+    this.#rememberedCharacters -= weightOf(arrival.envelope)
     return arrival
+  }
+
+  #forgetWeight(candidates: Candidate[]): void {
+    for (const { envelope } of candidates) this.#rememberedCharacters -= weightOf(envelope)
   }
 
   async #process(candidates: Candidate[]): Promise<void> {
@@ -165,6 +231,7 @@ export class ProcessWorker {
     timed()
     this.#nextSeq = result.nextSeq
     this.#inbox.settled(result.settled)
+    if (result.pendingChanged) this.#nextDueMs = Number.NaN
     if (result.readmitted > 0 || result.retried.some((retry) => retry.refetch)) this.#onRefetch()
     this.#announce(result)
     await this.#refreshFor(result.unpaid)
@@ -209,14 +276,18 @@ export class ProcessWorker {
     }
   }
 
-  async #idleTime(): Promise<number> {
-    return Math.min(
-      longestSleepMs,
-      (await untilNextDue(this.#tools.pool, { fetched: true })) ?? longestSleepMs,
-    )
+  /** When the next stored message is due, on the clock of `performance.now()`; the worker looks by itself now and then. */
+  async #nextDue(): Promise<number> {
+    if (this.#mayBeDue) return 0
+    if (Number.isNaN(this.#nextDueMs)) {
+      const delayMs = await untilNextDue(this.#tools.pool, { fetched: true })
+      this.#nextDueMs = performance.now() + Math.min(longestSleepMs, delayMs ?? longestSleepMs)
+    }
+    return this.#nextDueMs
   }
 
   async #reload(): Promise<void> {
+    this.#mayBeDue = true
     await this.#readLogEnd()
     await this.#inbox.countPending()
   }
@@ -234,8 +305,8 @@ export class ProcessWorker {
 }
 
 /** Even an empty message takes some memory. */
-function weightOf(arrival: Arrival): number {
-  return 1000 + (arrival.envelope.item_content?.length ?? 0)
+function weightOf(envelope: Envelope): number {
+  return 1000 + (envelope.item_content?.length ?? 0)
 }
 
 function describe(candidate: Candidate) {

@@ -14,6 +14,8 @@ export interface ArrivalSituation {
   corechannel: CorechannelAggregate
   /** Our compute nodes. */
   own: readonly ComputeNode[]
+  /** Where owners want their VMs: VM → compute node. */
+  wanted: ReadonlyMap<string, string>
   refuse: (node: ComputeNode, workload: Workload) => string | null
 }
 
@@ -63,9 +65,10 @@ export class Arrivals {
   /** Why our compute node does not take the VM, a code; null when it does. */
   async refusal(request: ArrivalRequest): Promise<string | null> {
     const { node, assignment, situation } = this.#admit(request)
-    const { corechannel, plan, refuse } = situation
+    const { corechannel, plan, refuse, wanted } = situation
     const { workload } = assignment
-    if (!isMovable(assignment) || workload.kind !== 'instance') return 'unsupported'
+    if (workload.kind !== 'instance' || workload.requirements.confidential !== null) return 'unsupported'
+    if (!isMovable(assignment) && wanted.get(workload.hash) !== node.hash) return 'unsupported'
     const verdict = explainPlacement(workload.requirements, corechannel, {
       reports: plan.reports,
       ledger: plan.ledger,

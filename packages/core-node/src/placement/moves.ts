@@ -71,7 +71,8 @@ function destination(assignment: Assignment, inputs: MoveInputs): string | null 
   const found = isSent ? candidates(assignment, inputs) : wished
   if (found.length === 0) return undefined
   const own = found.find(({ coreNode }) => coreNodes.has(coreNode))
-  if (!own && workload.kind !== 'instance') return null
+  // A program that is given up is placed by the ranking, not by the wish.
+  if (!own && workload.kind !== 'instance') return isSent ? null : undefined
   const to = (own ?? found[0])!.computeNodes[0]!
   plan.ledger.reserve(to, workload.requirements)
   return to

@@ -20,6 +20,7 @@ import { nodePlans, ownComputeNodes } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
 import { type Assignment, newAllocation, type Plan } from './plan.ts'
 import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
+import { PlanWitness } from './plan-witness.ts'
 import { Planner } from './planner.ts'
 import { Relocation } from './relocation.ts'
 import { ReportPublisher } from './report-publisher.ts'
@@ -27,7 +28,7 @@ import { type Workload, workloadTypes } from './workloads.ts'
 
 export type PlacementContext = Pick<
   CoreNodeContext,
-  'pool' | 'profile' | 'events' | 'inbox' | 'fileStore' | 'logger' | 'config' | 'askRegistered'
+  'pool' | 'profile' | 'events' | 'inbox' | 'fileStore' | 'logger' | 'config' | 'askRegistered' | 'metrics'
 >
 
 export interface PlacementOptions {
@@ -64,6 +65,7 @@ export class Placement {
   readonly #watch: ComputeNodeWatch
   readonly #standing: NodeStanding
   readonly #planner: Planner
+  readonly #witness: PlanWitness
   readonly #relocation: Relocation
   /** What other core nodes bring to our compute nodes. */
   readonly arrivals: Arrivals
@@ -112,6 +114,7 @@ export class Placement {
       streamPauseMs: pollMs,
     })
     this.#planner = new Planner(context, { mandate: options.mandate, standing: this.#standing })
+    this.#witness = new PlanWitness(context, options.mandate)
     this.#relocation = new Relocation({
       calls,
       logger,
@@ -217,6 +220,7 @@ export class Placement {
         type === 'POST' && (content as { type?: unknown } | null)?.type === capacityReportPostType,
     )
     if (reported) this.#planner.forgetReports()
+    this.#witness.hear(batch)
     const matters = batch.some(
       ({ type, content }) =>
         workloadTypes.includes(type) ||
@@ -258,6 +262,8 @@ export class Placement {
       if (!this.#synced) return
       this.#pusher.setPlans(nodePlans(this.#ownNodes(corechannel), next.assignments.values()))
       await this.#note(next)
+      const { basis } = this.#planner
+      if (basis) await this.#witness.look(basis)
       await this.#reportPublisher.publish(this.#watch.reports(), await this.#planner.reports(corechannel))
     } catch (error) {
       this.#context.logger.warn({ err: error }, 'placement could not be decided; trying again')
@@ -328,7 +334,8 @@ export class Placement {
     const { corechannel } = this.#options.registry
     if (!corechannel || !this.#synced || this.#stopped) return null
     const own = this.#ownNodes(corechannel).filter(({ hash }) => !this.#standing.leaving.has(hash))
-    return { plan: this.#plan, corechannel, own, refuse: (node, vm) => this.refusalOf(node, vm) }
+    const [plan, wanted] = [this.#plan, this.#wanted]
+    return { plan, corechannel, own, wanted, refuse: (node, vm) => this.refusalOf(node, vm) }
   }
 
   /** Claims a VM that another core node has brought to a compute node of ours. */

@@ -14,6 +14,15 @@ export interface PlannerOptions {
   standing: NodeStanding
 }
 
+/** What a plan is made of that everybody can see. */
+export interface PlanBasis {
+  corechannel: CorechannelAggregate
+  workloads: readonly Workload[]
+  reports: ReadonlyMap<string, CapacityReport>
+  /** Valid claims, as the state has them. */
+  claims: readonly Claim[]
+}
+
 /** Makes plans of what the state says, what was published lately, and what is known against nodes. */
 export class Planner {
   readonly #context: Pick<CoreNodeContext, 'pool' | 'profile'>
@@ -26,6 +35,8 @@ export class Planner {
   #reasonsToLeave = new Map<string, string>()
   /** What the state says compute nodes can carry; undefined once that may have changed. */
   #reports: Promise<Map<string, CapacityReport>> | undefined
+
+  #basis: PlanBasis | undefined
 
   constructor(context: Pick<CoreNodeContext, 'pool' | 'profile'>, options: PlannerOptions) {
     this.#context = context
@@ -54,6 +65,11 @@ export class Planner {
     return reports
   }
 
+  /** What the last plan was made of; undefined before the first. */
+  get basis(): PlanBasis | undefined {
+    return this.#basis
+  }
+
   /** Why a claim was given up in the last plan; undefined when it was not. */
   reasonToLeave(vmHash: string): string | undefined {
     return this.#reasonsToLeave.get(vmHash)
@@ -69,6 +85,8 @@ export class Planner {
       this.reports(corechannel),
       loadAllocations(this.#context.pool, [...this.#claimants(corechannel), address]),
     ])
+    const claims = validClaims(stored, corechannel, mandate.scheduler)
+    this.#basis = { corechannel, workloads, reports, claims }
     await standing.look(ownComputeNodes(corechannel, coreNodes), workloads, corechannel, now)
     const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
     this.#sent.settle(ownClaims(stored, address), now)

@@ -91,7 +91,7 @@ export async function loadBalancePosts(
   if (balancePlatforms.length === 0) return []
   const { rows } = await db.query<PostRow>(
     `select ${columns}, b.height from balance_post_heights b join messages m on m.item_hash = b.item_hash
-     where b.platform = any($1) and b.height > $2 and b.height <= $3 order by b.height, b.item_hash`,
+     where b.platform = any($1) and b.height > $2 and b.height <= $3 order by b.height, m.sender_time, b.item_hash`,
     [balancePlatforms, range.after, range.upTo],
   )
   return rows.map((row) => readRow({ ...row, content_type: balancesPostType }, profile, Number(row.height)))

@@ -4,12 +4,13 @@ import type { CoreNodeContext } from '../context.ts'
 import { publishOwnMessage } from '../own-message.ts'
 import type { Registry } from '../registry/registry.ts'
 import { RepeatedWork } from '../repeated-work.ts'
+import { type AutonomousSystem, findAutonomousSystems } from './autonomous-systems.ts'
 import { type ProbeRow, probeComputeNode, probeCoreNode } from './probes.ts'
 
 export interface ObserverOptions {
   context: Pick<
     CoreNodeContext,
-    'profile' | 'inbox' | 'fileStore' | 'logger' | 'operatorKey' | 'askRegistered'
+    'profile' | 'config' | 'inbox' | 'fileStore' | 'logger' | 'operatorKey' | 'askRegistered'
   >
   registry: Registry
   /** Where this node answers, as others see it. */
@@ -50,6 +51,19 @@ export class Observer {
     await this.#rounds.stop()
   }
 
+  /** The autonomous systems of hosts; none without a table, or when it cannot be read. */
+  async #systemsOf(...hosts: (string | null | (string | null)[])[]): Promise<Map<string, AutonomousSystem>> {
+    const { config, logger } = this.#options.context
+    if (config.asnFile === undefined) return new Map()
+    try {
+      const named = hosts.flat().filter((host) => host !== null)
+      return await findAutonomousSystems(config.asnFile, named)
+    } catch (error) {
+      logger.warn({ err: error }, 'the table of autonomous systems cannot be read; measuring without')
+      return new Map()
+    }
+  }
+
   /** Measures every node once, and publishes it. */
   async #measure(signal: AbortSignal): Promise<void> {
     const { context, registry, url } = this.#options
@@ -59,13 +73,25 @@ export class Observer {
     const asking = { askRegistered: context.askRegistered, signal }
     const ccn = await inTurns(corechannel.nodes, (node) => probeCoreNode(node, profile, asking))
     const crn = await inTurns(corechannel.resource_nodes, (node) => probeComputeNode(node, profile, asking))
-    const metrics = { server: hostOf(url()), server_asn: null, server_as_name: null, ccn, crn }
+    const server = hostOf(url())
+    const systems = await this.#systemsOf(
+      [...ccn, ...crn].map((row) => hostOf(row.url)),
+      server,
+    )
+    for (const row of [...ccn, ...crn]) Object.assign(row, systemOf(systems, hostOf(row.url)))
+    const { asn: server_asn, as_name: server_as_name } = systemOf(systems, server)
+    const metrics = { server, server_asn, server_as_name, ccn, crn }
     await publishOwnMessage(context, context.operatorKey, {
       type: 'POST',
       channel: profile.channels.scoring,
       content: { type: metricsPostTypes[0], content: { tags: ['mainnet'], version: '1.0', metrics } },
     })
   }
+}
+
+function systemOf(systems: ReadonlyMap<string, AutonomousSystem>, host: string | null) {
+  const system = systems.get(host ?? '')
+  return { asn: system?.asn ?? null, as_name: system?.name ?? null }
 }
 
 async function inTurns<T>(

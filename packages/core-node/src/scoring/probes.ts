@@ -81,7 +81,7 @@ export async function probeComputeNode(
   }
 }
 
-/** Systems of addresses are looked up by nobody here: readers count unknown ones as one and the same. */
+/** Autonomous systems are found for all nodes together; readers count unknown ones as one and the same. */
 function identity(node_id: string, url: string, measured_at: number, version: string | null): ProbeRow {
   return { node_id, url, asn: null, as_name: null, version, measured_at }
 }

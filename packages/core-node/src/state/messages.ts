@@ -1,17 +1,30 @@
 import { extractTags } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { type Candidate, hashOf, ownerOf } from '../pipeline/candidate.ts'
+import { unsignedFieldsOf } from './unsigned-fields.ts'
 
-/** What the state already knows about a hash that waits to be processed. */
-export async function settledHashes(tx: pg.PoolClient, hashes: string[]): Promise<Set<string>> {
-  const { rows } = await tx.query<{ item_hash: string }>({
-    name: 'settled-hashes',
-    text: `select item_hash from messages where item_hash = any($1)
-           union all select item_hash from forgotten_messages where item_hash = any($1)
-           union all select item_hash from removed_messages where item_hash = any($1)`,
-    values: [hashes],
+/**
+ * What is known already of messages that are about to be processed.
+ *
+ * @param fresh those of the hashes of which no copy is known to wait
+ * @returns hashes that the state knows, and those of `fresh` of which a copy waits
+ */
+export async function knownHashes(
+  tx: pg.PoolClient,
+  hashes: string[],
+  fresh: string[],
+): Promise<{ settled: Set<string>; waiting: Set<string> }> {
+  const { rows } = await tx.query<{ item_hash: string; waits: boolean }>({
+    name: 'known-hashes',
+    text: `select item_hash, false as waits from messages where item_hash = any($1)
+           union all select item_hash, false from forgotten_messages where item_hash = any($1)
+           union all select item_hash, false from removed_messages where item_hash = any($1)
+           union all select item_hash, true from pending_messages where item_hash = any($2)`,
+    values: [hashes, fresh],
   })
-  return new Set(rows.map((row) => row.item_hash))
+  const hashesOf = (waits: boolean) =>
+    new Set(rows.filter((row) => row.waits === waits).map((row) => row.item_hash))
+  return { settled: hashesOf(false), waiting: hashesOf(true) }
 }
 
 const columns = `item_hash, seq, status, type, chain, sender, signature, item_type, item_content, content, time,
@@ -37,24 +50,37 @@ const insertPending = `
 
 const insertWhole = `
   insert into messages (${columns})
-  select v.item_hash, ${values} from ${input}, $16::json[]) as v(${inputColumns}, envelope),
-    json_to_record(v.envelope) as p(type text, chain text, sender text, signature text, item_type text,
-      item_content text, time float8, channel text, reception_time timestamptz)`
+  select p.item_hash, ${values} from ${input}, $16::text[], $17::text[], $18::text[], $19::text[], $20::text[],
+    $21::text[], $22::float8[], $23::text[], $24::timestamptz[]) as p(${inputColumns}, type, chain, sender, signature,
+    item_type, item_content, time, channel, reception_time), lateral (select p.*) v`
 
-/** Makes numbered candidates rows of the state: from the inbox, or as they were judged before. */
+/** Makes numbered candidates rows of the state: from the inbox, as they came by gossip, or as they were judged before. */
 export async function insertMessages(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
-  const arrived = candidates.filter((candidate) => candidate.id !== undefined)
-  const judged = candidates.filter((candidate) => candidate.id === undefined)
-  if (arrived.length > 0) {
-    const ids = arrived.map((candidate) => candidate.id)
-    await tx.query({ name: 'insert-messages', text: insertPending, values: [...inputs(arrived), ids] })
+  const stored = candidates.filter((candidate) => candidate.id !== undefined)
+  const whole = candidates.filter((candidate) => candidate.id === undefined)
+  if (stored.length > 0) {
+    const ids = stored.map((candidate) => candidate.id)
+    await tx.query({ name: 'insert-messages', text: insertPending, values: [...inputs(stored), ids] })
   }
-  if (judged.length > 0) {
-    const envelopes = judged.map(({ envelope, receptionTime }) =>
-      JSON.stringify({ ...envelope, reception_time: receptionTime }),
-    )
-    await tx.query(insertWhole, [...inputs(judged), envelopes])
+  if (whole.length > 0) {
+    const values = [...inputs(whole), ...envelopeInputs(whole)]
+    await tx.query({ name: 'insert-whole-messages', text: insertWhole, values })
   }
+}
+
+function envelopeInputs(candidates: Candidate[]): unknown[][] {
+  const envelopes = candidates.map((candidate) => candidate.envelope)
+  return [
+    envelopes.map((envelope) => envelope.type),
+    envelopes.map((envelope) => envelope.chain),
+    envelopes.map((envelope) => envelope.sender),
+    envelopes.map((envelope) => envelope.signature),
+    envelopes.map((envelope) => envelope.item_type),
+    envelopes.map((envelope) => envelope.item_content),
+    envelopes.map((envelope) => unsignedFieldsOf(envelope).time),
+    envelopes.map((envelope) => envelope.channel),
+    candidates.map((candidate) => candidate.receptionTime),
+  ]
 }
 
 function inputs(candidates: Candidate[]): unknown[][] {

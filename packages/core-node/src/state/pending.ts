@@ -61,10 +61,12 @@ export async function loadEnvelopes(pool: pg.Pool, ids: bigint[]): Promise<Map<b
 }
 
 export async function removePending(tx: pg.PoolClient, candidates: Candidate[]): Promise<void> {
+  const ids = candidates.flatMap((candidate) => candidate.id ?? [])
+  if (ids.length === 0) return
   await tx.query({
     name: 'remove-pending',
     text: 'delete from pending_messages where id = any($1)',
-    values: [candidates.flatMap((candidate) => candidate.id ?? [])],
+    values: [ids],
   })
 }
 

@@ -43,6 +43,8 @@ export class PipelineNode {
   readonly #inbox: Inbox
   readonly #tools: ProcessingTools
   readonly #files = new TestFiles()
+  /** Gossiped messages, which are not stored before they are judged. */
+  #fresh: Candidate[] = []
   #nextSeq = 1n
 
   constructor(pool: pg.Pool, profile: NetworkProfile = devnetProfile, options: { maxRetries?: number } = {}) {
@@ -54,6 +56,10 @@ export class PipelineNode {
       verifier: undefined as never,
       pendingLimit: 100_000,
       futureSeconds: null,
+    })
+    this.#inbox.onFresh(({ envelope, parsed }) => {
+      this.#fresh.push({ envelope, parsed, receptionTime: new Date(), retries: 0, balancesAreFresh: true })
+      return true
     })
     this.#tools = {
       pool,
@@ -143,7 +149,11 @@ export class PipelineNode {
       this.pool,
       due.map(({ id }) => id),
     )
-    return due.map((row) => ({ ...row, envelope: envelopes.get(row.id)!, balancesAreFresh: true }))
+    const fresh = this.#fresh.splice(0, limit - due.length)
+    return [
+      ...due.map((row) => ({ ...row, envelope: envelopes.get(row.id)!, balancesAreFresh: true })),
+      ...fresh,
+    ]
   }
 
   async digests(): Promise<Record<string, string>> {

@@ -98,6 +98,18 @@ describe('copies of a message with another channel or time, which nobody signs',
   })
 })
 
+describe('a message whose first copy came without its content', () => {
+  it('is taken from the copy that has it', async () => {
+    const patient = new PipelineNode(node.pool, profile, { maxRetries: 3 })
+    const text = note(owner, owner, 2)
+    // Nobody signs the kind of content: this says that it is somewhere else, where it never will be.
+    await patient.take([{ ...text, item_type: 'storage', item_content: null }])
+    expect(await node.fates([text])).toEqual(['pending'])
+    await patient.take([text])
+    expect(await node.fates([text])).toEqual(['processed'])
+  })
+})
+
 describe('what somebody may do for somebody else', () => {
   it('is decided by the rights at the time of the message', async () => {
     const [early, late] = [note(friend, owner, 5), note(friend, owner, 20)]

@@ -10,16 +10,16 @@ export interface Parcel {
 
 /** Many things that concern each other, so that order matters: who may write for whom, and what is there to name. */
 const mix = {
-  post: 44,
-  aggregate: 14,
+  post: 49,
+  aggregate: 15,
   amend: 9,
   store: 9,
   revision: 4,
   program: 3,
   instance: 1,
   forget: 4,
-  permission: 3,
-  delegated: 8,
+  permission: 1,
+  delegated: 4,
   retraction: 1,
 }
 

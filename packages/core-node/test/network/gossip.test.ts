@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto'
 import { devnetProfile } from '@aleph-ts/protocol'
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
-import type { Stream } from '@libp2p/interface'
+import { RPC } from '@libp2p/gossipsub/message'
+import type { Libp2p, Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
+import { encode } from 'it-length-prefixed'
 import { createLibp2p } from 'libp2p'
 import { afterEach, expect, test, vi } from 'vitest'
+import { scoreOf } from '../../src/gossip/gossipsub-internals.ts'
 import { encodePayload } from '../../src/gossip/payload.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 import { GossipNode } from './gossip-node.ts'
@@ -37,6 +41,15 @@ async function startLine(length: number): Promise<GossipNode[]> {
   return line
 }
 
+/** Somebody who may write anything into a gossip stream. */
+function startLiar(): Promise<Libp2p> {
+  return createLibp2p({
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+  })
+}
+
 test('a message accepted by one node reaches every other node once, already verified', async () => {
   const [first, second, third] = await startLine(3)
   const message = post(wallet, 'hello')
@@ -61,6 +74,32 @@ test('a message with a forged signature, a wrong hash or no JSON at all is not f
   await pubsub.publish(topic, encodePayload(genuine))
   await vi.waitFor(() => expect(third!.hashes).toEqual([genuine.item_hash]), patience)
   expect(second!.hashes).toEqual([genuine.item_hash])
+})
+
+test('a message that comes with a false signature of its publisher is spread nevertheless, in order for everybody', async () => {
+  const [first, second, third] = await startLine(3)
+  const liar = await startLiar()
+  const message = post(wallet, 'true')
+  try {
+    const stream = await liar.dialProtocol(first!.gossip.host.getMultiaddrs(), '/meshsub/1.1.0')
+    const lie = {
+      from: liar.peerId.toMultihash().bytes,
+      data: encodePayload(message),
+      seqno: randomBytes(8),
+      topic,
+      signature: randomBytes(64),
+    }
+    stream.send(encode.single(RPC.encode({ subscriptions: [], messages: [lie] })))
+    await vi.waitFor(() => expect(third!.hashes).toEqual([message.item_hash]), patience)
+    expect(second!.received[0]!.origin.peer).toBe(first!.gossip.host.peerId.toString())
+    const { pubsub } = first!.gossip.host.services
+    await vi.waitFor(() => expect(scoreOf(pubsub, liar.peerId.toString())).toBeLessThan(0), patience)
+    expect(
+      scoreOf(second!.gossip.host.services.pubsub, first!.gossip.host.peerId.toString()),
+    ).toBeGreaterThan(0)
+  } finally {
+    await liar.stop()
+  }
 })
 
 test('the same message written as other bytes is not spread a second time', async () => {

@@ -158,7 +158,8 @@ export class PartedCluster implements AsyncDisposable {
     await Promise.all(this.members.map(({ pool }) => pool.end()))
     await Promise.all(this.members.map((member) => this.kill(member)))
     await this.#network[Symbol.asyncDispose]()
-    await rm(this.#folder, { recursive: true, force: true })
+    // Databases of killed nodes end a moment after them.
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 })
   }
 }
 

@@ -81,7 +81,9 @@ def load(entrypoint):
     name, _, attribute = entrypoint.partition(":")
     name = name.removesuffix(".py").replace("/", ".") or "main"
     application = importlib.import_module(name)
-    for part in (attribute or "app").split("."):
+    # Without an attribute: `app`, or what is called as its file.
+    usual = "app" if hasattr(application, "app") else name.rpartition(".")[2]
+    for part in (attribute or usual).split("."):
         application = getattr(application, part)
     return application
 

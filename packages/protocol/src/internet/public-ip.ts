@@ -52,6 +52,14 @@ function isInAny(address: bigint, ranges: readonly IpRange[], width: number): bo
   })
 }
 
+/** An IP address as a number; null for what is none, such as a name. */
+export function parseIp(address: string): { version: 4 | 6; value: bigint } | null {
+  const ipv4 = parseIpv4(address)
+  if (ipv4 !== null) return { version: 4, value: ipv4 }
+  const ipv6 = parseIpv6(address)
+  return ipv6 === null ? null : { version: 6, value: ipv6 }
+}
+
 /** Four numbers without leading zeros, which some readers take for octal ones. */
 function parseIpv4(text: string): bigint | null {
   const parts = text.split('.')

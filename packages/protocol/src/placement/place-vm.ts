@@ -77,7 +77,11 @@ export function placeVm(
   corechannel: CorechannelAggregate,
   options: PlacementOptions = {},
 ): Placed | Unschedulable {
-  return placeVmAmong(vmHash, requirements, topologyOf(corechannel), options)
+  const topology = topologyOf(corechannel)
+  const reasons = topology.nodes.map(
+    ({ node, reason }) => reason ?? demandReason(node, requirements, options),
+  )
+  return placeVmAmong(vmHash, topology, reasons, options.refuse)
 }
 
 /** For every compute node of the registry, why a VM cannot run there, or null where it can. */
@@ -89,7 +93,7 @@ export function explainPlacement(
   return topologyOf(corechannel).nodes.map(({ node, reason }) => ({
     computeNode: node.hash,
     coreNode: node.parent,
-    reason: reason ?? demandReason(node, requirements, options),
+    reason: reason ?? demandReason(node, requirements, options) ?? options.refuse?.(node) ?? null,
   }))
 }
 
@@ -111,17 +115,21 @@ export function topologyOf(corechannel: CorechannelAggregate): Topology {
   return { nodes, coreNodes, weightOf }
 }
 
-/** {@link placeVm} in a registry that was prepared once. */
+/**
+ * {@link placeVm} in a registry that was prepared once.
+ *
+ * @param reasons why the compute nodes of the topology cannot take the VM, or null, in their order
+ */
 export function placeVmAmong(
   vmHash: string,
-  requirements: VmRequirements,
   { nodes, coreNodes, weightOf }: Topology,
-  options: PlacementOptions,
+  reasons: readonly (string | null)[],
+  refuse: PlacementOptions['refuse'],
 ): Placed | Unschedulable {
   const unschedulable: Record<string, number> = {}
   const eligible = new Map<string, ComputeNode[]>()
-  for (const { node, reason: first } of nodes) {
-    const reason = first ?? demandReason(node, requirements, options)
+  for (const [index, { node }] of nodes.entries()) {
+    const reason = reasons[index] ?? refuse?.(node) ?? null
     if (reason !== null) {
       unschedulable[reason] = (unschedulable[reason] ?? 0) + 1
       continue
@@ -161,7 +169,13 @@ function candidate(coreNode: string, rank: (coreNode: string) => string[]): Plac
 /** A network nobody has scored yet would otherwise have no eligible node at all. */
 function weighing(corechannel: CorechannelAggregate): (node: { score: number }) => number {
   const scored = [...corechannel.nodes, ...corechannel.resource_nodes].some((node) => node.score > 0)
-  return scored ? (node) => nodeWeight(node.score) : () => maxWeight
+  if (!scored) return () => maxWeight
+  const weights = new Map<number, number>()
+  return ({ score }) => {
+    const weight = weights.get(score) ?? nodeWeight(score)
+    weights.set(score, weight)
+    return weight
+  }
 }
 
 function topologyReason(
@@ -175,17 +189,17 @@ function topologyReason(
   return null
 }
 
-function demandReason(
+/** Why a compute node cannot take any VM with such a demand now; null when it can. */
+export function demandReason(
   node: ComputeNode,
   demand: VmRequirements,
-  { reports, ledger, refuse }: PlacementOptions,
+  { reports, ledger }: Pick<PlacementOptions, 'reports' | 'ledger'>,
 ): string | null {
   return (
     ownerReason(node, demand) ??
     (reports ? capabilityReason(reports.get(node.hash), demand) : null) ??
     contractReason(node, demand) ??
     ledger?.refusal(node.hash, demand) ??
-    refuse?.(node) ??
     null
   )
 }

@@ -2,8 +2,9 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { corechannelSchema } from '../aggregates/corechannel.ts'
 import { sha256Hex } from '../hash/sha256.ts'
+import { CapacityLedger } from './capacity-ledger.ts'
 import { type CapacityReport, capacityReportSchema } from './capacity-report.ts'
-import { explainPlacement } from './place-vm.ts'
+import { explainPlacement, placeVm } from './place-vm.ts'
 import { type PlannedVm, planNetwork } from './plan-network.ts'
 import { noRequirements, type VmRequirements } from './vm-requirements.ts'
 
@@ -74,6 +75,32 @@ describe('the plan of a network', () => {
         expect(new Set(plan.unschedulable.keys())).toEqual(new Set(expected.unschedulable.keys()))
       }),
       { numRuns: 20 },
+    )
+  })
+
+  it('is what placing one VM after the other comes to, to the last reason', () => {
+    const vcpus = fc.integer({ min: 1, max: 3 })
+    const demand = fc.record({ vcpus, memoryMib: fc.constantFrom(512, 2048), gpus: fc.constantFrom(0, 0, 1) })
+    fc.assert(
+      fc.property(fc.array(demand, { maxLength: 30 }), (demands) => {
+        const vms = demands.map(({ vcpus, memoryMib, gpus }, index) => {
+          const uses = { vcpus, memoryMib, diskMib: 10_000, pool: 'instance' as const, isResident: true }
+          return instance(`vm ${index}`, { uses, gpus: Array(gpus).fill('10de:2684') }, { time: index })
+        })
+        const refuse = ({ hash }: { hash: string }, vmHash: string) =>
+          vmHash < '4' && hash === 'b' ? 'not_here' : null
+        const plan = planFor(vms, { refuse })
+        const ledger = new CapacityLedger(reports)
+        for (const { hash, requirements } of vms) {
+          const options = { reports, ledger, refuse: (node: { hash: string }) => refuse(node, hash) }
+          const place = placeVm(hash, requirements, corechannel, options)
+          if ('unschedulable' in place) expect(plan.unschedulable.get(hash)).toEqual(place.unschedulable)
+          else {
+            expect(plan.placed.get(hash)?.candidates).toEqual(place.candidates)
+            ledger.reserve(place.computeNode, requirements)
+          }
+        }
+      }),
     )
   })
 

@@ -1,6 +1,7 @@
 import type { ComputeNode, CorechannelAggregate } from '../aggregates/corechannel.ts'
 import { CapacityLedger } from './capacity-ledger.ts'
 import type { CapacityReport } from './capacity-report.ts'
+import { DemandVerdicts } from './demand-verdicts.ts'
 import { type Placed, placeVmAmong, topologyOf } from './place-vm.ts'
 import type { VmRequirements } from './vm-requirements.ts'
 
@@ -41,6 +42,7 @@ export interface NetworkPlan {
 export function planNetwork({ vms, corechannel, reports, assigned, refuse }: NetworkPlanInputs): NetworkPlan {
   const topology = topologyOf(corechannel)
   const ledger = new CapacityLedger(reports)
+  const verdicts = new DemandVerdicts(topology, { reports, ledger })
   const plan: NetworkPlan = { placed: new Map(), unschedulable: new Map(), ledger }
   const homeless: PlannedVm[] = []
   for (const vm of vms) {
@@ -49,16 +51,13 @@ export function planNetwork({ vms, corechannel, reports, assigned, refuse }: Net
     else ledger.reserve(node, vm.requirements)
   }
   for (const { hash, requirements } of homeless.sort(byConfirmation)) {
-    const place = placeVmAmong(hash, requirements, topology, {
-      reports,
-      ledger,
-      refuse: refuse && ((node) => refuse(node, hash)),
-    })
+    const refuseIt = refuse && ((node: ComputeNode) => refuse(node, hash))
+    const place = placeVmAmong(hash, topology, verdicts.of(requirements), refuseIt)
     if ('unschedulable' in place) {
       plan.unschedulable.set(hash, place.unschedulable)
     } else {
       plan.placed.set(hash, place)
-      ledger.reserve(place.computeNode, requirements)
+      verdicts.reserve(place.computeNode, requirements)
     }
   }
   return plan

@@ -30,7 +30,7 @@ export const devnetProfile: NetworkProfile = {
   },
   tokens: [{ chain: 'ETH', evmChainId: 31_337, decimals: 18, startBlock: 0 }],
   creditSales: [],
-  placement: { turnSeconds: 15 },
+  placement: { turnSeconds: 15, planSeconds: 60 },
   billing: { windowSeconds: 3_600, graceSeconds: 60 },
   streams: [],
   messageContracts: [],

@@ -34,7 +34,8 @@ export const mainnetProfile: NetworkProfile = {
     },
   ],
   creditSales: [],
-  placement: { turnSeconds: 90 },
+  // A plan a minute of every core node would be more than all other messages.
+  placement: { turnSeconds: 90, planSeconds: 3_600 },
   billing: { windowSeconds: 3_600, graceSeconds: 60 },
   streams: [
     {

@@ -124,8 +124,10 @@ export const networkProfileSchema = z.strictObject({
        * nodes must believe it: it belongs among the allocation signers as well.
        */
       scheduler: address.optional(),
+      /** Core nodes tell what their plan comes to at most this often, for others to check; null: never. */
+      planSeconds: z.union([z.number().positive(), z.null()]).default(null),
     })
-    .default({ turnSeconds: 90 }),
+    .default({ turnSeconds: 90, planSeconds: null }),
   /** Bills of machines and files that are paid in credits (protocol 02 §14.3), seconds. */
   billing: z
     .strictObject({

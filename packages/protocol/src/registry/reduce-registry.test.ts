@@ -169,6 +169,33 @@ describe('a stake', () => {
     expect([moved.core('one')!.total_staked, moved.core('two')!.total_staked]).toEqual([0, 300_000])
   })
 
+  it('is published as the network does: parts as floating point, their sum exact and rounded once', () => {
+    const amounts = [
+      123456789012345678901234n,
+      99999999999999999999999n,
+      333333333333333333333333n,
+      77777777777777777777777n,
+      123123123123123123123123n,
+    ]
+    const stakers = amounts.map((_, index) => `0xstaker${index}`)
+    const owners = [alice, bob, carol]
+    const given: BalanceEvent = {
+      ...balances({ [alice]: 200_000, [bob]: 200_000, [carol]: 200_000 }),
+      balances: new Map([
+        ...owners.map((owner) => [owner, 200_000n * unit] as const),
+        ...amounts.map((amount, index) => [stakers[index]!, amount] as const),
+      ]),
+    }
+    const nodes = owners.map((owner) => core(`node of ${owner}`, owner))
+    const stakes = stakers.flatMap((staker) =>
+      nodes.map(({ itemHash }) => act('stake-split', staker, itemHash)),
+    )
+    const { state } = reduceRegistry([given, ...nodes, ...stakes], policy)
+    expect(publishedRegistry(state).nodes.map((node) => node.total_staked)).toEqual(
+      owners.map(() => 252_563.67441552662),
+    )
+  })
+
   it('ends when the staker sells below the threshold, or registers a core node', () => {
     const events = [rich, core('one', alice), act('stake-split', bob, 'one')]
     expect(reduce([...events, balances({ [bob]: 9_998 }, 3)]).core('one')!.stakers).toEqual({})

@@ -22,15 +22,16 @@ export function recomputeStakes(
   node: RegisteredCoreNode,
   policy: RegistryPolicy,
 ): void {
-  let total = 0
+  let total = 0n
   for (const staker of node.stakers.keys()) {
     const parts = state.stakesOf.get(staker)?.length ?? 1
     const stake = Math.trunc(Number(state.balances.get(staker) ?? 0n) / parts)
     node.stakers.set(staker, stake)
-    total += stake
+    // Their sum is exact, and rounded once.
+    total += BigInt(stake)
   }
-  node.totalStaked = total
-  node.status = total >= policy.nodeActivation * 1e18 ? 'active' : 'waiting'
+  node.totalStaked = Number(total)
+  node.status = total >= inUnits(policy.nodeActivation) ? 'active' : 'waiting'
 }
 
 /** Brings the stakes of every core node up to date that an address stakes on. */

@@ -1,5 +1,5 @@
 import type { CorechannelAggregate, CoreNode } from '../aggregates/corechannel.ts'
-import { scoreMultiplier } from '../placement/node-weight.ts'
+import { scoreShare } from '../placement/node-weight.ts'
 import { Amount, zero } from '../pricing/decimal.ts'
 import {
   inProportion,
@@ -88,8 +88,8 @@ function storageShares(revenue: CreditRevenue, registry: CorechannelAggregate): 
   const part = (percent: number) => worth.mul(percent).div(100)
   result.devFund = part(devFundPercent)
   const eligible = registry.nodes
-    .filter((node) => node.status === 'active' && scoreMultiplier(node.score) > 0)
-    .map((node) => ({ to: node, weight: new Amount(scoreMultiplier(node.score)) }))
+    .filter((node) => node.status === 'active' && scoreShare(node.score).gt(0))
+    .map((node) => ({ to: node, weight: scoreShare(node.score) }))
   if (eligible.length === 0) {
     for (const role of ['ccn', 'staker'] as const) {
       result.unallocated.push({

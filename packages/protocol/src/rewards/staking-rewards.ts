@@ -1,5 +1,5 @@
 import type { ComputeNode, CorechannelAggregate, CoreNode } from '../aggregates/corechannel.ts'
-import { scoreMultiplier } from '../placement/node-weight.ts'
+import { scoreShare } from '../placement/node-weight.ts'
 import { Amount, zero } from '../pricing/decimal.ts'
 import type { NetworkProfile } from '../profile/network-profile.ts'
 import { noShares, type RewardShares, rewardAddress, stakerAddress } from './reward-share.ts'
@@ -35,7 +35,7 @@ export function stakingShares(
   for (const node of active) {
     const paid = paidNodes(node, computeNodes)
     const linkage = Amount.min(1, new Amount(7 + paid.length).div(10))
-    const keeps = linkage.mul(scoreMultiplier(node.score))
+    const keeps = linkage.mul(scoreShare(node.score))
     for (const computeNode of paid) {
       const amount = computeNodePay(computeNode).mul(days)
       result.shares.push({
@@ -49,6 +49,7 @@ export function stakingShares(
     const amount = perNode.mul(bonusOf(node, height - profile.registry.bonusUntilHeight)).mul(keeps)
     result.shares.push({ ...staking, role: 'ccn', node: node.hash, address: rewardAddress(node), amount })
     for (const [staker, stake] of stakesOf(node)) {
+      if (totalStake.isZero()) continue
       const amount = new Amount(stake).div(totalStake).mul(pool).mul(keeps)
       result.shares.push({
         ...staking,
@@ -77,8 +78,8 @@ function stakesOf(node: CoreNode): [string, number][] {
 function paidNodes(node: CoreNode, computeNodes: Map<string, ComputeNode>): ComputeNode[] {
   return node.resource_nodes
     .flatMap((hash) => computeNodes.get(hash) ?? [])
-    .filter(({ score }) => scoreMultiplier(score) > 0)
-    .sort((a, b) => scoreMultiplier(b.score) - scoreMultiplier(a.score) || (a.hash < b.hash ? -1 : 1))
+    .filter(({ score }) => scoreShare(score).gt(0))
+    .sort((a, b) => scoreShare(b.score).cmp(scoreShare(a.score)) || (a.hash < b.hash ? -1 : 1))
     .slice(0, mostPaid)
 }
 
@@ -86,7 +87,7 @@ function paidNodes(node: CoreNode, computeNodes: Map<string, ComputeNode>): Comp
 function computeNodePay({ decentralization, score }: ComputeNode): Amount {
   const perMonth = new Amount(1250).mul(decentralization).add(250)
   const daysPerMonth = new Amount(365).div(12)
-  return perMonth.div(daysPerMonth).mul(scoreMultiplier(score))
+  return perMonth.div(daysPerMonth).mul(scoreShare(score))
 }
 
 function bonusOf({ has_bonus }: CoreNode, blocksSince: number): Amount {

@@ -1,5 +1,5 @@
 import type { CorechannelAggregate } from '../aggregates/corechannel.ts'
-import { scoreMultiplier } from '../placement/node-weight.ts'
+import { scoreShare } from '../placement/node-weight.ts'
 import { Amount, zero } from '../pricing/decimal.ts'
 import type { RewardPolicy } from './reward-policy.ts'
 import {
@@ -51,7 +51,7 @@ export function wageShares(
   const active = registry.nodes.filter((node) => node.status === 'active')
   const linked = registry.resource_nodes.filter((node) => node.status === 'linked')
   const byScore = <T extends { score: number }>(nodes: T[]) =>
-    nodes.map((to) => ({ to, weight: new Amount(scoreMultiplier(to.score)) }))
+    nodes.map((to) => ({ to, weight: scoreShare(to.score) }))
   const stakes = active.flatMap((node) =>
     Object.entries(node.stakers).map(([staker, stake]) => ({
       to: { hash: node.hash, address: stakerAddress(staker) },

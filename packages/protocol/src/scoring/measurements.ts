@@ -19,15 +19,21 @@ export interface CoreNodeMeasurement extends NodeMeasurement {
   metricsLatency: number | null
   aggregateLatency: number | null
   fileDownloadLatency: number | null
+  /** Ethereum blocks that the node has not read yet. */
+  ethHeightRemaining: number | null
 }
 
 /**
- * The value below which a share of the values lies, taken from the values themselves; a failed probe counts as 100 s.
- * Null when there are none.
+ * The value below which a share of the values lies, taken from the values themselves; a failed probe counts as 100 s,
+ * or as another value. Null when there are none.
  */
-export function percentile(values: readonly (number | null)[], share: number): number | null {
+export function percentile(
+  values: readonly (number | null)[],
+  share: number,
+  failed = failedSeconds,
+): number | null {
   if (values.length === 0) return null
-  const sorted = values.map((value) => value ?? failedSeconds).sort((a, b) => a - b)
+  const sorted = values.map((value) => value ?? failed).sort((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!
 }
 

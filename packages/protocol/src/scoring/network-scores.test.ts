@@ -7,7 +7,7 @@ import {
   type VersionAge,
 } from './measurements.ts'
 import { networkScores, type Observations } from './network-scores.ts'
-import { rateComputeNode, versionScore } from './node-score.ts'
+import { rateComputeNode, rateCoreNode, versionScore } from './node-score.ts'
 
 const { vectors } = readFixture<{
   vectors: {
@@ -69,6 +69,36 @@ describe('a rating', () => {
   ])('of software that is %s', (_name, versions, expected) => {
     expect(versionScore(versions)).toBeCloseTo(expected, 12)
   })
+})
+
+it('what is measured and does not count is published all the same', () => {
+  const core = (latency: number | null, blocks: number | null): CoreNodeMeasurement => ({
+    asn: 1,
+    version: 'latest',
+    baseLatency: 0.5,
+    metricsLatency: 0.5,
+    aggregateLatency: 0.5,
+    fileDownloadLatency: latency,
+    ethHeightRemaining: blocks,
+  })
+  const good = [core(1, 0), core(1, 120), core(1, 120), core(3, 440)]
+  const observations: Observations[] = [
+    { observer: 'x', coreNodes: new Map([['node', good]]), computeNodes: new Map([['vm', [measured(1)]]]) },
+  ]
+  const { ccn, crn } = networkScores(observations)
+  expect(ccn[0]!.measurements).toMatchObject({
+    file_download_latency_score_p25: 0.75,
+    file_download_latency_score_p95: 0.625,
+    eth_height_remaining_score_p25: 1,
+    eth_height_remaining_score_p95: expect.closeTo(0.4, 12),
+  })
+  expect(crn[0]!.measurements).toMatchObject({
+    diagnostic_vm_latency_score_p95: expect.closeTo(0.6, 12),
+    full_check_latency_score_p95: 0.75,
+  })
+  const silent = rateCoreNode([core(null, null)])
+  expect(silent.unused.map(({ value }) => value)).toEqual([0, 0, 0, 0])
+  expect(silent.total).toBe(rateCoreNode(good).total)
 })
 
 it('a percentile is one of the values, and a failure is slower than any', () => {

@@ -108,10 +108,12 @@ function mostVoted(votes: Map<number | null, number>): number | null {
   return sorted[0]![0]
 }
 
+/** Of every factor, and of what is published beside them, the median. */
 function medianFactors(ratings: readonly NodeRating[]): Record<string, number> {
-  const names = ratings[0]?.factors.map(({ name }) => name) ?? []
+  const values = ratings.map(({ factors, unused }) => [...factors, ...unused])
+  const names = values[0]?.map(({ name }) => name) ?? []
   return Object.fromEntries(
-    names.map((name, index) => [name, median(ratings.map(({ factors }) => factors[index]!.value))]),
+    names.map((name, index) => [name, median(values.map((ofRating) => ofRating[index]!.value))]),
   )
 }
 

@@ -23,6 +23,8 @@ export interface NodeRating {
   /** Square root of performance times version. */
   total: number
   factors: ScoreFactor[]
+  /** What is published beside the factors and does not count, 0 to 1. */
+  unused: { name: string; value: number }[]
 }
 
 /** What a network can measure: not every one has a program that all compute nodes must run. */
@@ -42,14 +44,21 @@ export function rateComputeNode(
     factor('base_latency_score_p25', base, 0.25, 2),
     factor('base_latency_score_p95', base, 0.95, 2),
   ]
-  if (!diagnosticProgram) return rating(measurements, answers)
+  if (!diagnosticProgram) return rating(measurements, answers, [])
   const diagnostic = measurements.map((each) => each.diagnosticVmLatency)
   const fullCheck = measurements.map((each) => each.fullCheckLatency)
-  return rating(measurements, [
-    ...answers,
-    factor('diagnostic_vm_latency_score_p25', diagnostic, 0.25, 2.5),
-    factor('full_check_latency_score_p25', fullCheck, 0.25, 4),
-  ])
+  return rating(
+    measurements,
+    [
+      ...answers,
+      factor('diagnostic_vm_latency_score_p25', diagnostic, 0.25, 2.5),
+      factor('full_check_latency_score_p25', fullCheck, 0.25, 4),
+    ],
+    [
+      factor('diagnostic_vm_latency_score_p95', diagnostic, 0.95, 2.5),
+      factor('full_check_latency_score_p95', fullCheck, 0.95, 4),
+    ],
+  )
 }
 
 /** Of core nodes the network calls "p95" what is the 80th percentile. */
@@ -60,14 +69,25 @@ export function rateCoreNode(measurements: readonly CoreNodeMeasurement[]): Node
   const base = measurements.map((each) => each.baseLatency)
   const metrics = measurements.map((each) => each.metricsLatency)
   const aggregate = measurements.map((each) => each.aggregateLatency)
-  return rating(measurements, [
-    factor('base_latency_score_p25', base, 0.25, 2),
-    factor('base_latency_score_p95', base, highShare, 4),
-    factor('metrics_latency_score_p25', metrics, 0.25, 2.5),
-    factor('metrics_latency_score_p95', metrics, highShare, 5),
-    factor('aggregate_latency_score_p25', aggregate, 0.25, 4),
-    factor('aggregate_latency_score_p95', aggregate, highShare, 8),
-  ])
+  const download = measurements.map((each) => each.fileDownloadLatency)
+  const blocks = measurements.map((each) => each.ethHeightRemaining)
+  return rating(
+    measurements,
+    [
+      factor('base_latency_score_p25', base, 0.25, 2),
+      factor('base_latency_score_p95', base, highShare, 4),
+      factor('metrics_latency_score_p25', metrics, 0.25, 2.5),
+      factor('metrics_latency_score_p95', metrics, highShare, 5),
+      factor('aggregate_latency_score_p25', aggregate, 0.25, 4),
+      factor('aggregate_latency_score_p95', aggregate, highShare, 8),
+    ],
+    [
+      factor('file_download_latency_score_p25', download, 0.25, 4),
+      factor('file_download_latency_score_p95', download, highShare, 8),
+      heightScore('eth_height_remaining_score_p25', blocks, 0.25, { start: 1.5, blocks: 100 }),
+      heightScore('eth_height_remaining_score_p95', blocks, highShare, { start: 2, blocks: 275 }),
+    ],
+  )
 }
 
 /**
@@ -86,14 +106,33 @@ export function decentralizationScore(nodesInSameSystem: number, nodes: number):
   return nodes === 0 ? 0 : (1 - nodesInSameSystem / nodes) ** 2
 }
 
-function rating(measurements: readonly { version: VersionAge }[], factors: ScoreFactor[]): NodeRating {
+function rating(
+  measurements: readonly { version: VersionAge }[],
+  factors: ScoreFactor[],
+  unused: NodeRating['unused'],
+): NodeRating {
   const product = factors.reduce((result, { value }) => result * value, 1)
   const performance = product ** (1 / factors.length)
   const version = versionScore(measurements.map((each) => each.version))
-  return { performance, version, total: Math.sqrt(performance * version), factors }
+  return { performance, version, total: Math.sqrt(performance * version), factors, unused }
 }
 
 function factor(name: string, values: readonly (number | null)[], share: number, worst: number): ScoreFactor {
   const measured = percentile(values, share)
   return { name, measured, worst, value: measured === null ? 0 : Math.max(0, 1 - measured / worst) }
+}
+
+/** A node that did not tell counts as this far behind, blocks. */
+const failedBlocks = 1_000
+
+/** How far behind the chain a node is: 1 for some blocks, then falling to 0. */
+function heightScore(
+  name: string,
+  values: readonly (number | null)[],
+  share: number,
+  line: { start: number; blocks: number },
+): { name: string; value: number } {
+  const measured = percentile(values, share, failedBlocks)
+  const value = measured === null ? 0 : Math.min(1, Math.max(0, line.start - measured / line.blocks))
+  return { name, value }
 }

@@ -72,6 +72,7 @@ function coreMeasurement(row: Row, { releases }: ScoringPolicy): CoreNodeMeasure
     metricsLatency: number(row.metrics_latency),
     aggregateLatency: number(row.aggregate_latency),
     fileDownloadLatency: number(row.file_download_latency),
+    ethHeightRemaining: number(row.eth_height_remaining),
   }
 }
 

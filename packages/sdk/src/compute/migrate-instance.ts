@@ -7,6 +7,7 @@ import { pollUntil } from '../http/poll-until.ts'
 import { requestJson } from '../http/request.ts'
 import { buildAggregate } from '../message/build-aggregate.ts'
 import { sendMessage } from '../message/send-message.ts'
+import { explainPlacement } from '../program/explain-placement.ts'
 
 /** `asked`: it still runs where it was. `moving`: it is shut down, and its disks travel. */
 export type MigrationStep = 'asked' | 'moving' | 'arrived'
@@ -32,10 +33,6 @@ export interface MigratedInstance {
   to: string
 }
 
-const explanationSchema = z.looseObject({
-  allocated_node: z.string().nullable(),
-  nodes: z.array(z.looseObject({ node_hash: z.string(), reason: z.string().nullable() })),
-})
 /** A refusal counts when it was heard so often in a row. */
 const patience = 10
 
@@ -55,7 +52,9 @@ export async function migrateInstance(
   params: MigrateInstanceParams,
 ): Promise<MigratedInstance> {
   const { vmHash, to, onStep, timeoutMs = 1_800_000, signal } = params
-  const { from, refusal } = await lookUp(context, params, signal)
+  const { from, isHandedOver, refusal } = await lookUp(context, params, signal)
+  // A core node does not see what runs on another one's nodes, and claims what it was handed once it is there.
+  const arrived = isHandedOver ? ['dispatched', 'scheduled'] : ['dispatched']
   if (from === to) return { vmHash, from, to }
   if (refusal) throw refusal
   await publishWish(context, params, to)
@@ -64,7 +63,7 @@ export async function migrateInstance(
   let refusals = 0
   const look = async (stop: AbortSignal): Promise<true | undefined> => {
     const place = await placeOf(context, vmHash, stop)
-    if (place.allocated_node === to && place.status === 'dispatched') return true
+    if (place.allocated_node === to && arrived.includes(place.status)) return true
     if (!isMoving && (place.allocated_node === to || place.status === 'migrating')) {
       isMoving = true
       onStep?.('moving')
@@ -92,17 +91,21 @@ async function lookUp(
   context: ClientContext,
   { vmHash, to }: MigrateInstanceParams,
   signal: AbortSignal | undefined,
-): Promise<{ from: string; refusal?: AlephError }> {
-  const path = `/scheduler/api/v1/vms/${encodeURIComponent(vmHash)}/explanation`
-  const answer = await requestJson(context.scheduler, path, signal ? { signal } : {})
-  const { allocated_node: from, nodes } = parseAnswer(explanationSchema, answer)
+): Promise<{ from: string; isHandedOver: boolean; refusal?: AlephError }> {
+  const { allocatedNode: from, nodes } = await explainPlacement(context, vmHash, signal ? { signal } : {})
   if (from === null) {
     throw new AlephError('not_allocated', `${vmHash} is on no compute node yet: nothing to move`)
   }
-  const target = nodes.find(({ node_hash }) => node_hash === to)
-  if (!target) return { from, refusal: new AlephError('invalid_argument', `${to} is no linked compute node`) }
-  if (target.reason === null) return { from }
-  return { from, refusal: new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`) }
+  const target = nodes.find(({ nodeHash }) => nodeHash === to)
+  if (!target) {
+    const refusal = new AlephError('invalid_argument', `${to} is no linked compute node`)
+    return { from, isHandedOver: false, refusal }
+  }
+  const source = nodes.find(({ nodeHash }) => nodeHash === from)
+  const isHandedOver = target.coreNode !== source?.coreNode
+  if (target.reason === null) return { from, isHandedOver }
+  const refusal = new AlephError('conflict', `The node ${to} does not take it: ${target.reason}`)
+  return { from, isHandedOver, refusal }
 }
 
 async function placeOf(context: ClientContext, vmHash: string, signal: AbortSignal) {

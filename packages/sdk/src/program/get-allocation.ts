@@ -4,6 +4,7 @@ import { AlephError } from '../errors.ts'
 import { parseAnswer } from '../http/parse-answer.ts'
 import { pollUntil } from '../http/poll-until.ts'
 import { requestJson } from '../http/request.ts'
+import { explainPlacement, summariseReasons } from './explain-placement.ts'
 
 /** Where a VM was put (protocol 06 §7.1). */
 export interface Allocation {
@@ -39,6 +40,20 @@ export async function getAllocation(
   }
 }
 
+/** Empty where the scheduler does not tell. */
+async function reasonsAgainst(
+  context: ClientContext,
+  vmHash: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  try {
+    return summariseReasons(await explainPlacement(context, vmHash, signal ? { signal } : {}))
+  } catch (error) {
+    if (error instanceof AlephError) return ''
+    throw error
+  }
+}
+
 /**
  * Waits until a VM has a compute node.
  *
@@ -54,7 +69,10 @@ export async function waitForAllocation(
     (await getAllocation(context, vmHash, { signal: stop })) ?? undefined
   const found = await pollUntil(ask, { timeoutMs, signal })
   if (found) return found
+  const lacking = await reasonsAgainst(context, vmHash, signal)
   throw new AlephError('not_allocated', `No compute node was assigned to ${vmHash} within ${timeoutMs} ms`, {
-    hint: 'Look at the capacity of the compute nodes, or ask for fewer resources.',
+    hint: lacking
+      ? `What the compute nodes lack: ${lacking}.`
+      : 'Look at the capacity of the compute nodes, or ask for fewer resources.',
   })
 }

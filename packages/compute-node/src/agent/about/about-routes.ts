@@ -1,5 +1,4 @@
 import { statfs } from 'node:fs/promises'
-import type { StreamNetwork } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import type { Reconciler } from '../allocations/reconciler.ts'
 import type { Confidential } from '../confidential/confidential.ts'
@@ -8,29 +7,8 @@ import type { AgentMetrics } from '../metrics.ts'
 import type { VmHost } from '../vm-host.ts'
 import { allExecutions, executionRecords, runningExecutions } from './executions.ts'
 import { indexPage } from './index-page.ts'
+import type { NodeFacts } from './node-facts.ts'
 import { capability, systemUsage } from './system-usage.ts'
-
-/** Facts of the node that its routes tell. */
-export interface NodeFacts {
-  version: string
-  nodeHash: string | null
-  ownerAddress: string
-  domainName: string
-  apiServers: string[]
-  network: string
-  reuseTimeoutSeconds: number
-  checkProgram: string
-  forwardHost: string
-  ipv6Pool: string
-  /** Whether instances are connected by taps of this host. */
-  taps: boolean
-  ndpProxy: boolean
-  paymentIntervalSeconds: number
-  gpuSupport: boolean
-  paymentReceiver: string | null
-  /** Where streams of tokens are; `active` where this node reads them. */
-  streams: (StreamNetwork & { active: boolean })[]
-}
 
 export interface AboutRoutesOptions {
   facts: NodeFacts
@@ -46,11 +24,9 @@ export interface AboutRoutesOptions {
 
 /** Everything the node says of itself, open to all (protocol 05 §16). */
 export async function aboutRoutes(app: FastifyInstance, options: AboutRoutesOptions): Promise<void> {
-  const { facts, vms, reconciler, metrics, dataDir, gpus, confidential } = options
+  const { facts, vms, reconciler, metrics, dataDir, confidential } = options
   app.get('/', (_request, reply) => reply.type('text/html; charset=utf-8').send(indexPage(facts, vms)))
-  app.get('/about/usage/system', async () =>
-    systemUsage({ dataDir, promisedBytes: await options.promisedBytes(), gpus, confidential }),
-  )
+  app.get('/about/usage/system', () => systemUsage(options))
   app.get('/about/capability', () => capability())
   app.get('/about/executions/list', async () => runningExecutions(vms, reconciler, facts))
   app.get('/v2/about/executions/list', async () => allExecutions(vms, reconciler, facts))

@@ -3,6 +3,7 @@ import type { VmInfo } from '../../supervisor/index.ts'
 import type { Allocation, Reconciler } from '../allocations/reconciler.ts'
 import { formatTime } from '../time-format.ts'
 import type { VmHost } from '../vm-host.ts'
+import { vmUsage } from '../vm-usage.ts'
 
 /** Addresses of this node that executions are told with. */
 export interface NetworkFacts {
@@ -55,7 +56,12 @@ export function allExecutions(vms: VmHost, reconciler: Reconciler, facts: Networ
 
 /** `GET /about/executions/records`: one row per VM, as the network's nodes keep them (protocol 05 §18). */
 export function executionRecords(vms: VmHost) {
-  return vms.list().map((info) => ({
+  return Promise.all(vms.list().map(executionRecord))
+}
+
+async function executionRecord(info: VmInfo) {
+  const usage = await vmUsage(info)
+  return {
     vm_hash: info.id,
     time_defined: time(info.definedAt),
     time_started: time(info.startedAt),
@@ -66,7 +72,13 @@ export function executionRecords(vms: VmHost) {
     persistent: info.kind === 'persistent',
     starts: info.starts,
     error: info.error ?? null,
-  }))
+    cpu_time_user: usage?.cpuUserSeconds ?? null,
+    cpu_time_system: usage?.cpuSystemSeconds ?? null,
+    io_read_count: usage?.readCount ?? null,
+    io_write_count: usage?.writeCount ?? null,
+    io_read_bytes: usage?.readBytes ?? null,
+    io_write_bytes: usage?.writeBytes ?? null,
+  }
 }
 
 const waitsForRequest: Allocation = { state: 'planned', attempts: 0, error: null, nextRetryAt: null }

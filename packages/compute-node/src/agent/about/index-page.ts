@@ -1,5 +1,5 @@
 import type { VmHost } from '../vm-host.ts'
-import type { NodeFacts } from './about-routes.ts'
+import type { NodeFacts } from './node-facts.ts'
 
 /** The page a person sees who opens the node's address in a browser. */
 export function indexPage(facts: NodeFacts, vms: VmHost): string {

@@ -23,22 +23,22 @@ export interface SystemUsage {
   active: boolean
 }
 
-export interface SystemUsageSources {
+export interface SystemUsageOptions {
   /** On the file system whose space counts. */
   dataDir: string
-  /** So much of what is free there belongs to disks that have not grown to their size yet (protocol 05 §14). */
-  promisedBytes: number
+  /** Bytes of what is free there that are promised to disks which have not grown to their size yet (protocol 05 §14). */
+  promisedBytes: () => Promise<number>
   gpus: Gpus
   confidential: Pick<Confidential, 'snpVcpuTypes'>
 }
 
 /** Measures the host now. */
-export async function systemUsage(sources: SystemUsageSources): Promise<SystemUsage> {
-  const { dataDir, promisedBytes, gpus } = sources
-  const { snpVcpuTypes } = sources.confidential
+export async function systemUsage(options: SystemUsageOptions): Promise<SystemUsage> {
+  const { dataDir, gpus, confidential } = options
+  const { snpVcpuTypes } = confidential
   const [load1 = 0, load5 = 0, load15 = 0] = loadavg()
   const frequencies = cpus().map(({ speed }) => speed)
-  const disk = await statfs(dataDir)
+  const [disk, promised] = await Promise.all([statfs(dataDir), options.promisedBytes()])
   const minute = new Date(Math.floor(Date.now() / 60_000) * 60_000)
   return {
     cpu: {
@@ -52,7 +52,7 @@ export async function systemUsage(sources: SystemUsageSources): Promise<SystemUs
     },
     disk: {
       total_kB: Math.floor((disk.blocks * disk.bsize) / 1000),
-      available_kB: Math.max(0, Math.floor((disk.bavail * disk.bsize - promisedBytes) / 1000)),
+      available_kB: Math.max(0, Math.floor((disk.bavail * disk.bsize - promised) / 1000)),
     },
     period: { start_timestamp: minute.toISOString().replace('.000Z', 'Z'), duration_seconds: 60 },
     properties: {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import type { InstanceContent, ProgramContent, TrustedExecution } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import {
@@ -26,6 +27,8 @@ export interface ConfidentialOptions {
   files: FileStore
   /** STORE message of the firmware of instances that name none. */
   defaultFirmware: string
+  /** File of the platform's certificates; null: as the hypervisor tells them. */
+  certificates: string | null
   vms: VmHost
   logger: Logger
 }
@@ -40,9 +43,13 @@ export class Confidential {
   }
 
   async start(): Promise<void> {
-    const { enabled, support, vms, sessions, logger } = this.#options
+    const { enabled, support, certificates, vms, sessions, logger } = this.#options
     if (!enabled) return
     this.#support = await support()
+    if (this.#support.available && certificates !== null) {
+      // QEMU's have no signature of AMD: owners could not tell them from made-up ones.
+      this.#support = { ...this.#support, certificates: await readCertificates(certificates) }
+    }
     if (!this.#support.available)
       logger.warn({ reason: this.#support.reason }, 'no confidential instances here')
     // A launch is measured once: a guest that ended by itself needs a new session.
@@ -123,6 +130,15 @@ export class Confidential {
     return vcpuTypeOf(wanted)
       ? null
       : `its measurements are for none of the processors ${snpVcpuTypes.join(', ')}`
+  }
+}
+
+async function readCertificates(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new Error(`ALEPH_VM_CONFIDENTIAL_CERTIFICATES cannot be read: ${message}`, { cause })
   }
 }
 

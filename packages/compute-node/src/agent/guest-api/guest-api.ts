@@ -87,8 +87,8 @@ export class GuestApi {
     if (url.pathname === '/cache/' && method === 'GET') return this.#keys(vm, url, response)
     if (url.pathname.startsWith('/cache/')) return this.#cache(vm, method, url, request, response)
     if (url.pathname === '/properties') {
-      const { address } = this.#options.key
-      return sendJson(response, { chain: 'ETH', curve: 'secp256k1', address, public_key: null })
+      const { address, publicKey } = this.#options.key
+      return sendJson(response, { chain: 'ETH', curve: 'secp256k1', address, public_key: publicKey })
     }
     if (method === 'POST' && url.pathname === '/sign') {
       return sendJson(response, this.#sign(vm, await readBody(request)))

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createECDH, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { evmAddress } from '@aleph-ts/protocol'
 import { writeFileAtomically } from '../allocations/state-file.ts'
@@ -7,6 +7,8 @@ import { writeFileAtomically } from '../allocations/state-file.ts'
 export interface NodeKey {
   privateKey: Uint8Array
   address: string
+  /** Both coordinates of the public key: `0x` and 128 hex digits. */
+  publicKey: string
 }
 
 /** Reads the key of this node, or makes it. Throws when the file is damaged. */
@@ -19,5 +21,11 @@ export async function loadNodeKey(path: string): Promise<NodeKey> {
   if (!/^[0-9a-f]{64}$/.test(hex)) throw new Error(`${path} holds no private key of 64 hex digits`)
   if (stored === null) await writeFileAtomically(path, `${hex}\n`)
   const privateKey = Buffer.from(hex, 'hex')
-  return { privateKey, address: evmAddress(privateKey) }
+  return { privateKey, address: evmAddress(privateKey), publicKey: publicKeyOf(privateKey) }
+}
+
+function publicKeyOf(privateKey: Uint8Array): string {
+  const exchange = createECDH('secp256k1')
+  exchange.setPrivateKey(privateKey)
+  return `0x${exchange.getPublicKey().subarray(1).toString('hex')}`
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { chmod, copyFile, lstat, mkdir, mkdtemp, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { sha256Hex } from '@aleph-ts/protocol'
+import { type ProgramContent, sha256Hex } from '@aleph-ts/protocol'
 import type { DiskImage } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import { buildSquashfs, isSquashfs } from './squashfs.ts'
@@ -11,13 +11,14 @@ import { archiveKind, packTar } from './tar-archive.ts'
 import { type ArchiveLimits, extractZip, isInside } from './zip-archive.ts'
 
 /** Part of every key: raise it when equal inputs would give another image. */
-const BUILDER_VERSION = 2
+const BUILDER_VERSION = 3
 
 export interface CodeSource {
   encoding: 'plain' | 'zip' | 'squashfs'
   /** sha256 of the published file. */
   fileHash: string
   path: string
+  /** Of plain code, the file it is put in. */
   entrypoint: string
   /** Whose files they are inside the guest: programs may only write over their own. */
   owner: 'root' | 'program'
@@ -135,9 +136,12 @@ export class CodeImages {
   }
 }
 
-/** File a plain entrypoint stands for: itself, or the module of a Python `module:attribute`. */
-export function plainFileName(entrypoint: string): string {
-  const module = /^([\w.]+):\w+$/.exec(entrypoint)?.[1]
+type Entrypoint = Pick<ProgramContent['code'], 'entrypoint' | 'interface'>
+
+/** File that plain code is kept in: that of the entrypoint's Python module (`module:attribute`), or the entrypoint. */
+export function plainFileName(code: Entrypoint): string {
+  const { entrypoint } = code
+  const module = /^([\w.]+):\w+$/.exec(entrypoint)?.[1] ?? (isPlainModule(code) ? entrypoint : null)
   const name = module ? `${module.replaceAll('.', '/')}.py` : entrypoint
   if (!isInside(name)) {
     throw new AgentError(
@@ -148,8 +152,13 @@ export function plainFileName(entrypoint: string): string {
   return name
 }
 
+/** Python code that names no module: its application is the variable of the entrypoint's name (protocol 05 §6.7). */
+function isPlainModule(code: Entrypoint): boolean {
+  return code.interface === 'asgi' && /^\w+$/.test(code.entrypoint)
+}
+
 async function placePlainFile(source: CodeSource, folder: string): Promise<void> {
-  const target = join(folder, plainFileName(source.entrypoint))
+  const target = join(folder, source.entrypoint)
   await mkdir(dirname(target), { recursive: true })
   await copyFile(source.path, target)
   await chmod(target, 0o644)

@@ -13,6 +13,7 @@ const MAX_VARIABLES_BYTES = 64 * 1024
 
 /** Where programs find the node's API, by the names of the network (protocol 05 §6.7). */
 const guestApiEnvironment = {
+  ALEPH_INIT_VERSION: '2.0.0',
   ALEPH_API_HOST: 'http://localhost',
   ALEPH_API_UNIX_SOCKET: '/tmp/socat-socket',
   ALEPH_REMOTE_CRYPTO_HOST: 'http://localhost',
@@ -101,7 +102,7 @@ export class ProgramLoader {
     const content = await this.content(hash)
     const env = checkedVariables(content.variables ?? {})
     const { code, runtime, resources, environment } = content
-    if (code.encoding === 'plain') plainFileName(code.entrypoint)
+    if (code.encoding === 'plain') plainFileName(code)
     const { limits } = this.#options
     const codeLimit = code.encoding === 'squashfs' ? limits.maxCodeImageBytes : limits.maxArchiveBytes
     const follows: string[] = []
@@ -114,7 +115,12 @@ export class ProgramLoader {
       file(code.ref, code.use_latest ?? false, codeLimit),
     ])
     const manifest = await readRuntime(runtimeFile.image)
-    const source = { encoding: code.encoding, fileHash: codeFile.image.sha256, entrypoint: code.entrypoint }
+    const { encoding, entrypoint } = code
+    const source = {
+      encoding,
+      fileHash: codeFile.image.sha256,
+      entrypoint: encoding === 'plain' ? plainFileName(code) : entrypoint,
+    }
     const codeImage = await this.#options.codeImages.image({
       ...source,
       path: codeFile.image.path,
@@ -126,12 +132,13 @@ export class ProgramLoader {
       dataImage: (data) => this.#dataImage(data, file),
     })
     const hostname = vmHostLabel(hash)
+    const isBareCommand = manifest.isLegacy && code.interface === 'binary'
     const spec: ProgramSpec = {
       id: hash,
       kind,
       vcpus: resources.vcpus,
       memoryMiB: resources.memory,
-      runtime: { ...runtimeFile.image, command: manifest.command, env: manifest.env },
+      runtime: { ...runtimeFile.image, command: isBareCommand ? [] : manifest.command, env: manifest.env },
       code: codeImage,
       entrypoint: code.entrypoint,
       ...(code.args && { args: code.args }),

@@ -35,7 +35,7 @@ export class TlsPassthrough {
 
   constructor(options: TlsPassthroughOptions) {
     this.#options = options
-    this.#server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => {
+    this.#server = createServer({ allowHalfOpen: true }, (socket) => {
       this.#track(socket)
       this.#pass(socket).catch((error: Error) => {
         options.logger.debug({ reason: error.message }, 'a TLS connection was not passed on')

@@ -51,6 +51,11 @@ export class VolumeStore {
     return making
   }
 
+  /** Every VM that has files. */
+  owners(): Promise<string[]> {
+    return readdir(this.#dir)
+  }
+
   /** Where everything of one VM is. */
   folder(vm: string): string {
     return join(this.#dir, vm)

@@ -21,7 +21,6 @@ export const createNode: Operation = (state, event, policy) => {
     owner,
     time,
     multiaddress: claimHost(state.coreHosts, hash, profile.multiaddress, multiaddressHost, policy),
-    manager: profile.manager ?? '',
     authorized: [],
     status: policy.nodeActivation > 0 ? 'waiting' : 'active',
     resourceNodes: [],
