@@ -100,7 +100,10 @@ export class MachineStarter {
   }
 }
 
-/** The runtime rehearses, and a connection stays without a request: all is warm, and the program was asked nothing. */
+/**
+ * The runtime rehearses, and a connection ends without a request: all is warm, and the program was asked nothing.
+ * Another connection waits for the first request.
+ */
 async function warmUp({ link }: StartedProgram): Promise<void> {
   await link.control('rehearse')
   const connection = link.openStream(programDestination)
@@ -109,6 +112,7 @@ async function warmUp({ link }: StartedProgram): Promise<void> {
   connection.end()
   await Promise.race([once(connection, 'close'), sleep(warmConnectionMs)])
   connection.destroy()
+  await link.control('connect')
 }
 
 function toStartError(error: unknown, spec: VmSpec, console: ConsoleLog, signal: AbortSignal): VmStartError {
