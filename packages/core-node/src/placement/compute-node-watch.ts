@@ -74,6 +74,13 @@ export class ComputeNodeWatch {
     return node?.answeredAt === undefined ? undefined : { running: node.running, at: node.answeredAt }
   }
 
+  /** Our nodes on which a VM was seen when they were looked at last; not those that are away. */
+  nodesWith(vmHash: string): string[] {
+    return [...this.#nodes].flatMap(([hash, { running, failures }]) =>
+      failures < failuresUntilAway && running.has(vmHash) ? [hash] : [],
+    )
+  }
+
   #begin(hash: string, url: string): Watched {
     const node: Watched = {
       url,

@@ -205,6 +205,11 @@ export class Placement {
     return seen && { ...seen, secondsAway: this.#watch.secondsAway(nodeHash) }
   }
 
+  /** Compute nodes of ours on which a VM was seen. */
+  nodesWith(vmHash: string): string[] {
+    return this.#watch.nodesWith(vmHash)
+  }
+
   /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */
   refusalOf(node: ComputeNode, workload?: Workload): string | null {
     return this.#standing.reasonAgainst(node, workload)

@@ -1,4 +1,4 @@
-import type { ComputeNode, SchedulerNode, SchedulerVm } from '@aleph-ts/protocol'
+import type { CapacityReport, ComputeNode, SchedulerNode, SchedulerVm } from '@aleph-ts/protocol'
 import type { Placement } from './placement.ts'
 import type { Workload, WorkloadKind } from './workloads.ts'
 
@@ -16,16 +16,16 @@ const paymentNames: Record<string, string> = { credit: 'credits' }
 export function schedulerVm(workload: Workload, placement: Placement): SchedulerVm {
   const { requirements, kind, gpus } = workload
   const assignment = placement.assignmentOf(workload.hash)
-  const observed = assignment && placement.observed(assignment.computeNode)
-  const isSeen = observed?.running.has(workload.hash) === true
+  const seenOn = placement.nodesWith(workload.hash)
+  const lastSeen = Math.max(...seenOn.map((node) => placement.observed(node)?.at ?? 0))
   return {
     vm_hash: workload.hash,
     vm_type: vmTypeOf[kind],
     allocated_node: assignment?.computeNode ?? null,
     allocated_at: assignment ? isoTime(assignment.since) : null,
-    observed_nodes: assignment && isSeen ? [assignment.computeNode] : [],
-    last_observed_at: isSeen ? new Date(observed.at).toISOString() : null,
-    status: statusOf(workload, placement),
+    observed_nodes: seenOn,
+    last_observed_at: seenOn.length > 0 ? new Date(lastSeen).toISOString() : null,
+    status: statusOf(workload, placement, seenOn),
     scheduling_status: assignment
       ? 'scheduled'
       : isUnschedulable(workload, placement)
@@ -76,7 +76,7 @@ export function schedulerNode(node: ComputeNode, placement: Placement): Schedule
     cpu_architecture: report?.arch ?? null,
     cpu_vendor: report?.vendor ?? null,
     cpu_features: report?.features ?? [],
-    gpus: { used: [], available: report?.gpus ?? [] },
+    gpus: cardsOf(report, ledger.cardsInUse(node.hash)),
     payment_receiver: report?.payment_receiver ?? null,
     vm_count: assignments
       .values()
@@ -87,13 +87,27 @@ export function schedulerNode(node: ComputeNode, placement: Placement): Schedule
   }
 }
 
-function statusOf(workload: Workload, placement: Placement): SchedulerVm['status'] {
+/** The cards of a node, by whether a VM has them. */
+function cardsOf(report: CapacityReport | undefined, inUse: ReadonlyMap<string, number>) {
+  const cards = (report?.gpus ?? []).map((card) => {
+    const used = Math.min(card.count, inUse.get(card.device_id) ?? 0)
+    return { used: { ...card, count: used }, available: { ...card, count: card.count - used } }
+  })
+  return {
+    used: cards.map(({ used }) => used).filter(({ count }) => count > 0),
+    available: cards.map(({ available }) => available).filter(({ count }) => count > 0),
+  }
+}
+
+/** @param seenOn compute nodes on which the VM was seen */
+function statusOf(workload: Workload, placement: Placement, seenOn: string[]): SchedulerVm['status'] {
   const assignment = placement.assignmentOf(workload.hash)
   if (!assignment) return isUnschedulable(workload, placement) ? 'unschedulable' : 'unknown'
   if (assignment.target !== undefined) return 'migrating'
+  if (seenOn.includes(assignment.computeNode)) return seenOn.length > 1 ? 'duplicated' : 'dispatched'
+  if (seenOn.length > 0) return 'misplaced'
   const observed = placement.observed(assignment.computeNode)
   if (!observed) return 'scheduled'
-  if (observed.running.has(workload.hash)) return 'dispatched'
   // A function that nobody calls does not run, and is where it should be all the same.
   return observed.secondsAway > 0 && workload.kind !== 'on_demand_program' ? 'missing' : 'scheduled'
 }

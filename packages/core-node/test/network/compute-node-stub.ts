@@ -20,6 +20,8 @@ export class ComputeNodeStub {
   readonly cleanedUp: string[] = []
   /** Why an instance does not start, if it does not. */
   failing: () => string | undefined = () => undefined
+  /** VMs that run there, whatever its plan says. */
+  readonly strays = new Set<string>()
   allocations = 1
   readonly #seen = new Set<string>()
   readonly #server: Server
@@ -102,7 +104,9 @@ export class ComputeNodeStub {
     }
     if (path === '/v2/about/executions/list') {
       const { persistent_vms = [], instances = [] } = this.plans.at(-1) ?? {}
-      return Object.fromEntries([...persistent_vms, ...instances].map((hash) => [hash, { running: true }]))
+      return Object.fromEntries(
+        [...persistent_vms, ...instances, ...this.strays].map((hash) => [hash, { running: true }]),
+      )
     }
     const cpu = { architecture: 'x86_64', vendor: 'AuthenticAMD', features: [] }
     return { cpu: { count: 16 }, mem: { total_kB: 1 }, disk: { total_kB: 1 }, properties: { cpu } }

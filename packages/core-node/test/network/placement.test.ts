@@ -109,6 +109,17 @@ test('the API of the scheduler tells what is wanted, what is seen, and why', asy
   expect((await pair.node.get(`/scheduler/api/v1/vms/${'0'.repeat(64)}`)).status).toBe(404)
 })
 
+test('a VM that runs where it should not is told of', async () => {
+  const [placed] = running(0)
+  const seen = async () => (await pair.node.get(`/scheduler/api/v1/vms/${placed}`)).body
+  pair.stubs[1]!.strays.add(placed!)
+  await vi.waitFor(async () => {
+    expect(await seen()).toMatchObject({ status: 'duplicated', observed_nodes: pair.hashes })
+  }, patience)
+  pair.stubs[1]!.strays.clear()
+  await vi.waitFor(async () => expect((await seen()).status).toBe('dispatched'), patience)
+})
+
 test('what ran on a compute node that died starts on another one', async () => {
   await pair.forget([late, ...running(1)])
   await vi.waitFor(() => expect(running(1)).toEqual([]), patience)

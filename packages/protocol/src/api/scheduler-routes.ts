@@ -8,6 +8,8 @@ const tag = 'Placement'
 export const vmStatuses = [
   'scheduled',
   'dispatched',
+  'duplicated',
+  'misplaced',
   'migrating',
   'missing',
   'unschedulable',

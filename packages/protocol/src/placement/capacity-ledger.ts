@@ -67,6 +67,11 @@ export class CapacityLedger {
     }
   }
 
+  /** How many cards of each kind VMs have on a node, by device id. */
+  cardsInUse(nodeHash: string): ReadonlyMap<string, number> {
+    return this.#used.get(nodeHash)?.gpus ?? nothingUsed.gpus
+  }
+
   #of(nodeHash: string): Used {
     const used = this.#used.get(nodeHash) ?? { vcpus: 0, program: 0, instance: 0, disk: 0, gpus: new Map() }
     this.#used.set(nodeHash, used)
