@@ -110,10 +110,11 @@ async function failAlone(
   const failure = { candidate, errorCode: errorCodes.INTERNAL_ERROR, details: { errors: [reason] } }
   const retry = { ...failure, refetch: false, at: nextAttempt(candidate.retries) }
   const isLast = candidate.retries >= tools.maxRetries
-  await inTransaction(tools.pool, async (tx) => {
+  const merged = await inTransaction(tools.pool, async (tx) => {
     if (isLast) return refuse(tx, [failure])
-    await keepFresh(tx, [candidate].filter(isFresh))
+    const sharesRow = await keepFresh(tx, [candidate].filter(isFresh))
     await postpone(tx, [retry])
+    return sharesRow
   })
   return {
     processed: [],
@@ -122,7 +123,7 @@ async function failAlone(
     forgotten: [],
     unpaid: [],
     nextSeq,
-    settled: isLast ? 1 : 0,
+    settled: isLast ? 1 : (merged ?? 0),
     readmitted: 0,
     pendingChanged: !isLast,
   }

@@ -10,7 +10,7 @@ import { type Candidate, ownerOf } from './candidate.ts'
 import { type BatchResult, type ProcessingTools, processBatch } from './process-batch.ts'
 import { Signal } from './signal.ts'
 
-/** Messages applied in one transaction at most. */
+/** Messages applied in one transaction at most: so many stored ones and, as neither may starve the other, fresh ones. */
 const largestBatch = 200
 /** Parsed arrivals kept in memory for the worker, in characters; the rest is read back from the inbox. */
 const mostRememberedCharacters = 32 * 1024 * 1024
@@ -115,8 +115,7 @@ export class ProcessWorker {
     if (this.#rememberedCharacters >= mostRememberedCharacters) return false
     this.#fresh.push({ envelope, parsed, receptionTime: new Date(), retries: 0 })
     this.#rememberedCharacters += weightOf(envelope)
-    if (this.#fresh.length >= largestBatch) this.#want(0)
-    else this.#wantAfter(gossipRestMs)
+    this.#wantFresh()
     return true
   }
 
@@ -134,6 +133,11 @@ export class ProcessWorker {
     this.#wantAfter(restMs)
   }
 
+  #wantFresh(): void {
+    if (this.#fresh.length >= largestBatch) this.#want(0)
+    else this.#wantAfter(gossipRestMs)
+  }
+
   #wantAfter(delayMs: number): void {
     this.#want(this.#begunMs + delayMs)
   }
@@ -149,7 +153,7 @@ export class ProcessWorker {
     while (!this.#stopping) {
       this.#begunMs = performance.now()
       this.#wantedMs = Number.POSITIVE_INFINITY
-      const fresh = this.#fresh.splice(0, largestBatch)
+      let fresh = this.#fresh.splice(0, largestBatch)
       try {
         for (const errand of this.#errands.splice(0)) {
           await errand()
@@ -158,16 +162,18 @@ export class ProcessWorker {
         // Chains may have confirmed something meanwhile, or taken it back.
         if (this.#begunMs - reviewedMs >= longestSleepMs) this.#tools.stale.some = true
         if (this.#tools.stale.some) reviewedMs = this.#begunMs
-        const stored = await this.#claim(largestBatch - fresh.length)
+        const stored = await this.#claim()
         if (stored.length + fresh.length > 0 || this.#tools.stale.some) {
           await this.#process([...stored, ...fresh])
         }
         this.#forgetWeight(fresh)
+        fresh = []
+        if (this.#fresh.length > 0) this.#wantFresh()
         if (this.#tools.stale.some) this.#want(0)
         else this.#want(await this.#nextDue())
         await this.#rest()
       } catch (error) {
-        this.#fresh.unshift(...fresh)
+        this.#fresh.unshift(...fresh.map(asItCame))
         const away = isDatabaseAway(error)
         this.#tools.logger[away ? 'warn' : 'error']({ err: error }, 'processing is interrupted; trying again')
         // Whether the last commit went through is unknown: the database says where the log ends.
@@ -187,13 +193,13 @@ export class ProcessWorker {
   }
 
   /** Stored messages that are due. */
-  async #claim(limit: number): Promise<Candidate[]> {
-    if (limit === 0 || !(this.#mayBeDue || performance.now() >= this.#nextDueMs)) return []
+  async #claim(): Promise<Candidate[]> {
+    if (!this.#mayBeDue && !(performance.now() >= this.#nextDueMs)) return []
     this.#mayBeDue = false
     this.#nextDueMs = Number.NaN
     const { pool } = this.#tools
-    const due = await claimDue(pool, { fetched: true, limit })
-    if (due.length === limit) this.#mayBeDue = true
+    const due = await claimDue(pool, { fetched: true, limit: largestBatch })
+    if (due.length === largestBatch) this.#mayBeDue = true
     const unknown = due.filter(({ id }) => !this.#arrivals.has(id)).map(({ id }) => id)
     const envelopes = unknown.length > 0 ? await loadEnvelopes(pool, unknown) : new Map()
     return due.flatMap(({ id, retries, receptionTime }) => {
@@ -302,6 +308,11 @@ export class ProcessWorker {
     )
     this.#nextSeq = rows[0]!.next
   }
+}
+
+/** A fresh message without what an interrupted attempt left on it. */
+function asItCame({ envelope, parsed, receptionTime }: Candidate): Candidate {
+  return { envelope, parsed, receptionTime, retries: 0 }
 }
 
 /** Even an empty message takes some memory. */
