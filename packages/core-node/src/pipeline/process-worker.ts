@@ -169,8 +169,8 @@ export class ProcessWorker {
         this.#forgetWeight(fresh)
         fresh = []
         if (this.#fresh.length > 0) this.#wantFresh()
-        if (this.#tools.stale.some) this.#want(0)
-        else this.#want(await this.#nextDue())
+        const hasMore = stored.length === largestBatch || this.#tools.stale.some
+        this.#want(hasMore ? 0 : Math.max(this.#begunMs + restMs, await this.#nextDue()))
         await this.#rest()
       } catch (error) {
         this.#fresh.unshift(...fresh.map(asItCame))

@@ -77,7 +77,7 @@ test('of an erased message nothing is believed without its signature and its FOR
 
   await erased.take([tombstone])
   expect(await isForgotten()).toBe(false)
-  await context.inbox.accept(forget, { door: 'gossip' })
+  await context.inbox.accept(forget, { door: 'catch-up' })
   await erased.take([{ ...tombstone, signature: sign(wallet, 'FORGET', { hashes: [] }).signature }])
   expect(await isForgotten()).toBe(false)
   await erased.take([tombstone])
