@@ -138,8 +138,8 @@ test('a server in a guest streams its events as they come, and carries WebSocket
 test('a guest notices when its client goes', async () => {
   const hash = deploy({ code: node.core.store(writeZip([{ name: 'main.ts', content: serverSource }])) })
   const followers = async () => (await node.call(hash, '/followers')).text()
-  const response = await node.call(hash, '/events')
-  await response.body!.getReader().read()
+  const staying = (await node.call(hash, '/events')).body!.getReader()
+  await staying.read()
   expect(await followers()).toBe('1')
   const gone = new AbortController()
   const second = await node.call(hash, '/events', { signal: gone.signal })
@@ -148,6 +148,8 @@ test('a guest notices when its client goes', async () => {
   gone.abort()
   await expect.poll(followers).toBe('1')
   await node.call(hash, '/next')
+  // Whoever is not referred to any more counts as gone, too.
+  await staying.cancel()
 })
 
 test('with many calls at once it has several machines, and moves to its new version without losing a call', async () => {
