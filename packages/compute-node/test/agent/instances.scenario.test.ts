@@ -7,6 +7,7 @@ import { buildInstanceImage } from '@aleph-ts/guest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { imagesDir } from '../../src/testing/warm-seed.ts'
 import { ownerHeaders } from './owner-headers.ts'
+import { patientSsh } from './patient-ssh.ts'
 import { RealNode } from './real-node.ts'
 
 const run = promisify(execFile)
@@ -42,29 +43,10 @@ afterAll(async () => {
   if (folder) await rm(folder, { recursive: true, force: true })
 })
 
-/** Runs a command as root inside the instance, as its owner would; waits until it lets us in. */
 async function ssh(command: string, at = node): Promise<string> {
   const port = (await at.execution(hash))?.networking.mapped_ports?.['22']?.host
-  const options = [
-    'StrictHostKeyChecking=no',
-    'UserKnownHostsFile=/dev/null',
-    'BatchMode=yes',
-    'LogLevel=ERROR',
-  ]
-  // Key exchange is slow in software emulation: one for all commands until the next boot.
-  options.push('ControlMaster=auto', 'ControlPersist=yes', `ControlPath=${join(folder, `ssh-${port}`)}`)
-  const args = ['-i', join(folder, 'key'), '-p', String(port), '-o', 'ConnectTimeout=10']
-  for (const option of options) args.push('-o', option)
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return (await run('ssh', [...args, 'root@127.0.0.1', command])).stdout.trim()
-    } catch (error) {
-      // The port is open before the system behind it is up.
-      const { code, stderr } = error as { code?: number; stderr?: string }
-      if (code !== 255 || attempt === 60 || stderr?.includes('Permission denied')) throw error
-      await new Promise((resolve) => setTimeout(resolve, 500))
-    }
-  }
+  const ask = async (args: string[]) => (await run('ssh', args)).stdout
+  return patientSsh({ folder, host: '127.0.0.1', port, command, run: ask })
 }
 
 async function operate(operation: string, at = node): Promise<string> {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { imagesDir } from '../../src/testing/warm-seed.ts'
 import { writeZip } from '../../src/testing/zip-writer.ts'
 import { harmfulSource } from '../agent/harmful-program.ts'
+import { patientSsh } from '../agent/patient-ssh.ts'
 import { type Execution, RealNode } from '../agent/real-node.ts'
 import { TestNamespace, whyNoNamespaces, world } from './test-namespace.ts'
 
@@ -60,25 +61,8 @@ describe.skipIf(obstacle !== null)(
     /** Runs a command as root inside an instance, coming in from outside at its forwarded port. */
     async function ssh(hash: string, command: string): Promise<string> {
       const port = (await networking(hash)).mapped_ports?.['22']?.host
-      const options = [
-        'StrictHostKeyChecking=no',
-        'UserKnownHostsFile=/dev/null',
-        'BatchMode=yes',
-        'LogLevel=ERROR',
-      ]
-      options.push('ControlMaster=auto', 'ControlPersist=yes', `ControlPath=${join(folder, `ssh-${port}`)}`)
-      const args = ['-i', join(folder, 'key'), '-p', String(port), '-o', 'ConnectTimeout=10']
-      for (const option of options) args.push('-o', option)
-      for (let attempt = 0; ; attempt++) {
-        try {
-          return (await space.exec(space.outside, 'ssh', [...args, `root@${world.host4}`, command])).trim()
-        } catch (error) {
-          // The port is open before the system behind it is up.
-          const { code, stderr } = error as { code?: number; stderr?: string }
-          if (code !== 255 || attempt === 60 || stderr?.includes('Permission denied')) throw error
-          await new Promise((resolve) => setTimeout(resolve, 500))
-        }
-      }
+      const run = (args: string[]) => space.exec(space.outside, 'ssh', args)
+      return patientSsh({ folder, host: world.host4, port, command, run })
     }
 
     async function networking(hash: string): Promise<Execution['networking']> {

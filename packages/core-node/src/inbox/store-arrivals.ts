@@ -1,6 +1,6 @@
 import type { Envelope, MessageStatus, ParsedContent } from '@aleph-ts/protocol'
 import type pg from 'pg'
-import { unsignedFieldsOf } from '../state/unsigned-fields.ts'
+import { envelopeColumns } from '../state/envelope-columns.ts'
 import type { Origin } from './inbox.ts'
 
 /** A message that passed the checks of the door. */
@@ -119,14 +119,7 @@ function arrivalColumns(arrivals: Arrival[]): unknown[][] {
   const envelopes = arrivals.map((arrival) => arrival.envelope)
   return [
     envelopes.map((envelope) => envelope.item_hash),
-    envelopes.map((envelope) => envelope.type),
-    envelopes.map((envelope) => envelope.chain),
-    envelopes.map((envelope) => envelope.sender),
-    envelopes.map((envelope) => envelope.signature),
-    envelopes.map((envelope) => envelope.item_type),
-    envelopes.map((envelope) => envelope.item_content),
-    envelopes.map((envelope) => unsignedFieldsOf(envelope).time),
-    envelopes.map((envelope) => envelope.channel),
+    ...envelopeColumns(envelopes),
     arrivals.map((arrival) => arrival.origin.door),
     arrivals.map((arrival) => arrival.origin.txHash ?? null),
     arrivals.map((arrival) => arrival.fetched),

@@ -1,7 +1,7 @@
 import { extractTags } from '@aleph-ts/protocol'
 import type pg from 'pg'
 import { type Candidate, hashOf, ownerOf } from '../pipeline/candidate.ts'
-import { unsignedFieldsOf } from './unsigned-fields.ts'
+import { envelopeColumns } from './envelope-columns.ts'
 
 /**
  * What is known already of messages that are about to be processed.
@@ -63,24 +63,11 @@ export async function insertMessages(tx: pg.PoolClient, candidates: Candidate[])
     await tx.query({ name: 'insert-messages', text: insertPending, values: [...inputs(stored), ids] })
   }
   if (whole.length > 0) {
-    const values = [...inputs(whole), ...envelopeInputs(whole)]
+    const envelopes = envelopeColumns(whole.map((candidate) => candidate.envelope))
+    const receptionTimes = whole.map((candidate) => candidate.receptionTime)
+    const values = [...inputs(whole), ...envelopes, receptionTimes]
     await tx.query({ name: 'insert-whole-messages', text: insertWhole, values })
   }
-}
-
-function envelopeInputs(candidates: Candidate[]): unknown[][] {
-  const envelopes = candidates.map((candidate) => candidate.envelope)
-  return [
-    envelopes.map((envelope) => envelope.type),
-    envelopes.map((envelope) => envelope.chain),
-    envelopes.map((envelope) => envelope.sender),
-    envelopes.map((envelope) => envelope.signature),
-    envelopes.map((envelope) => envelope.item_type),
-    envelopes.map((envelope) => envelope.item_content),
-    envelopes.map((envelope) => unsignedFieldsOf(envelope).time),
-    envelopes.map((envelope) => envelope.channel),
-    candidates.map((candidate) => candidate.receptionTime),
-  ]
 }
 
 function inputs(candidates: Candidate[]): unknown[][] {

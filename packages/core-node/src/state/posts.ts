@@ -65,7 +65,7 @@ async function refreshOriginals(tx: pg.PoolClient, originals: string[]): Promise
          and amend.created > (select created from posts where item_hash = wanted.item_hash)
        order by amend.created desc, amend.item_hash desc limit 1
      ) newest on true
-     where original.item_hash = wanted.item_hash`,
+     where original.item_hash = wanted.item_hash and original.amends is null`,
     [[...new Set(originals)]],
   )
 }
