@@ -50,6 +50,8 @@ export interface CoreNodeConfig {
   ethereumRpc?: string
   /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
   evmRpc: Partial<Record<Chain, string>>
+  /** Multichain indexer (or several, with commas) that tells what contracts say on EVM chains without an endpoint here. */
+  evmIndexer?: string
   /** Event indexer (or several, with commas) of Tezos, where its contract's messages are read. */
   tezosIndexer?: string
   /** JSON-RPC URL (or several, with commas) of Solana, where its program's messages are read. */
@@ -156,6 +158,7 @@ const environmentSchema = z.object({
   ALEPH_CORE_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
   ALEPH_CORE_ETHEREUM_RPC: endpoints,
+  ALEPH_CORE_EVM_INDEXER: endpoints,
   ALEPH_CORE_TEZOS_INDEXER: endpoints,
   ALEPH_CORE_SOLANA_RPC: endpoints,
   ALEPH_CORE_IPFS_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -226,6 +229,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
     evmRpc: evmRpcUrls(given),
+    evmIndexer: env.ALEPH_CORE_EVM_INDEXER,
     tezosIndexer: env.ALEPH_CORE_TEZOS_INDEXER,
     solanaRpc: env.ALEPH_CORE_SOLANA_RPC,
     ipfsUrl: env.ALEPH_CORE_IPFS_URL,
