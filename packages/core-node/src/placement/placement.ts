@@ -6,6 +6,7 @@ import { isRefused } from './capacity-check.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
+import { type EndedVm, type EndedVmFilter, findEndedVm, loadEndedVms } from './ended-vms.ts'
 import { loadWantedNodes } from './instance-moves.ts'
 import type { Mandate } from './mandate.ts'
 import { NodeStanding } from './node-standing.ts'
@@ -80,6 +81,7 @@ export class Placement {
     workloads: [],
     reports: new Map(),
     ledger: new CapacityLedger(new Map()),
+    policy: { requiresIpv6Pool: false, streamChains: new Set(), blacklist: new Set() },
   }
   #synced = false
   #stopped = false
@@ -211,6 +213,25 @@ export class Placement {
   /** Compute nodes of ours on which a VM was seen. */
   nodesWith(vmHash: string): string[] {
     return this.#watch.nodesWith(vmHash)
+  }
+
+  /** VMs that run on our compute nodes. */
+  observedVms(): Set<string> {
+    return this.#watch.observedVms()
+  }
+
+  /** Whether a VM was ever seen on a compute node of ours. */
+  wasSeen(vmHash: string, nodeHash: string): boolean {
+    return this.#watch.wasSeen(vmHash, nodeHash)
+  }
+
+  /** A page of the VMs that were placed once and are wanted no more. */
+  endedVms(filter: EndedVmFilter, page: { skip: number; limit: number }) {
+    return loadEndedVms(this.#context.pool, filter, page)
+  }
+
+  endedVm(vmHash: string): Promise<EndedVm | undefined> {
+    return findEndedVm(this.#context.pool, vmHash)
   }
 
   /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */

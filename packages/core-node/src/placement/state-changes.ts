@@ -46,5 +46,5 @@ export function listenToState(events: CoreNodeContext['events'], listener: State
 }
 
 function isAboutPlaces(key: unknown): boolean {
-  return key === allocationsKey || isAboutStanding(key)
+  return key === allocationsKey || key === 'settings' || isAboutStanding(key)
 }
