@@ -299,7 +299,7 @@ export {
   isAuthorised,
   securityKey,
 } from './permissions/is-authorised.ts'
-export type { CapabilityReason } from './placement/capability-reason.ts'
+export { type CapabilityReason, hasPublicPool } from './placement/capability-reason.ts'
 export { CapacityLedger, type CapacityReason } from './placement/capacity-ledger.ts'
 export {
   type CapacityReport,
@@ -318,6 +318,7 @@ export {
   placeVm,
   type Unschedulable,
 } from './placement/place-vm.ts'
+export { type PlacementPolicy, placementPolicy } from './placement/placement-policy.ts'
 export {
   type NetworkPlan,
   type NetworkPlanInputs,
