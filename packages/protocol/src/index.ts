@@ -37,11 +37,15 @@ export {
 export {
   type AllocationAuthCode,
   AllocationAuthError,
+  type AllocationClaim,
+  type AllocationHead,
   type AllocationRequest,
   type AllocationVerification,
   allocationAuthLimits,
   allocationPayload,
+  assertSignedBody,
   signAllocationRequest,
+  verifyAllocationHead,
   verifyAllocationRequest,
 } from './allocation/allocation-auth.ts'
 export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
