@@ -486,6 +486,17 @@ describe('restarting the node', () => {
   })
 })
 
+test('a VM that is destroyed takes its snapshots along, those of its former versions included', async () => {
+  const supervisor = await startSupervisor()
+  const templates = async () => (await readdir(join(dataDir, 'templates'))).length
+  for (const VERSION of ['1', '2']) await supervisor.ensureRunning(spec('a', { env: { VERSION } }))
+  await supervisor.ensureRunning(spec('b', { templateKey: 'b' }))
+  const runtimes = 1
+  expect(await templates()).toBe(runtimes + 3)
+  await supervisor.destroy('a')
+  expect(await templates()).toBe(runtimes + 1)
+})
+
 test('snapshots beyond the disk budget are evicted, the least recently used first', async () => {
   const supervisor = await startSupervisor({ templateBudgetBytes: 0 })
   await supervisor.ensureRunning(spec('a'))

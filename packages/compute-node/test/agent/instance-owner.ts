@@ -55,11 +55,11 @@ export class InstanceOwner implements AsyncDisposable {
     return patientSsh({ folder: this.folder, host: '127.0.0.1', port, command, run: ask })
   }
 
-  /** `POST /control/machine/<hash>/<operation>`; returns what the node says. */
+  /** `POST /control/machine/<hash>/<operation>`, which may have a query; returns what the node says. */
   async operate(node: RealNode, hash: string, operation: string): Promise<string> {
-    const path = `/control/machine/${hash}/${operation}`
-    const headers = ownerHeaders(node.core.owner, path, 'POST')
-    return (await fetch(`${node.url}${path}`, { method: 'POST', headers })).text()
+    const url = new URL(`${node.url}/control/machine/${hash}/${operation}`)
+    const headers = ownerHeaders(node.core.owner, url.pathname, 'POST')
+    return (await fetch(url, { method: 'POST', headers })).text()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
