@@ -206,9 +206,10 @@ export interface MachineRecord {
   tap?: string
 }
 
-/** How a machine ended. `expected` when `kill` was called. */
+/** How a machine ended. `expected` when `kill` was called; `byGuest` when its system switched it off. */
 export interface MachineExit {
   expected: boolean
+  byGuest: boolean
   reason: string
 }
 

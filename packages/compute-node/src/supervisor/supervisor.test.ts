@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeHypervisor, type FakeProgram } from '../hypervisor/index.ts'
 import {
@@ -253,6 +254,32 @@ describe('failing', () => {
     expect((await supervisor.ensureRunning(spec('a'))).info).toMatchObject({ state: 'running', starts: 2 })
   })
 
+  test('a system that switches itself off is told from a machine that died', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor })
+    await supervisor.ensureRunning(spec('a'))
+    const failed = once(supervisor, 'state') as Promise<[VmInfo]>
+    hypervisor.switchOff('a')
+    expect((await failed)[0]).toMatchObject({ state: 'failed', error: { code: 'guest_ended' } })
+  })
+
+  test('a VM starts again only when its former machine is gone', async () => {
+    const hypervisor = new FakeHypervisor()
+    const supervisor = await startSupervisor({ hypervisor })
+    const persistent = spec('a', { kind: 'persistent' })
+    await supervisor.ensureRunning(persistent)
+    const letGo = hypervisor.holdOn('a')
+    const failed = once(supervisor, 'state')
+    hypervisor.exitProgram('a', 1)
+    await failed
+    const again = supervisor.ensureRunning(persistent)
+    await sleep(20)
+    expect(hypervisor.machineCount).toBe(1)
+    letGo()
+    expect((await again).info).toMatchObject({ state: 'running', starts: 2 })
+    expect(hypervisor.machineCount).toBe(1)
+  })
+
   test('a program that ends while running takes its machine with it', async () => {
     const hypervisor = new FakeHypervisor()
     const supervisor = await startSupervisor({ hypervisor })
@@ -457,6 +484,17 @@ describe('restarting the node', () => {
     await startSupervisor()
     expect(await readdir(templates)).toEqual([])
   })
+})
+
+test('a VM that is destroyed takes its snapshots along, those of its former versions included', async () => {
+  const supervisor = await startSupervisor()
+  const templates = async () => (await readdir(join(dataDir, 'templates'))).length
+  for (const VERSION of ['1', '2']) await supervisor.ensureRunning(spec('a', { env: { VERSION } }))
+  await supervisor.ensureRunning(spec('b', { templateKey: 'b' }))
+  const runtimes = 1
+  expect(await templates()).toBe(runtimes + 3)
+  await supervisor.destroy('a')
+  expect(await templates()).toBe(runtimes + 1)
 })
 
 test('snapshots beyond the disk budget are evicted, the least recently used first', async () => {

@@ -186,14 +186,15 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     vm.prepareNextStart()
   }
 
-  /** Stops the VM at once and deletes everything of it. */
+  /** Stops the VM at once and deletes everything of it, its snapshots included. */
   async destroy(id: string): Promise<void> {
     const vm = this.#vms.get(id)
     if (!vm) return
     await vm.stop(0)
     this.#vms.delete(id)
-    const { registry, starter } = this.#started().context
+    const { registry, starter, templates } = this.#started().context
     await Promise.all([registry.remove(id), starter.forget(id)])
+    await templates.discardOf(id)
     await vm.console.remove()
   }
 

@@ -289,7 +289,9 @@ export class Vm {
   /** Makes the machine the VM's own and notices its end, its program's end and the loss of its channel. */
   #watch(running: Running): Running {
     this.#running = running
-    running.machine.exited.then(({ reason }) => this.#lost(running, 'hypervisor_failed', reason))
+    running.machine.exited.then(({ byGuest, reason }) =>
+      this.#lost(running, byGuest ? 'guest_ended' : 'hypervisor_failed', reason),
+    )
     const { link } = running
     link?.on('event', (verb, fields) => {
       if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
@@ -306,6 +308,14 @@ export class Vm {
 
   async #lost(running: Running, code: string, message: string): Promise<void> {
     if (this.#running !== running || this.#stopping) return
+    // A new machine would find the disks in use until this one is gone.
+    this.#stopping = this.#clearAway(running, code, message).finally(() => {
+      this.#stopping = null
+    })
+    await this.#stopping
+  }
+
+  async #clearAway(running: Running, code: string, message: string): Promise<void> {
     this.#leave(running)
     this.console.endLine()
     try {

@@ -90,7 +90,17 @@ export class FakeHypervisor implements Hypervisor {
 
   /** Ends a VM's machine as if its process had been killed from outside. */
   crash(id: string): void {
-    this.#find(id).end({ expected: false, reason: 'the QEMU process ended' })
+    this.#find(id).end({ expected: false, byGuest: false, reason: 'the QEMU process ended' })
+  }
+
+  /** Lets a VM's system switch its machine off. */
+  switchOff(id: string): void {
+    this.#find(id).end({ expected: false, byGuest: true, reason: 'the guest shut down' })
+  }
+
+  /** Keeps a VM's machine alive after it is killed, as a busy host does, until the answer is called. */
+  holdOn(id: string): () => void {
+    return this.#find(id).holdOn()
   }
 
   /** Lets a VM's program end by itself. */
@@ -166,6 +176,7 @@ class FakeMachineProcess implements Machine {
   readonly #boots: 'well' | 'fails'
   server: Server | null = null
   #ended = false
+  #held: Promise<void> = Promise.resolve()
   link: FakeLink | null = null
   end!: (exit: MachineExit) => void
 
@@ -225,13 +236,22 @@ class FakeMachineProcess implements Machine {
   }
 
   async powerDown(): Promise<void> {
-    this.end({ expected: false, reason: 'the guest shut down' })
+    this.end({ expected: false, byGuest: true, reason: 'the guest shut down' })
   }
 
   async setForwards(): Promise<void> {}
 
+  holdOn(): () => void {
+    let letGo = () => {}
+    this.#held = new Promise((resolve) => {
+      letGo = resolve
+    })
+    return letGo
+  }
+
   async kill(): Promise<void> {
-    this.end({ expected: true, reason: 'killed' })
+    await this.#held
+    this.end({ expected: true, byGuest: false, reason: 'killed' })
     await this.exited
   }
 
@@ -284,7 +304,8 @@ class FakeLink extends EventEmitter implements GuestLink {
         if (key.startsWith('env.')) facts.env[key.slice(4)] = String(value)
       }
     } else if (verb === 'start') this.#machine.run()
-    else if (verb === 'halt') this.#machine.end({ expected: false, reason: 'the guest shut down' })
+    else if (verb === 'halt')
+      this.#machine.end({ expected: false, byGuest: true, reason: 'the guest shut down' })
   }
 
   openStream(): Duplex {

@@ -103,7 +103,7 @@ export class FirecrackerMachine implements Machine {
     if (this.#detached) return new Promise(() => {})
     console.destroy()
     await release().catch((error) => log.error({ err: error }, 'the files of a machine could not be removed'))
-    return { expected: this.#expected, reason: 'the Firecracker process ended' }
+    return { expected: this.#expected, byGuest: false, reason: 'the Firecracker process ended' }
   }
 
   #call(call: ApiCall): Promise<void> {

@@ -127,10 +127,11 @@ export class QemuMachine implements Machine {
     this.#parts.channel?.destroy()
     await release().catch((error) => log.error({ err: error }, 'the files of a machine could not be removed'))
     const words = lastWords().trim()
-    const reason = this.#shutdownReason.startsWith('guest-')
+    const byGuest = this.#shutdownReason.startsWith('guest-')
+    const reason = byGuest
       ? `the guest shut down (${this.#shutdownReason})`
       : `the QEMU process ended${words === '' ? '' : `: ${words}`}`
-    return { expected: this.#expected, reason }
+    return { expected: this.#expected, byGuest, reason }
   }
 }
 
