@@ -133,13 +133,13 @@ export {
 export {
   type Block,
   type BuiltNode,
-  chunkBytes,
   FileDag,
   type FileDagOptions,
   type FileLeaf,
   fileLeaf,
   leafBytes,
 } from './content-addressing/file-dag.ts'
+export { chunkBytes, type FileLayout, otherLayouts, usualLayout } from './content-addressing/file-layout.ts'
 export type { GetBlock } from './content-addressing/get-block.ts'
 export {
   listDirectory,
