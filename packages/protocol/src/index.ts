@@ -37,11 +37,15 @@ export {
 export {
   type AllocationAuthCode,
   AllocationAuthError,
+  type AllocationClaim,
+  type AllocationHead,
   type AllocationRequest,
   type AllocationVerification,
   allocationAuthLimits,
   allocationPayload,
+  assertSignedBody,
   signAllocationRequest,
+  verifyAllocationHead,
   verifyAllocationRequest,
 } from './allocation/allocation-auth.ts'
 export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
@@ -299,7 +303,7 @@ export {
   isAuthorised,
   securityKey,
 } from './permissions/is-authorised.ts'
-export type { CapabilityReason } from './placement/capability-reason.ts'
+export { type CapabilityReason, hasPublicPool } from './placement/capability-reason.ts'
 export { CapacityLedger, type CapacityReason } from './placement/capacity-ledger.ts'
 export {
   type CapacityReport,
@@ -318,6 +322,7 @@ export {
   placeVm,
   type Unschedulable,
 } from './placement/place-vm.ts'
+export { type PlacementPolicy, placementPolicy } from './placement/placement-policy.ts'
 export {
   type NetworkPlan,
   type NetworkPlanInputs,
