@@ -40,8 +40,16 @@ export class GossipNode {
   }
 
   static async start(
-    options: { peers?: string[]; unannounced?: Envelope[]; announced?: string[]; publicUrl?: string } = {},
+    options: {
+      peers?: string[]
+      unannounced?: Envelope[]
+      announced?: string[]
+      publicUrl?: string
+      /** Rows of the peer table. */
+      known?: { peer_id: string; peer_type: string; address: string }[]
+    } = {},
   ): Promise<GossipNode> {
+    const { known = [] } = options
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-gossip-'))
     const events = new CoreEvents()
     const logger = pino({ level: 'silent' })
@@ -53,7 +61,8 @@ export class GossipNode {
     const pool = {
       async query(sql: string, values: unknown[]) {
         if (sql.includes('insert into peers')) record.savedPeers.push(values)
-        return { rows: [] }
+        const isAsked = sql.includes('from peers')
+        return { rows: isAsked ? known.filter(({ peer_type }) => peer_type === values[0]) : [] }
       },
     } as unknown as GossipContext['pool']
     const inbox = {
