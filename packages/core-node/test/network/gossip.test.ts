@@ -199,6 +199,22 @@ test('peers that were heard of are dialed at any of their addresses, and so are 
   await vi.waitFor(() => expect(connected()).toEqual([idOf(peer), idOf(ipfs)].sort()), patience)
 })
 
+test('a node that knows nobody finds the registered core nodes; one for members only turns all others away', async () => {
+  const first = await startNode()
+  const [address] = first.gossip.multiaddrs as [string]
+  const second = await startNode({ registered: [address, '/ip4/127.0.0.1/tcp/1', 'nonsense'] })
+  const peersOf = ({ gossip }: GossipNode) => gossip.host.getPeers().map(String)
+  await vi.waitFor(() => expect(peersOf(second)).toEqual([first.gossip.host.peerId.toString()]), patience)
+  const closed = await startNode({ registered: second.gossip.multiaddrs, membersOnly: true })
+  await vi.waitFor(() => expect(peersOf(closed)).toEqual([second.gossip.host.peerId.toString()]), patience)
+  const dial = async () => {
+    const connection = await first.gossip.host.dial(closed.gossip.host.getMultiaddrs())
+    await connection.newStream('/ipfs/ping/1.0.0')
+  }
+  await expect(dial()).rejects.toThrow()
+  expect(peersOf(closed)).toEqual([second.gossip.host.peerId.toString()])
+})
+
 test('a peer that never says which protocols it speaks is offered gossip', async () => {
   const node = await startNode()
   const streams: Stream[] = []
