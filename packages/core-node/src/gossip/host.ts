@@ -4,9 +4,9 @@ import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
-import type { Multiaddr } from '@multiformats/multiaddr'
+import { type TCPSocketOptions, tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
+import type { DialRule } from './dial-rule.ts'
 import { rememberImportedKeys } from './imported-keys.ts'
 import { refuseExcess } from './incoming-rpcs.ts'
 import { gatherOutgoingRpcs } from './outgoing-rpcs.ts'
@@ -28,8 +28,8 @@ export interface HostOptions {
   topics: string[]
   /** Who may connect, and what we think of peers. */
   conduct: PeerConduct
-  /** Whether an address may be connected to; all by default. */
-  mayDial?: (address: Multiaddr) => boolean
+  /** Which addresses may be connected to; all by default. */
+  dialRule?: DialRule
 }
 
 /** Bytes queued towards one slow peer before its gossip stream is dropped. */
@@ -42,7 +42,7 @@ const noData = new Uint8Array()
  * parameters (protocol 04 §2 and §5). Returned not yet started.
  */
 export async function createHost(options: HostOptions): Promise<P2pHost> {
-  const { conduct, mayDial = () => true } = options
+  const { conduct, dialRule } = options
   rememberImportedKeys()
   const isDenied = (peer: PeerId) => !conduct.mayConnect(peer.toString())
   const family = options.listenHost.includes(':') ? 'ip6' : 'ip4'
@@ -50,14 +50,21 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
     start: false,
     privateKey: options.privateKey,
     addresses: { listen: [`/${family}/${options.listenHost}/tcp/${options.listenPort}`] },
-    transports: [tcp({ outboundSocketInactivityTimeout: 120_000, inboundSocketInactivityTimeout: 120_000 })],
+    transports: [
+      tcp({
+        outboundSocketInactivityTimeout: 120_000,
+        inboundSocketInactivityTimeout: 120_000,
+        // They go to `net.connect` as they are.
+        ...(dialRule && { dialOpts: { lookup: dialRule.lookup } as TCPSocketOptions }),
+      }),
+    ],
     connectionEncrypters: [thriftyNoise()],
     streamMuxers: [yamux()],
     connectionManager: { maxConnections: 500, inboundConnectionThreshold: 50, dialTimeout: 10_000 },
     connectionGater: {
       denyDialPeer: isDenied,
       denyInboundEncryptedConnection: isDenied,
-      denyDialMultiaddr: (address) => !mayDial(address),
+      denyDialMultiaddr: (address) => dialRule?.mayDial(address) === false,
     },
     services: {
       identify: identify(),

@@ -24,6 +24,7 @@ export class ComputeNodeStub {
   readonly strays = new Set<string>()
   /** VMs that do not run there, whatever its plan says. */
   readonly hidden = new Set<string>()
+  ipv6Pool: string | null = null
   allocations = 1
   readonly #seen = new Set<string>()
   readonly #server: Server
@@ -102,7 +103,8 @@ export class ComputeNodeStub {
 
   #about(path: string): object {
     if (path === '/status/config') {
-      return { version: 'stub', api: { allocations: this.allocations }, capacity: this.caps }
+      const networking = { IPV6_ADDRESS_POOL: this.ipv6Pool }
+      return { version: 'stub', networking, api: { allocations: this.allocations }, capacity: this.caps }
     }
     if (path === '/v2/about/executions/list') {
       const { persistent_vms = [], instances = [] } = this.plans.at(-1) ?? {}
