@@ -16,6 +16,7 @@ import { type Assignment, newAllocation, type Plan } from './plan.ts'
 import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
 import { PlanWitness } from './plan-witness.ts'
 import { Planner } from './planner.ts'
+import { targetFailed } from './refusals.ts'
 import { Relocation } from './relocation.ts'
 import { ReportPublisher } from './report-publisher.ts'
 import { ShrinkGuard } from './shrink-guard.ts'
@@ -128,7 +129,15 @@ export class Placement {
       calls,
       logger,
       onChange,
-      onRefused: ({ vmHash, target }, code) => this.#standing.refusals.add(vmHash, target.hash, code),
+      onRefused: ({ vmHash, target }, code) => {
+        this.#standing.refusals.add(vmHash, target.hash, code)
+        onChange()
+      },
+      onFailed: ({ vmHash, source, target }) => {
+        this.history
+          .noteReturn(vmHash, { from: target.hash, to: source.hash, reason: targetFailed })
+          .catch((error: unknown) => logger.error({ err: error, vm: vmHash }, 'history could not be written'))
+      },
     })
     this.arrivals = new Arrivals({
       calls,

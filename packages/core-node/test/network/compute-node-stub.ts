@@ -18,6 +18,8 @@ export class ComputeNodeStub {
   readonly exported = new Set<string>()
   readonly imported = new Set<string>()
   readonly cleanedUp: string[] = []
+  /** Whether it cannot fetch the disks of instances. */
+  failingImports = false
   /** Why an instance does not start, if it does not. */
   failing: () => string | undefined = () => undefined
   /** VMs that run there, whatever its plan says. */
@@ -87,7 +89,10 @@ export class ComputeNodeStub {
       return { status: 202, answer: {} }
     }
     const [, imported] = /^\/control\/migrate\/(\w+)\/status$/.exec(path) ?? []
-    if (imported) return job(this.imported.has(imported), { state: 'imported' })
+    if (imported) {
+      const state = this.failingImports ? 'import_failed' : 'imported'
+      return job(this.imported.has(imported), { state, error: this.failingImports ? 'no disk' : null })
+    }
     const [, vm, step] = /^\/control\/machine\/(\w+)\/migration\/(.+)$/.exec(path) ?? []
     if (!vm) return undefined
     if (step === 'export/status') {
