@@ -30,6 +30,8 @@ export interface ComputeNodeConfig {
   nodeHash: string | null
   ownerAddress: string
   allocationSigners: string[]
+  /** sha256 hex of the secret of older schedulers; null: it opens nothing. */
+  allocationTokenHash: string | null
   reuseTimeoutMs: number
   drainTimeoutMs: number
   /** How often a running program is looked at for a newer version. */
@@ -132,6 +134,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     nodeHash: env.ALEPH_VM_NODE_HASH ?? null,
     ownerAddress: env.ALEPH_VM_OWNER_ADDRESS,
     allocationSigners: env.ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS,
+    allocationTokenHash: env.ALEPH_VM_ALLOCATION_TOKEN_HASH ?? null,
     reuseTimeoutMs: env.ALEPH_VM_REUSE_TIMEOUT * 1000,
     drainTimeoutMs: env.ALEPH_VM_DRAIN_TIMEOUT * 1000,
     updateIntervalMs: env.ALEPH_VM_UPDATE_INTERVAL * 1000,
@@ -185,8 +188,13 @@ export function configFromEnvironment(environment: Record<string, string | undef
 
 /** The settings as the operator may see them on a page: nothing secret is among them. */
 export function publicSettings(config: ComputeNodeConfig): Record<string, unknown> {
-  const { profile, evmRpcUrls, ...settings } = config
-  return { ...settings, profile: profile.name, evmChains: Object.keys(evmRpcUrls) }
+  const { profile, evmRpcUrls, allocationTokenHash, ...settings } = config
+  return {
+    ...settings,
+    profile: profile.name,
+    evmChains: Object.keys(evmRpcUrls),
+    takesAllocationToken: allocationTokenHash !== null,
+  }
 }
 
 const rpcVariable = 'ALEPH_VM_EVM_RPC_'

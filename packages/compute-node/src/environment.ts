@@ -46,6 +46,13 @@ export const environmentTable = {
   ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: commaList
     .pipe(z.array(signer).max(64))
     .describe('Who alone may allocate; empty: the network and the parent core node'),
+  ALEPH_VM_ALLOCATION_TOKEN_HASH: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'is no sha256 in lower-case hex')
+    .optional()
+    .describe(
+      'sha256 of the secret by which an older scheduler may allocate (X-Auth-Signature); default: none may',
+    ),
   ALEPH_VM_REUSE_TIMEOUT: z.coerce
     .number()
     .max(31_536_000)

@@ -136,10 +136,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       maxSeconds: limits.programSeconds,
     },
   })
+  const programCache = new ProgramCache()
   const programs: ProgramHost = new ProgramHost({
     loader,
     vms: supervisor,
     volumes,
+    cache: programCache,
     isPlanned: (hash) => reconciler.isPlanned(hash),
     reuseTimeoutMs: config.reuseTimeoutMs,
     scaling: {
@@ -262,7 +264,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const guestApi = new GuestApi({
-    cache: new ProgramCache(),
+    cache: programCache,
     key: await loadNodeKey(join(state, 'node-key')),
     coreNodes,
     logger,

@@ -37,11 +37,15 @@ export {
 export {
   type AllocationAuthCode,
   AllocationAuthError,
+  type AllocationClaim,
+  type AllocationHead,
   type AllocationRequest,
   type AllocationVerification,
   allocationAuthLimits,
   allocationPayload,
+  assertSignedBody,
   signAllocationRequest,
+  verifyAllocationHead,
   verifyAllocationRequest,
 } from './allocation/allocation-auth.ts'
 export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
@@ -129,13 +133,13 @@ export {
 export {
   type Block,
   type BuiltNode,
-  chunkBytes,
   FileDag,
   type FileDagOptions,
   type FileLeaf,
   fileLeaf,
   leafBytes,
 } from './content-addressing/file-dag.ts'
+export { chunkBytes, type FileLayout, otherLayouts, usualLayout } from './content-addressing/file-layout.ts'
 export type { GetBlock } from './content-addressing/get-block.ts'
 export {
   listDirectory,

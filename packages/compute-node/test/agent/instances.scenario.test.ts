@@ -1,38 +1,23 @@
-import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { buildInstanceImage } from '@aleph-ts/guest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { imagesDir } from '../../src/testing/warm-seed.ts'
+import { InstanceOwner } from './instance-owner.ts'
 import { ownerHeaders } from './owner-headers.ts'
-import { patientSsh } from './patient-ssh.ts'
 import { RealNode } from './real-node.ts'
-
-const run = promisify(execFile)
+import { socketFolders, tracesOf } from './traces.ts'
 
 let node: RealNode
 let other: RealNode
+let owner: InstanceOwner
 let folder: string
 let hash: string
 
 beforeAll(async () => {
-  const image = await buildInstanceImage({ cacheDir: imagesDir() })
+  owner = await InstanceOwner.create()
+  folder = owner.folder
   node = await RealNode.start()
-  folder = await mkdtemp(join(tmpdir(), 'aleph-instances-'))
-  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
-  hash = node.core.publish('INSTANCE', {
-    allow_amend: false,
-    authorized_keys: [await readFile(join(folder, 'key.pub'), 'utf8')],
-    environment: { internet: true, hypervisor: 'qemu' },
-    resources: { vcpus: 1, memory: 256, seconds: 30 },
-    payment: { chain: 'ETH', type: 'credit' },
-    rootfs: {
-      parent: { ref: node.core.store(await readFile(image.path)), use_latest: false },
-      persistence: 'host',
-      size_mib: 1024,
-    },
+  hash = owner.publish(node, {
     volumes: [{ name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' }],
   })
 }, 600_000)
@@ -40,20 +25,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await other?.[Symbol.asyncDispose]()
   await node?.[Symbol.asyncDispose]()
-  if (folder) await rm(folder, { recursive: true, force: true })
+  await owner?.[Symbol.asyncDispose]()
 })
 
-async function ssh(command: string, at = node): Promise<string> {
-  const port = (await at.execution(hash))?.networking.mapped_ports?.['22']?.host
-  const ask = async (args: string[]) => (await run('ssh', args)).stdout
-  return patientSsh({ folder, host: '127.0.0.1', port, command, run: ask })
-}
-
-async function operate(operation: string, at = node): Promise<string> {
-  const path = `/control/machine/${hash}/${operation}`
-  const headers = ownerHeaders(node.core.owner, path, 'POST')
-  return (await fetch(`${at.url}${path}`, { method: 'POST', headers })).text()
-}
+const ssh = (command: string, at = node) => owner.ssh(at, hash, command)
+const operate = (operation: string, at = node) => owner.operate(at, hash, operation)
 
 test('an instance starts by the scheduler, takes its owner in by ssh, and has what was ordered', async () => {
   expect(await node.allocate({ instances: [hash] })).toMatchObject({ success: true, successful: [hash] })
@@ -161,7 +137,6 @@ test('erase leaves nothing', async () => {
 
 async function expectNothingLeft(at: RealNode): Promise<void> {
   expect(await at.execution(hash)).toBeUndefined()
-  const name = `*${hash.slice(0, 16)}*`
-  const left = await run('find', [at.dataDir, '-name', name, '-not', '-path', '*/messages/*'])
-  expect(left.stdout).toBe('')
+  expect(await tracesOf(at.dataDir, hash)).toEqual([])
+  expect(await socketFolders(at.dataDir)).toEqual([])
 }
