@@ -39,6 +39,8 @@ import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import type { RepeatedWork } from './agent/repeated-work.ts'
+import { MessageTriggers } from './agent/triggers/message-triggers.ts'
+import { Subscriptions } from './agent/triggers/subscriptions.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { backgroundWork } from './background-work.ts'
@@ -55,6 +57,7 @@ export interface Services {
   supervisor: Supervisor
   programs: ProgramHost
   amends: AmendWatch
+  triggers: MessageTriggers
   reconciler: Reconciler
   expiries: Expiries
   /** What is done again and again while the node runs. */
@@ -244,6 +247,11 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     planFile: new PlanFile(join(state, 'plan.json')),
     logger,
   })
+  const subscriptions = new Subscriptions({
+    planned: () => [...reconciler.planned(), ...reconciler.onDemand()],
+    content: (hash) => loader.content(hash),
+  })
+  const triggers = new MessageTriggers({ coreNodes, messages, programs, subscriptions, metrics, logger })
   const exports: Exports = new Exports({
     dir: join(dataDir, 'exports'),
     vms: supervisor,
@@ -364,6 +372,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     supervisor,
     programs,
     amends,
+    triggers,
     reconciler,
     expiries,
     repeated,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -34,6 +34,7 @@ export default async function (request: Request): Promise<Response> {
     if (pathname === '/read') return new Response(readFileSync(path, 'utf8'))
     if (pathname === '/append') { appendFileSync(path, searchParams.get('text') ?? ''); return new Response('ok') }
     if (pathname === '/fill') { writeFileSync(path, Buffer.alloc(Number(searchParams.get('mib')) * 1048576)); return new Response('ok') }
+    if (pathname === '/mib') { const { blocks, bsize } = statfsSync(path); return new Response(String(Math.round(blocks * bsize / 1048576))) }
     if (pathname === '/exists') return new Response(String(existsSync(path)))
     if (pathname === '/args') return Response.json(process.argv.slice(2))
     if (pathname === '/api') return new Response(await api(request.method, path, await request.text()))
@@ -43,6 +44,21 @@ export default async function (request: Request): Promise<Response> {
   }
 }
 `
+
+/** The image a disk begins as: an ext4 file system of 16 MiB with a file of root's, published as qcow2. */
+async function library() {
+  const content = join(folder, 'library')
+  await mkdir(join(content, 'shelf'), { recursive: true })
+  await writeFile(join(content, 'shelf/book'), 'one page')
+  const raw = join(folder, 'library.ext4')
+  execFileSync('mke2fs', ['-q', '-t', 'ext4', '-E', 'root_owner=0:0', '-d', content, raw, '16M'], admin)
+  execFileSync('debugfs', ['-w', '-R', 'set_inode_field /shelf uid 0', raw], admin)
+  execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', '-c', raw, join(folder, 'library.qcow2')])
+  return { ref: node.core.store(await readFile(join(folder, 'library.qcow2'))), use_latest: true }
+}
+
+/** Tools of administrators are not on everybody's path. */
+const admin = { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` }, stdio: 'ignore' as const }
 
 let node: RealNode
 let folder: string
@@ -72,6 +88,7 @@ beforeAll(async () => {
         },
         { ephemeral: true, size_mib: 8, mount: '/scratch' },
         { name: 'state', persistence: 'host', size_mib: 64, mount: '/state' },
+        { name: 'library', persistence: 'host', size_mib: 96, mount: '/library', parent: await library() },
       ],
       data: {
         encoding: 'zip',
@@ -108,11 +125,6 @@ test('a program uses the cache of its node', async () => {
 
 test('a volume of its own outlives the VM, kill -9 of it included; the others do not; erase ends it', async () => {
   expect(await ask('/append?path=/state/log&text=one')).toBe('ok')
-  const operate = async (operation: string) => {
-    const path = `/control/machine/${hash}/${operation}`
-    const headers = ownerHeaders(node.core.owner, path, 'POST')
-    return (await fetch(`${node.url}${path}`, { method: 'POST', headers })).status
-  }
   expect(await operate('stop')).toBe(200)
   expect(await ask('/append?path=/state/log&text=two')).toBe('ok')
   expect(await ask('/read?path=/state/log')).toBe('onetwo')
@@ -121,3 +133,20 @@ test('a volume of its own outlives the VM, kill -9 of it included; the others do
   expect(await operate('erase')).toBe(200)
   expect(await ask('/exists?path=/state/log')).toBe('false')
 })
+
+test("a volume with a parent begins as the published image, is as large as ordered, and is the program's own", async () => {
+  expect(await ask('/read?path=/library/shelf/book')).toBe('one page')
+  expect(Number(await ask('/mib?path=/library'))).toBeGreaterThan(80)
+  expect(await ask('/append?path=/library/shelf/book&text=, two pages')).toBe('ok')
+  expect(await ask('/append?path=/library/new&text=x')).toBe('ok')
+  await operate('stop')
+  expect(await ask('/read?path=/library/shelf/book')).toBe('one page, two pages')
+  await operate('erase')
+  expect(await ask('/read?path=/library/shelf/book')).toBe('one page')
+})
+
+async function operate(operation: string): Promise<number> {
+  const path = `/control/machine/${hash}/${operation}`
+  const headers = ownerHeaders(node.core.owner, path, 'POST')
+  return (await fetch(`${node.url}${path}`, { method: 'POST', headers })).status
+}
