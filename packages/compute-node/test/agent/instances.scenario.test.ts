@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { buildInstanceImage } from '@aleph-ts/guest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { imagesDir } from '../../src/testing/warm-seed.ts'
+import { ext4Image } from './disk-images.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { patientSsh } from './patient-ssh.ts'
 import { RealNode } from './real-node.ts'
@@ -22,6 +23,7 @@ beforeAll(async () => {
   node = await RealNode.start()
   folder = await mkdtemp(join(tmpdir(), 'aleph-instances-'))
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
+  const library = { ref: node.core.store(await ext4Image({ book: 'one page' }, 16)), use_latest: false }
   hash = node.core.publish('INSTANCE', {
     allow_amend: false,
     authorized_keys: [await readFile(join(folder, 'key.pub'), 'utf8')],
@@ -33,7 +35,10 @@ beforeAll(async () => {
       persistence: 'host',
       size_mib: 1024,
     },
-    volumes: [{ name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' }],
+    volumes: [
+      { name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' },
+      { name: 'library', persistence: 'host', size_mib: 96, mount: '/srv/library', parent: library },
+    ],
   })
 }, 600_000)
 
@@ -63,6 +68,11 @@ test('an instance starts by the scheduler, takes its owner in by ssh, and has wh
   expect(await ssh('hostname')).toMatch(/^[a-z2-7]{52}$/)
   expect(Number(await ssh("df -m / | awk 'END { print $2 }'"))).toBeGreaterThan(900)
   expect(await ssh("mount | grep -c 'on /srv/data type ext4 (rw'")).toBe('1')
+})
+
+test('a volume with a parent begins as the published image, and is as large as ordered', async () => {
+  expect(await ssh('cat /srv/library/book')).toBe('one page')
+  expect(Number(await ssh("df -m /srv/library | awk 'END { print $2 }'"))).toBeGreaterThan(80)
 })
 
 test('it reaches neither its host nor the outside', async () => {
@@ -133,7 +143,11 @@ test('it moves to another node with its disks, and nothing of it stays behind', 
   const exported = async () => (await node.asScheduler('GET', `${path}/export/status`)).json()
   await expect.poll(exported, { timeout: 60_000, interval: 500 }).toMatchObject({ state: 'exported' })
   const { export_token, disk_files } = (await exported()) as { export_token: string; disk_files: object[] }
-  expect(disk_files).toMatchObject([{ name: 'data.ext4.qcow2' }, { name: 'rootfs.qcow2' }])
+  expect(disk_files).toMatchObject([
+    { name: 'data.ext4.qcow2' },
+    { name: 'library.ext4.qcow2' },
+    { name: 'rootfs.qcow2' },
+  ])
   // Whoever still has it in a plan does not bring it back here meanwhile.
   const again = await node.allocate({ instances: [hash] })
   expect(again.errors[hash]).toContain('moved to another node')

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeZip } from '../../src/testing/zip-writer.ts'
+import { ext4Image } from './disk-images.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
 import { squashfs } from './test-node.ts'
@@ -45,20 +46,11 @@ export default async function (request: Request): Promise<Response> {
 }
 `
 
-/** The image a disk begins as: an ext4 file system of 16 MiB with a file of root's, published as qcow2. */
+/** What a disk begins as: smaller than it, and published as qcow2. */
 async function library() {
-  const content = join(folder, 'library')
-  await mkdir(join(content, 'shelf'), { recursive: true })
-  await writeFile(join(content, 'shelf/book'), 'one page')
-  const raw = join(folder, 'library.ext4')
-  execFileSync('mke2fs', ['-q', '-t', 'ext4', '-E', 'root_owner=0:0', '-d', content, raw, '16M'], admin)
-  execFileSync('debugfs', ['-w', '-R', 'set_inode_field /shelf uid 0', raw], admin)
-  execFileSync('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', '-c', raw, join(folder, 'library.qcow2')])
-  return { ref: node.core.store(await readFile(join(folder, 'library.qcow2'))), use_latest: true }
+  const image = await ext4Image({ 'shelf/book': 'one page' }, 16, 'qcow2')
+  return { ref: node.core.store(image), use_latest: true }
 }
-
-/** Tools of administrators are not on everybody's path. */
-const admin = { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` }, stdio: 'ignore' as const }
 
 let node: RealNode
 let folder: string
