@@ -131,9 +131,10 @@ export class ComputeNode implements AsyncDisposable {
     await services.expiries.start()
     for (const work of services.repeated) work.start()
     const tlsPort = await services.tls?.start()
+    const sshPort = await services.ssh?.start()
     const url = await services.http.start()
     const status = { url, ...this.#identity() }
-    this.#logger.info({ ...status, tlsPort }, 'compute node is ready')
+    this.#logger.info({ ...status, tlsPort, sshPort }, 'compute node is ready')
     return status
   }
 
@@ -148,6 +149,7 @@ export class ComputeNode implements AsyncDisposable {
     const { http, reconciler, programs, egress, guestApi, supervisor } = services
     await http.stop(this.#config.drainTimeoutMs)
     await services.tls?.stop()
+    await services.ssh?.stop()
     services.expiries.stop()
     services.amends.stop()
     services.triggers.stop()

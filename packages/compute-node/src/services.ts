@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseVmHostLabel } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import { Admission } from './agent/allocations/admission.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
@@ -37,6 +38,7 @@ import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
+import { SshByName } from './agent/proxy/ssh-by-name.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import type { RepeatedWork } from './agent/repeated-work.ts'
 import { MessageTriggers } from './agent/triggers/message-triggers.ts'
@@ -49,8 +51,9 @@ import { createHttpServer } from './create-http-server.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
-/** Where instances end TLS of their domains. */
+/** Where instances end TLS of their domains, and where they take ssh. */
 const TLS_PORT = 443
+const SSH_PORT = 22
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
@@ -68,6 +71,8 @@ export interface Services {
   guestApi: GuestApi
   /** Null: TLS is none of this node's. */
   tls: TlsPassthrough | null
+  /** Null: ssh is not taken by name. */
+  ssh: SshByName | null
   http: HttpServer
 }
 
@@ -309,6 +314,18 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       },
       logger,
     })
+  const ssh =
+    config.ssh &&
+    new SshByName({
+      listen: config.ssh.listen,
+      certificate: await readFile(config.ssh.certificatePath, 'utf8'),
+      key: await readFile(config.ssh.keyPath, 'utf8'),
+      async placeOf(name) {
+        const hash = parseVmHostLabel(name.split('.', 1)[0] ?? '') ?? (await customDomains.lookup(name))
+        return hash === null ? null : web.placeOf(hash, SSH_PORT)
+      },
+      logger,
+    })
   const http = await createHttpServer({
     config,
     state,
@@ -380,6 +397,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     egress,
     guestApi,
     tls,
+    ssh,
     http,
   }
 }

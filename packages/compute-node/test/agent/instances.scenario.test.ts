@@ -1,9 +1,12 @@
 import { execFile, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { buildInstanceImage } from '@aleph-ts/guest'
+import { vmHostLabel } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { imagesDir } from '../../src/testing/warm-seed.ts'
 import { ext4Image } from './disk-images.ts'
@@ -17,11 +20,26 @@ let node: RealNode
 let other: RealNode
 let folder: string
 let hash: string
+let sshPort: number
 
 beforeAll(async () => {
   const image = await buildInstanceImage({ cacheDir: imagesDir() })
-  node = await RealNode.start()
   folder = await mkdtemp(join(tmpdir(), 'aleph-instances-'))
+  const [certificate, key] = [join(folder, 'tls-certificate'), join(folder, 'tls-key')]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  execFileSync(
+    'openssl',
+    ['req', '-x509', ...kind, '-subj', '/CN=node', '-keyout', key, '-out', certificate],
+    {
+      stdio: 'ignore',
+    },
+  )
+  sshPort = await freePort()
+  node = await RealNode.start({
+    ALEPH_VM_SSH_PORT: String(sshPort),
+    ALEPH_VM_SSH_CERTIFICATE: certificate,
+    ALEPH_VM_SSH_KEY: key,
+  })
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
   const library = { ref: node.core.store(await ext4Image({ book: 'one page' }, 16)), use_latest: false }
   hash = node.core.publish('INSTANCE', {
@@ -54,6 +72,14 @@ async function ssh(command: string, at = node): Promise<string> {
   return patientSsh({ folder, host: '127.0.0.1', port, command, run: ask })
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
 async function operate(operation: string, at = node): Promise<string> {
   const path = `/control/machine/${hash}/${operation}`
   const headers = ownerHeaders(node.core.owner, path, 'POST')
@@ -68,6 +94,16 @@ test('an instance starts by the scheduler, takes its owner in by ssh, and has wh
   expect(await ssh('hostname')).toMatch(/^[a-z2-7]{52}$/)
   expect(Number(await ssh("df -m / | awk 'END { print $2 }'"))).toBeGreaterThan(900)
   expect(await ssh("mount | grep -c 'on /srv/data type ext4 (rw'")).toBe('1')
+})
+
+test('its owner also gets in by its name, at the one port for all instances', async () => {
+  const proxy = `openssl s_client -quiet -connect 127.0.0.1:${sshPort} -servername %h`
+  const byName = async (args: string[]) => {
+    const { stdout } = await run('ssh', ['-o', `ProxyCommand=${proxy} 2>/dev/null`, ...args])
+    return stdout
+  }
+  const host = `${vmHostLabel(hash)}.node.example`
+  expect(await patientSsh({ folder, host, port: sshPort, command: 'whoami', run: byName })).toBe('root')
 })
 
 test('a volume with a parent begins as the published image, and is as large as ordered', async () => {
