@@ -22,8 +22,8 @@ export type VolumeMount = { mount: string } & (
       /** Lets the program write, into memory. */
       copyOnWrite: boolean
     }
-  /** An ext4 image of the VM's own, which outlives it. */
-  | { kind: 'disk'; path: string }
+  /** An ext4 image of the VM's own, which outlives it; one that grows began as somebody's smaller image. */
+  | { kind: 'disk'; path: string; grows?: boolean }
   /** The guest's own memory. */
   | { kind: 'memory'; sizeMiB: number }
 )
