@@ -222,4 +222,15 @@ describe('a guest that breaks the rules', () => {
     for (let i = 0; i < 5; i++) guest.send(frameType.data, 1, Buffer.alloc(65_536))
     expect((await closed)[0]).toMatchObject({ code: 'channel_protocol' })
   })
+
+  it('loses the channel: it asks without end and reads no answer', async () => {
+    const channel = await connect()
+    const closed = once(channel, 'close')
+    guest.stopReading()
+    while (!channel.closed) {
+      for (let count = 0; count < 1000; count++) guest.send(frameType.open, 2, Buffer.from('egress'))
+      await turn()
+    }
+    expect((await closed)[0]).toMatchObject({ code: 'channel_protocol' })
+  })
 })
