@@ -149,8 +149,8 @@ test('nodes learn from announcements where the peers they trust answer', async (
     () =>
       expect(second!.savedPeers).toEqual(
         expect.arrayContaining([
-          [firstId, 'HTTP', 'http://127.0.0.1:4024'],
-          [firstId, 'P2P', first!.gossip.multiaddrs[0]],
+          [firstId, 'HTTP', 'http://127.0.0.1:4024', []],
+          [firstId, 'P2P', first!.gossip.multiaddrs[0], []],
         ]),
       ),
     // One announcement may be lost; they are repeated.
@@ -158,6 +158,28 @@ test('nodes learn from announcements where the peers they trust answer', async (
   )
   // The first node was not told to trust the second.
   expect(first!.savedPeers).toEqual([])
+})
+
+test('a node behind a name or another network announces where it is found from outside', async () => {
+  const addresses = ['/dns4/node.example/tcp/4025', '/ip6/2a00::7/tcp/4025']
+  const first = await startNode({ announced: addresses, publicUrl: 'https://node.example' })
+  const id = first.gossip.host.peerId.toString()
+  const [name, ip] = addresses.map((address) => `${address}/p2p/${id}`)
+  expect(first.gossip.multiaddrs).toEqual([name, ip])
+  // The second node trusts the first one, which nobody finds by its name here.
+  const second = await startNode({ peers: [name!] })
+  await first.gossip.host.dial(second.gossip.host.getMultiaddrs())
+  await vi.waitFor(
+    () =>
+      expect(second.savedPeers).toEqual(
+        expect.arrayContaining([
+          [id, 'HTTP', 'https://node.example', []],
+          [id, 'P2P', name, [ip]],
+        ]),
+      ),
+    patience,
+  )
+  await expect(startNode({ announced: ['node.example:4025'] })).rejects.toThrow('ALEPH_CORE_P2P_ANNOUNCED')
 })
 
 test('a peer that never says which protocols it speaks is offered gossip', async () => {

@@ -35,7 +35,7 @@ async function startNode(peers: string[] = []): Promise<GossipNode> {
 async function startHostile(target: GossipNode): Promise<P2pHost> {
   const host = await createHost({
     privateKey: await generateKeyPair('Ed25519'),
-    listenHost: '127.0.0.1',
+    listenHosts: ['127.0.0.1'],
     listenPort: 0,
     topics: [topic, devnetProfile.topics.alive],
     conduct: new PeerConduct({ membersOnly: false }),
