@@ -144,10 +144,12 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       maxSeconds: limits.programSeconds,
     },
   })
+  const programCache = new ProgramCache()
   const programs: ProgramHost = new ProgramHost({
     loader,
     vms: supervisor,
     volumes,
+    cache: programCache,
     isPlanned: (hash) => reconciler.isPlanned(hash),
     reuseTimeoutMs: config.reuseTimeoutMs,
     scaling: {
@@ -275,7 +277,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     logger,
   })
   const guestApi = new GuestApi({
-    cache: new ProgramCache(),
+    cache: programCache,
     key: await loadNodeKey(join(state, 'node-key')),
     coreNodes,
     logger,

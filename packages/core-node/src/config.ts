@@ -69,6 +69,8 @@ export interface CoreNodeConfig {
     moveInstancesAfterSeconds: number
     /** How long one's score may be too low before it is emptied. */
     drainAfterSeconds?: number
+    /** How long a plan that would stop most VMs of one for no reason is held back. */
+    holdPlansSeconds?: number
   }
   /** Table of autonomous systems (iptoasn.com, TSV), for observers; without it those of nodes stay unknown. */
   asnFile?: string | undefined
@@ -159,6 +161,10 @@ const environmentSchema = z.object({
     .number()
     .positive()
     .default(3 * 86_400),
+  ALEPH_CORE_HOLD_PLANS_SECONDS: z.coerce
+    .number()
+    .nonnegative()
+    .default(6 * 3_600),
   ALEPH_CORE_ASN_FILE: z.string().min(1).optional(),
   ALEPH_CORE_ALLOW_PRIVATE_NODES: z.stringbool().default(false),
   ALEPH_CORE_REVIEW_SECONDS: z.coerce.number().min(1).max(86_400).default(3_600),
@@ -225,6 +231,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
       moveProgramsAfterSeconds: env.ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS,
       moveInstancesAfterSeconds: env.ALEPH_CORE_MOVE_INSTANCES_AFTER_SECONDS,
       drainAfterSeconds: env.ALEPH_CORE_DRAIN_AFTER_SECONDS,
+      holdPlansSeconds: env.ALEPH_CORE_HOLD_PLANS_SECONDS,
     },
     asnFile: env.ALEPH_CORE_ASN_FILE,
     allowPrivateNodes: env.ALEPH_CORE_ALLOW_PRIVATE_NODES,

@@ -133,13 +133,13 @@ export {
 export {
   type Block,
   type BuiltNode,
-  chunkBytes,
   FileDag,
   type FileDagOptions,
   type FileLeaf,
   fileLeaf,
   leafBytes,
 } from './content-addressing/file-dag.ts'
+export { chunkBytes, type FileLayout, otherLayouts, usualLayout } from './content-addressing/file-layout.ts'
 export type { GetBlock } from './content-addressing/get-block.ts'
 export {
   listDirectory,
@@ -304,7 +304,7 @@ export {
   isAuthorised,
   securityKey,
 } from './permissions/is-authorised.ts'
-export type { CapabilityReason } from './placement/capability-reason.ts'
+export { type CapabilityReason, hasPublicPool } from './placement/capability-reason.ts'
 export { CapacityLedger, type CapacityReason } from './placement/capacity-ledger.ts'
 export {
   type CapacityReport,
@@ -323,6 +323,7 @@ export {
   placeVm,
   type Unschedulable,
 } from './placement/place-vm.ts'
+export { type PlacementPolicy, placementPolicy } from './placement/placement-policy.ts'
 export {
   type NetworkPlan,
   type NetworkPlanInputs,

@@ -82,7 +82,7 @@ export class StartAttempt {
     const key = templates.keyOf(this.#spec)
     const restored = await this.restore(key)
     if (restored) return restored
-    const draft = await templates.draft(key)
+    const draft = await templates.draft(key, this.#spec.replicaOf ?? this.#spec.id)
     let started: StartedProgram
     try {
       started = await this.#anewInTurn(draft.files.memory)

@@ -183,17 +183,30 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const vm = this.#vms.get(id)
     if (!vm) return
     await vm.stop(graceMs)
+    await this.#started().context.starter.endRest(id)
     vm.prepareNextStart()
   }
 
-  /** Stops the VM at once and deletes everything of it. */
+  /**
+   * Lets a program that nobody calls rest: `stopped`, with all it has in memory, from where its next start goes on.
+   * One that may not rest, or holds too much memory for that, is stopped.
+   */
+  async suspend(id: string, graceMs = defaultStopGraceMs): Promise<void> {
+    const vm = this.#vms.get(id)
+    if (!vm) return
+    await vm.suspend(graceMs)
+    vm.prepareNextStart()
+  }
+
+  /** Stops the VM at once and deletes everything of it, its snapshots included. */
   async destroy(id: string): Promise<void> {
     const vm = this.#vms.get(id)
     if (!vm) return
     await vm.stop(0)
     this.#vms.delete(id)
-    const { registry, starter } = this.#started().context
+    const { registry, starter, templates } = this.#started().context
     await Promise.all([registry.remove(id), starter.forget(id)])
+    await templates.discardOf(id)
     await vm.console.remove()
   }
 

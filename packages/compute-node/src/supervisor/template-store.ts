@@ -12,11 +12,14 @@ const buildingPrefix = 'building-'
 /** A snapshot under construction. */
 export interface TemplateDraft {
   key: string
+  /** The program whose memory it holds; null: a runtime's, which holds nobody's. */
+  program: string | null
   files: SnapshotFiles
 }
 
 interface Template {
   key: string
+  program: string | null
   bytes: number
   usedAt: number
   users: number
@@ -118,26 +121,27 @@ export class TemplateStore {
     return this.#templates.has(key)
   }
 
-  /** Begins a template. End with `commit` or `discardDraft`. */
-  async draft(key: string): Promise<TemplateDraft> {
+  /** Begins a template, of a program if it names one. End with `commit` or `discardDraft`. */
+  async draft(key: string, program: string | null = null): Promise<TemplateDraft> {
     const directory = join(this.#directory, `${buildingPrefix}${randomBytes(8).toString('hex')}`)
     await mkdir(directory, { mode: 0o711 })
-    return { key, files: { memory: join(directory, 'memory'), state: join(directory, 'state') } }
+    return { key, program, files: { memory: join(directory, 'memory'), state: join(directory, 'state') } }
   }
 
   /** Makes the draft the template of its key, unless another was faster; then makes room. */
   async commit(draft: TemplateDraft): Promise<void> {
     const building = join(draft.files.memory, '..')
     if (this.#templates.has(draft.key)) return this.discardDraft(draft)
+    const { key, program } = draft
     const bytes = await allocatedBytes(draft.files)
     await writeFileAtomic(
       join(building, 'manifest.json'),
-      JSON.stringify({ fingerprint: this.#fingerprint, bytes }),
+      JSON.stringify({ fingerprint: this.#fingerprint, program, bytes }),
     )
     await chmod(draft.files.state, 0o400)
-    await rename(building, join(this.#directory, draft.key))
-    this.#templates.set(draft.key, { key: draft.key, bytes, usedAt: Date.now(), users: 0 })
-    await this.evict(draft.key)
+    await rename(building, join(this.#directory, key))
+    this.#templates.set(key, { key, program, bytes, usedAt: Date.now(), users: 0 })
+    await this.evict(key)
   }
 
   async discardDraft(draft: TemplateDraft): Promise<void> {
@@ -150,6 +154,12 @@ export class TemplateStore {
     if (!template) return
     this.#templates.delete(key)
     await rm(join(this.#directory, key), { recursive: true, force: true })
+  }
+
+  /** Deletes every template of a program, those of its former versions included. */
+  async discardOf(program: string): Promise<void> {
+    const templates = [...this.#templates.values()].filter((template) => template.program === program)
+    await Promise.all(templates.map(({ key }) => this.discard(key)))
   }
 
   /** Deletes the least recently used templates beyond the budget, never one in use nor `spared`. */
@@ -177,7 +187,7 @@ export class TemplateStore {
       if (manifest.fingerprint !== this.#fingerprint) return false
       const bytes = await allocatedBytes(this.#files(key))
       const usedAt = (await stat(path)).mtimeMs
-      this.#templates.set(key, { key, bytes, usedAt, users: 0 })
+      this.#templates.set(key, { key, program: manifest.program ?? null, bytes, usedAt, users: 0 })
       return true
     } catch (error) {
       this.#log.warn({ template: key, err: error }, 'a template cannot be read and is dropped')

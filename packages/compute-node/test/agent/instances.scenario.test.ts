@@ -1,58 +1,32 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { buildInstanceImage } from '@aleph-ts/guest'
 import { vmHostLabel } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { imagesDir } from '../../src/testing/warm-seed.ts'
 import { ext4Image } from './disk-images.ts'
+import { InstanceOwner } from './instance-owner.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { patientSsh } from './patient-ssh.ts'
 import { RealNode } from './real-node.ts'
-
-const run = promisify(execFile)
+import { socketFolders, tracesOf } from './traces.ts'
 
 let node: RealNode
 let other: RealNode
+let owner: InstanceOwner
 let folder: string
 let hash: string
 let sshPort: number
 
 beforeAll(async () => {
-  const image = await buildInstanceImage({ cacheDir: imagesDir() })
-  folder = await mkdtemp(join(tmpdir(), 'aleph-instances-'))
-  const [certificate, key] = [join(folder, 'tls-certificate'), join(folder, 'tls-key')]
-  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
-  execFileSync(
-    'openssl',
-    ['req', '-x509', ...kind, '-subj', '/CN=node', '-keyout', key, '-out', certificate],
-    {
-      stdio: 'ignore',
-    },
-  )
+  owner = await InstanceOwner.create()
+  folder = owner.folder
   sshPort = await freePort()
-  node = await RealNode.start({
-    ALEPH_VM_SSH_PORT: String(sshPort),
-    ALEPH_VM_SSH_CERTIFICATE: certificate,
-    ALEPH_VM_SSH_KEY: key,
-  })
-  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
+  node = await RealNode.start({ ALEPH_VM_SSH_PORT: String(sshPort), ...nodeCertificate() })
   const library = { ref: node.core.store(await ext4Image({ book: 'one page' }, 16)), use_latest: false }
-  hash = node.core.publish('INSTANCE', {
-    allow_amend: false,
-    authorized_keys: [await readFile(join(folder, 'key.pub'), 'utf8')],
-    environment: { internet: true, hypervisor: 'qemu' },
-    resources: { vcpus: 1, memory: 256, seconds: 30 },
-    payment: { chain: 'ETH', type: 'credit' },
-    rootfs: {
-      parent: { ref: node.core.store(await readFile(image.path)), use_latest: false },
-      persistence: 'host',
-      size_mib: 1024,
-    },
+  hash = owner.publish(node, {
     volumes: [
       { name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' },
       { name: 'library', persistence: 'host', size_mib: 96, mount: '/srv/library', parent: library },
@@ -63,13 +37,16 @@ beforeAll(async () => {
 afterAll(async () => {
   await other?.[Symbol.asyncDispose]()
   await node?.[Symbol.asyncDispose]()
-  if (folder) await rm(folder, { recursive: true, force: true })
+  await owner?.[Symbol.asyncDispose]()
 })
 
-async function ssh(command: string, at = node): Promise<string> {
-  const port = (await at.execution(hash))?.networking.mapped_ports?.['22']?.host
-  const ask = async (args: string[]) => (await run('ssh', args)).stdout
-  return patientSsh({ folder, host: '127.0.0.1', port, command, run: ask })
+/** What the node ends TLS with where it takes ssh. */
+function nodeCertificate() {
+  const [certificate, key] = [join(folder, 'tls-certificate'), join(folder, 'tls-key')]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  const files = ['-subj', '/CN=node', '-keyout', key, '-out', certificate]
+  execFileSync('openssl', ['req', '-x509', ...kind, ...files], { stdio: 'ignore' })
+  return { ALEPH_VM_SSH_CERTIFICATE: certificate, ALEPH_VM_SSH_KEY: key }
 }
 
 async function freePort(): Promise<number> {
@@ -80,11 +57,8 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function operate(operation: string, at = node): Promise<string> {
-  const path = `/control/machine/${hash}/${operation}`
-  const headers = ownerHeaders(node.core.owner, path, 'POST')
-  return (await fetch(`${at.url}${path}`, { method: 'POST', headers })).text()
-}
+const ssh = (command: string, at = node) => owner.ssh(at, hash, command)
+const operate = (operation: string, at = node) => owner.operate(at, hash, operation)
 
 test('an instance starts by the scheduler, takes its owner in by ssh, and has what was ordered', async () => {
   expect(await node.allocate({ instances: [hash] })).toMatchObject({ success: true, successful: [hash] })
@@ -97,9 +71,9 @@ test('an instance starts by the scheduler, takes its owner in by ssh, and has wh
 })
 
 test('its owner also gets in by its name, at the one port for all instances', async () => {
-  const proxy = `openssl s_client -quiet -connect 127.0.0.1:${sshPort} -servername %h`
+  const proxy = `openssl s_client -quiet -connect 127.0.0.1:${sshPort} -servername %h 2>/dev/null`
   const byName = async (args: string[]) => {
-    const { stdout } = await run('ssh', ['-o', `ProxyCommand=${proxy} 2>/dev/null`, ...args])
+    const { stdout } = await promisify(execFile)('ssh', ['-o', `ProxyCommand=${proxy}`, ...args])
     return stdout
   }
   const host = `${vmHostLabel(hash)}.node.example`
@@ -211,7 +185,6 @@ test('erase leaves nothing', async () => {
 
 async function expectNothingLeft(at: RealNode): Promise<void> {
   expect(await at.execution(hash)).toBeUndefined()
-  const name = `*${hash.slice(0, 16)}*`
-  const left = await run('find', [at.dataDir, '-name', name, '-not', '-path', '*/messages/*'])
-  expect(left.stdout).toBe('')
+  expect(await tracesOf(at.dataDir, hash)).toEqual([])
+  expect(await socketFolders(at.dataDir)).toEqual([])
 }

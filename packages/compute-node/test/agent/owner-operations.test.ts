@@ -4,6 +4,7 @@ import { WebSocket } from 'ws'
 import { type TestAccount, testAccount } from '../../src/testing/fake-core-node.ts'
 import { ownerHeaders, ownerProof } from './owner-headers.ts'
 import { eventually, TestNode } from './test-node.ts'
+import { tracesOf } from './traces.ts'
 
 let node: TestNode
 beforeAll(async () => {
@@ -56,12 +57,15 @@ describe('the owner of a VM', () => {
   })
 
   test('erases it: nothing of it is left, not even its name in a list', async () => {
-    const hash = await node.deploy(greeting)
+    const volumes = [{ mount: '/data', persistence: 'host', name: 'data', size_mib: 5 }]
+    const hash = await node.deploy(greeting, { extra: { volumes } })
     await node.call(hash)
+    expect(await tracesOf(node.dataDir, hash)).not.toEqual([])
     expect(await operate(hash, 'erase')).toEqual([200, `Erased VM with ref ${hash}`])
     const list = await (await fetch(`${node.url}/v2/about/executions/list`)).json()
     expect(list).not.toHaveProperty(hash)
     expect((await operate(hash, 'logs', { method: 'GET' }))[0]).toBe(404)
+    expect(await tracesOf(node.dataDir, hash)).toEqual([])
   })
 
   test('reinstalls it', async () => {

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { isAlive } from '../../src/hypervisor/qemu/host-process.ts'
-import { RunDirectory } from '../../src/hypervisor/qemu/run-directory.ts'
 import { writeZip } from '../../src/testing/zip-writer.ts'
+import { killAtOnce, livingMachines } from './living-machines.ts'
 import { RealNode } from './real-node.ts'
+import { seededChoice } from './seeded-choice.ts'
 
 const strikes = 6
 const site =
@@ -33,20 +32,6 @@ beforeAll(async () => {
 
 afterAll(() => node?.[Symbol.asyncDispose]())
 
-/** Processes of the node's machines that live. */
-async function machines(): Promise<number[]> {
-  const directory = new RunDirectory(join(node.dataDir, 'supervisor'))
-  const pids = await Promise.all((await directory.launchIds()).map((id) => directory.readPid(id)))
-  const alive = await Promise.all(
-    pids.map(async (pid) => {
-      const stat = pid === null ? '' : await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-      const startTicks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-      return pid !== null && startTicks !== undefined && (await isAlive({ pid, startTicks })) ? [pid] : []
-    }),
-  )
-  return alive.flat()
-}
-
 async function answers(): Promise<string[]> {
   return Promise.all(
     hashes.map(async (hash) => {
@@ -58,26 +43,18 @@ async function answers(): Promise<string[]> {
 
 test('whatever is killed, and whenever: everything planned runs again, and nothing else does', async () => {
   const seed = Math.floor(Math.random() * 2 ** 31)
-  const choose = generator(seed)
+  const choose = seededChoice(seed)
   for (let strike = 0; strike < strikes; strike++) {
-    const pids = await machines()
-    const victim = pids[choose(pids.length + 1)]
+    const machines = await livingMachines(node.dataDir)
+    const victim = machines[choose(machines.length + 1)]
     // Sometimes in the midst of putting right what the strike before did.
-    if (victim !== undefined) process.kill(victim, 'SIGKILL')
+    if (victim !== undefined) killAtOnce(victim.pid)
     if (victim === undefined || choose(2) === 0) {
       await node.kill()
       await node.run()
     }
   }
   await expect.poll(answers, { timeout: 50_000, message: `seed ${seed}` }).toEqual(['one', 'two'])
-  await expect.poll(async () => (await machines()).length, { message: `seed ${seed}` }).toBe(2)
+  const running = async () => (await livingMachines(node.dataDir)).map(({ vm }) => vm)
+  await expect.poll(async () => (await running()).sort(), { message: `seed ${seed}` }).toEqual(hashes.sort())
 }, 120_000)
-
-/** Numbers below a bound, the same ones for the same seed. */
-function generator(seed: number): (bound: number) => number {
-  let state = seed
-  return (bound) => {
-    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff
-    return (state >>> 8) % bound
-  }
-}

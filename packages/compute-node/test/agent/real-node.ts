@@ -146,6 +146,12 @@ export interface Execution {
   running: boolean
   vm_type: string
   start: { kind: string } | null
+  allocation: {
+    state: string
+    attempts: number
+    error: { code: string; message: string } | null
+    next_retry_at: string | null
+  } | null
   networking: {
     mapped_ports?: Record<string, { host: number; tcp: boolean; udp: boolean }>
     ipv4_ip?: string

@@ -8,6 +8,7 @@ import { ext4Image } from './disk-images.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
 import { squashfs } from './test-node.ts'
+import { tracesOf } from './traces.ts'
 
 const source = `
 import { appendFileSync, existsSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
@@ -123,6 +124,7 @@ test('a volume of its own outlives the VM, kill -9 of it included; the others do
   expect(await ask('/exists?path=/scratch/file')).toBe('false')
   expect(await ask('/read?path=/data/people.csv')).toBe('ada,alan')
   expect(await operate('erase')).toBe(200)
+  expect(await tracesOf(node.dataDir, hash)).toEqual([])
   expect(await ask('/exists?path=/state/log')).toBe('false')
 })
 

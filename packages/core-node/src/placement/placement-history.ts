@@ -32,8 +32,7 @@ export class PlacementHistory {
 
   /** Notes what is other than it was when this was called last, by this process or the one before. */
   async note({ places, unschedulable, reasonToLeave }: SeenPlaces): Promise<void> {
-    this.#places ??= await this.#lastPlaces()
-    const before = this.#places
+    const before = await this.lastPlaces()
     const entries: Entry[] = []
     const events: PlacementEvent[] = []
     for (const [vmHash, nodeHash] of places) {
@@ -93,7 +92,13 @@ export class PlacementHistory {
     }
   }
 
-  async #lastPlaces(): Promise<Map<string, string>> {
+  /** Compute node by VM hash, as they were noted last. */
+  async lastPlaces(): Promise<ReadonlyMap<string, string>> {
+    this.#places ??= await this.#loadPlaces()
+    return this.#places
+  }
+
+  async #loadPlaces(): Promise<Map<string, string>> {
     const { rows } = await this.#pool.query<Pick<Entry, 'vm_hash' | 'node_hash' | 'action'>>(
       'select distinct on (vm_hash) vm_hash, node_hash, action from placement_history order by vm_hash, id desc',
     )

@@ -22,6 +22,8 @@ export class ComputeNodeStub {
   failing: () => string | undefined = () => undefined
   /** VMs that run there, whatever its plan says. */
   readonly strays = new Set<string>()
+  /** VMs that do not run there, whatever its plan says. */
+  readonly hidden = new Set<string>()
   allocations = 1
   readonly #seen = new Set<string>()
   readonly #server: Server
@@ -105,7 +107,9 @@ export class ComputeNodeStub {
     if (path === '/v2/about/executions/list') {
       const { persistent_vms = [], instances = [] } = this.plans.at(-1) ?? {}
       return Object.fromEntries(
-        [...persistent_vms, ...instances, ...this.strays].map((hash) => [hash, { running: true }]),
+        [...persistent_vms, ...instances, ...this.strays]
+          .filter((hash) => !this.hidden.has(hash))
+          .map((hash) => [hash, { running: true }]),
       )
     }
     const cpu = { architecture: 'x86_64', vendor: 'AuthenticAMD', features: [] }

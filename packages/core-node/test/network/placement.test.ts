@@ -120,6 +120,57 @@ test('a VM that runs where it should not is told of', async () => {
   await vi.waitFor(async () => expect((await seen()).status).toBe('dispatched'), patience)
 })
 
+test('a VM that ran where it should and does so no more is missing', async () => {
+  const [placed] = running(0)
+  const status = async () => (await pair.node.get(`/scheduler/api/v1/vms/${placed}`)).body.status
+  pair.stubs[0]!.hidden.add(placed!)
+  await vi.waitFor(async () => expect(await status()).toBe('missing'), patience)
+  pair.stubs[0]!.hidden.clear()
+  await vi.waitFor(async () => expect(await status()).toBe('dispatched'), patience)
+})
+
+test('a VM that its owner ended stays listed: orphaned as long as it runs somewhere, then unscheduled', async () => {
+  const vm = running(1)[0]!
+  await pair.forget([vm])
+  await vi.waitFor(() => expect(running(1)).not.toContain(vm), patience)
+  const list = async (status: string) =>
+    (await pair.node.get(`/scheduler/api/v1/vms?status=${status}&owner=${pair.user.address}`)).body
+  await vi.waitFor(async () => {
+    expect((await pair.node.get(`/scheduler/api/v1/vms/${vm}`)).body).toMatchObject({
+      status: 'unscheduled',
+      scheduling_status: 'unscheduled',
+      allocated_node: null,
+      vm_type: 'persistent_program',
+      owner: pair.user.address,
+      payment_type: 'hold',
+    })
+  }, patience)
+  pair.stubs[0]!.strays.add(vm)
+  await vi.waitFor(async () => {
+    expect(await list('orphaned')).toMatchObject({
+      items: [{ vm_hash: vm, observed_nodes: [pair.hashes[0]] }],
+      pagination: { total_items: 1 },
+    })
+  }, patience)
+  expect((await list('unscheduled')).items).toEqual([])
+  pair.stubs[0]!.strays.clear()
+  await vi.waitFor(async () => expect((await list('unscheduled')).items).toHaveLength(1), patience)
+
+  // Pages go on from what is wanted to what was.
+  const pages = await Promise.all(
+    [1, 2, 3].map(
+      async (page) => (await pair.node.get(`/scheduler/api/v1/vms?page_size=2&page=${page}`)).body,
+    ),
+  )
+  const all = pages.flatMap(({ items }) => items.map((each: { vm_hash: string }) => each.vm_hash))
+  expect(new Set(all).size).toBe(pages[0].pagination.total_items)
+  expect(all.at(-1)).toBe(vm)
+  expect((await pair.node.get(`/scheduler/api/v1/vms/${vm}/history`)).body.items[0]).toMatchObject({
+    action: 'unscheduled',
+    reason: 'vm_removed',
+  })
+})
+
 test('what ran on a compute node that died starts on another one', async () => {
   await pair.forget([late, ...running(1)])
   await vi.waitFor(() => expect(running(1)).toEqual([]), patience)

@@ -7,6 +7,7 @@ import {
   VmStartError,
 } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
+import type { ProgramCache } from '../guest-api/program-cache.ts'
 import type { AgentMetrics } from '../metrics.ts'
 import type { GuestConnections } from '../proxy/guest-connections.ts'
 import { startRefusal } from '../start-refusal.ts'
@@ -36,6 +37,8 @@ export interface ProgramHostOptions {
   loader: ProgramLoader
   vms: VmHost
   volumes: VolumeStore
+  /** What programs keep at this node. */
+  cache: Pick<ProgramCache, 'forget'>
   /** Whether the network's plan keeps this VM running here. */
   isPlanned: (hash: string) => boolean
   reuseTimeoutMs: number
@@ -66,7 +69,7 @@ export class ProgramHost {
     this.#idle = new IdleStopper({
       timeoutMs: options.reuseTimeoutMs,
       isExempt: options.isPlanned,
-      stop: (hash) => this.#stopIdle(hash),
+      stop: (hash) => this.#restIdle(hash),
     })
     const { loader, vms, updateIntervalMs: intervalMs, drainMs, logger } = options
     const isCurrent = (pool: ProgramPool) => this.#pools.get(pool.spec.id) === pool
@@ -167,13 +170,14 @@ export class ProgramHost {
     if (what.volumes) await volumes.remove(hash)
   }
 
-  /** Stops a program and deletes everything it left here: its record, its log, its volumes. */
+  /** Stops a program and deletes everything it left here: its record, its log, its snapshots, its volumes, its cache. */
   async erase(hash: string): Promise<void> {
-    const { vms, volumes } = this.#options
+    const { vms, volumes, cache } = this.#options
     if (vms.get(hash)?.type === 'instance') return
     await this.#dropAll(hash)
     await vms.destroy(hash)
     await volumes.remove(hash)
+    cache.forget(hash)
   }
 
   /** Drops a program the network no longer has: forgotten, removed or rejected. */
@@ -339,10 +343,15 @@ export class ProgramHost {
     }
   }
 
-  #stopIdle(hash: string): void {
+  #restIdle(hash: string): void {
     if (this.#options.vms.get(hash)?.state !== 'running') return
-    this.#options.logger.info({ hash }, 'program is idle, stopping it')
-    this.#inBackground(hash, this.stop(hash))
+    this.#options.logger.info({ hash }, 'program is idle, it may rest')
+    this.#inBackground(hash, this.#rest(hash))
+  }
+
+  async #rest(hash: string): Promise<void> {
+    await this.#dropAll(hash)
+    await this.#options.vms.suspend(hash)
   }
 
   #inBackground(hash: string, stopping: Promise<void>): void {

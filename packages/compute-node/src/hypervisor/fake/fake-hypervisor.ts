@@ -30,6 +30,8 @@ export interface FakeMachine {
   mounts: string[]
   /** Set after a start from a snapshot in which the program ran. */
   restored: boolean
+  /** What it says of its memory, bytes. */
+  ownMemory: number
   /** Prints a line on the machine's console. */
   print(line: string): void
 }
@@ -60,6 +62,8 @@ export class FakeHypervisor implements Hypervisor {
   readonly #choose: FakeProgramChoice
   readonly #machines = new Map<string, FakeMachineProcess>()
   #nextBoot: 'well' | 'fails' = 'well'
+  /** VMs whose guests switched their machines off, in order. */
+  readonly switchedOff: string[] = []
   /** What it says of confidential machines. */
   confidentialSupport: ConfidentialSupport = { available: false, reason: 'the fake has no memory to encrypt' }
 
@@ -90,7 +94,17 @@ export class FakeHypervisor implements Hypervisor {
 
   /** Ends a VM's machine as if its process had been killed from outside. */
   crash(id: string): void {
-    this.#find(id).end({ expected: false, reason: 'the QEMU process ended' })
+    this.#find(id).end({ expected: false, byGuest: false, reason: 'the QEMU process ended' })
+  }
+
+  /** Lets a VM's system switch its machine off. */
+  switchOff(id: string): void {
+    this.#find(id).end({ expected: false, byGuest: true, reason: 'the guest shut down' })
+  }
+
+  /** Keeps a VM's machine alive after it is killed, as a busy host does, until the answer is called. */
+  holdOn(id: string): () => void {
+    return this.#find(id).holdOn()
   }
 
   /** Lets a VM's program end by itself. */
@@ -134,7 +148,10 @@ export class FakeHypervisor implements Hypervisor {
       if (ran) Object.assign(machine.facts, facts, { id: request.id, restored: true })
     }
     this.#machines.set(machine.record.launchId, machine)
-    machine.exited.then(() => this.#machines.delete(machine.record.launchId))
+    machine.exited.then(({ byGuest }) => {
+      this.#machines.delete(machine.record.launchId)
+      if (byGuest) this.switchedOff.push(request.id)
+    })
     return machine
   }
 
@@ -166,6 +183,7 @@ class FakeMachineProcess implements Machine {
   readonly #boots: 'well' | 'fails'
   server: Server | null = null
   #ended = false
+  #held: Promise<void> = Promise.resolve()
   link: FakeLink | null = null
   end!: (exit: MachineExit) => void
 
@@ -181,6 +199,7 @@ class FakeMachineProcess implements Machine {
       internet: false,
       mounts: [],
       restored: false,
+      ownMemory: 0,
       print: (line) => request.onConsole(Buffer.from(`${line}\n`)),
     }
     this.exited = new Promise((resolve) => {
@@ -224,14 +243,27 @@ class FakeMachineProcess implements Machine {
     if (this.#ended) throw new HypervisorError('hypervisor_failed', 'the fake machine is gone')
   }
 
+  async ownMemory(): Promise<number> {
+    return this.facts.ownMemory
+  }
+
   async powerDown(): Promise<void> {
-    this.end({ expected: false, reason: 'the guest shut down' })
+    this.end({ expected: false, byGuest: true, reason: 'the guest shut down' })
   }
 
   async setForwards(): Promise<void> {}
 
+  holdOn(): () => void {
+    let letGo = () => {}
+    this.#held = new Promise((resolve) => {
+      letGo = resolve
+    })
+    return letGo
+  }
+
   async kill(): Promise<void> {
-    this.end({ expected: true, reason: 'killed' })
+    await this.#held
+    this.end({ expected: true, byGuest: false, reason: 'killed' })
     await this.exited
   }
 
@@ -284,7 +316,8 @@ class FakeLink extends EventEmitter implements GuestLink {
         if (key.startsWith('env.')) facts.env[key.slice(4)] = String(value)
       }
     } else if (verb === 'start') this.#machine.run()
-    else if (verb === 'halt') this.#machine.end({ expected: false, reason: 'the guest shut down' })
+    else if (verb === 'halt')
+      this.#machine.end({ expected: false, byGuest: true, reason: 'the guest shut down' })
   }
 
   openStream(): Duplex {

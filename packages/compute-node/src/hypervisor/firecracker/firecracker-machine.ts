@@ -11,7 +11,7 @@ import {
   type MachineExit,
   type MachineRecord,
 } from '../hypervisor.ts'
-import { type HostProcess, killProcess } from '../qemu/host-process.ts'
+import { anonymousMemory, type HostProcess, killProcess } from '../qemu/host-process.ts'
 import { type ApiCall, callApi } from './api-client.ts'
 import { machineFiles, powerButtonCall, snapshotCalls, stateCall } from './machine-calls.ts'
 
@@ -74,6 +74,10 @@ export class FirecrackerMachine implements Machine {
     return this.#call(stateCall('Resumed'))
   }
 
+  ownMemory(): Promise<number> {
+    return anonymousMemory(this.#parts.host.pid)
+  }
+
   powerDown(): Promise<void> {
     return this.#call(powerButtonCall)
   }
@@ -103,7 +107,7 @@ export class FirecrackerMachine implements Machine {
     if (this.#detached) return new Promise(() => {})
     console.destroy()
     await release().catch((error) => log.error({ err: error }, 'the files of a machine could not be removed'))
-    return { expected: this.#expected, reason: 'the Firecracker process ended' }
+    return { expected: this.#expected, byGuest: false, reason: 'the Firecracker process ended' }
   }
 
   #call(call: ApiCall): Promise<void> {

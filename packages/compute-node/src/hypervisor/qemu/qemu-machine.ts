@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import type { Forward, GuestLink, LaunchControl, Machine, MachineExit, MachineRecord } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 import { forwardRules, networkId } from './disk-machine.ts'
-import { type HostProcess, isAlive, killProcess, waitUntilGone } from './host-process.ts'
+import { anonymousMemory, type HostProcess, isAlive, killProcess, waitUntilGone } from './host-process.ts'
 import { saveDeviceState } from './migration.ts'
 import type { QmpClient } from './qmp-client.ts'
 import type { LaunchPaths } from './run-directory.ts'
@@ -79,6 +79,10 @@ export class QemuMachine implements Machine {
     await this.#parts.qmp.execute('cont')
   }
 
+  ownMemory(): Promise<number> {
+    return anonymousMemory(this.#parts.host.pid)
+  }
+
   async powerDown(): Promise<void> {
     await this.#parts.qmp.execute('system_powerdown')
   }
@@ -127,10 +131,11 @@ export class QemuMachine implements Machine {
     this.#parts.channel?.destroy()
     await release().catch((error) => log.error({ err: error }, 'the files of a machine could not be removed'))
     const words = lastWords().trim()
-    const reason = this.#shutdownReason.startsWith('guest-')
+    const byGuest = this.#shutdownReason.startsWith('guest-')
+    const reason = byGuest
       ? `the guest shut down (${this.#shutdownReason})`
       : `the QEMU process ended${words === '' ? '' : `: ${words}`}`
-    return { expected: this.#expected, reason }
+    return { expected: this.#expected, byGuest, reason }
   }
 }
 

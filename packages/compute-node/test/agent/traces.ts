@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { RunDirectory } from '../../src/hypervisor/qemu/run-directory.ts'
+import { livingMachines } from './living-machines.ts'
+
+const run = promisify(execFile)
+
+/**
+ * What a node still has of a VM, but the messages that everybody can read: files and folders that name it or hold its
+ * name, and processes.
+ */
+export async function tracesOf(dataDir: string, hash: string): Promise<string[]> {
+  const names = (await readdir(dataDir, { recursive: true })).filter((name) =>
+    name.includes(hash.slice(0, 16)),
+  )
+  // It ends with 1 when it finds nothing.
+  const { stdout } = await run('grep', ['-rlF', hash, '.'], { cwd: dataDir }).catch(
+    (error: { code: number; stdout: string }) => {
+      if (error.code !== 1) throw error
+      return error
+    },
+  )
+  const files = [...names, ...stdout.split('\n').filter((line) => line !== '')]
+  const processes = (await livingMachines(dataDir)).filter(({ vm }) => vm.startsWith(hash))
+  return [
+    ...files.filter((name) => !name.includes('cache/messages/')),
+    ...processes.map(({ pid }) => `process ${pid}`),
+  ]
+}
+
+/** Folders of sockets that a node keeps, one for each of its machines. */
+export function socketFolders(dataDir: string): Promise<string[]> {
+  return new RunDirectory(join(dataDir, 'supervisor')).launchIds()
+}
