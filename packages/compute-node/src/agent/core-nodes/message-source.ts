@@ -1,19 +1,19 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
-  classifyHash,
   type Envelope,
   isAuthorised,
+  isItemHash,
   itemHash,
   ProtocolError,
   parseContent,
   parseEnvelope,
   type StoreContent,
-  sha256Hex,
   verifySignature,
 } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import { AgentError } from '../errors.ts'
+import { isContentOf } from './content-check.ts'
 import type { Attempt, CoreNodes } from './core-nodes.ts'
 
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
@@ -217,12 +217,6 @@ export class MessageSource {
 
   async #contentText(server: string, raw: Record<string, unknown>): Promise<Attempt<string>> {
     if (typeof raw.item_content === 'string') return { found: raw.item_content }
-    if (raw.item_type !== 'storage') {
-      throw new AgentError(
-        'unsupported',
-        `Message content of item_type "${raw.item_type}" is not supported yet`,
-      )
-    }
     const path = `/api/v0/storage/raw/${raw.item_hash}`
     const bytes = await this.#options.coreNodes.getBytes(server, path, MAX_MESSAGE_BYTES)
     return 'missing' in bytes ? bytes : { found: Buffer.from(bytes.found).toString('utf8') }
@@ -268,7 +262,7 @@ export class MessageSource {
   }
 
   async #acceptAmend(hash: unknown, ref: string, owner: string): Promise<string | null> {
-    if (typeof hash !== 'string' || classifyHash(hash) !== 'storage') return null
+    if (typeof hash !== 'string' || !isItemHash(hash)) return null
     const message = await this.get(hash)
     if (message.envelope.type !== 'STORE') return null
     const content = storeContent(message, hash)
@@ -331,8 +325,9 @@ function verify(hash: string, raw: unknown, text: string): VerifiedMessage {
       time: typeof time === 'string' ? Date.parse(time) / 1000 : time,
       channel: channel ?? null,
     })
-    const computed = envelope.item_type === 'inline' ? itemHash(text) : sha256Hex(text)
-    if (envelope.item_hash !== hash || computed !== hash) {
+    const isContent =
+      envelope.item_type === 'inline' ? itemHash(text) === hash : isContentOf(hash, Buffer.from(text))
+    if (envelope.item_hash !== hash || !isContent) {
       throw new AgentError(
         'message_invalid',
         `A core node sent other content than the message ${hash} was signed for`,
