@@ -1,14 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { buildInstanceImage } from '@aleph-ts/guest'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { imagesDir } from '../../src/testing/warm-seed.ts'
 import { writeZip } from '../../src/testing/zip-writer.ts'
 import { harmfulSource } from '../agent/harmful-program.ts'
+import { InstanceOwner } from '../agent/instance-owner.ts'
 import { patientSsh } from '../agent/patient-ssh.ts'
 import { type Execution, RealNode } from '../agent/real-node.ts'
+import { tracesOf } from '../agent/traces.ts'
 import { TestNamespace, whyNoNamespaces, world } from './test-namespace.ts'
 
 const obstacle = await whyNoNamespaces()
@@ -19,14 +16,12 @@ describe.skipIf(obstacle !== null)(
   () => {
     let space: TestNamespace
     let node: RealNode
-    let folder: string
+    let owner: InstanceOwner
     let first: string
     let second: string
 
     beforeAll(async () => {
-      const image = await buildInstanceImage({ cacheDir: imagesDir() })
-      folder = await mkdtemp(join(tmpdir(), 'aleph-taps-'))
-      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
+      owner = await InstanceOwner.create()
       space = await TestNamespace.create()
       await space.answer(space.host, servicePort)
       await space.answer(space.outside, 80)
@@ -37,32 +32,24 @@ describe.skipIf(obstacle !== null)(
         ALEPH_VM_NETWORK_MBIT: '8',
       }
       node = await RealNode.start(environment, undefined, space)
-      const parent = node.core.store(await readFile(image.path))
-      const publish = async (internet: boolean) =>
-        node.core.publish('INSTANCE', {
-          allow_amend: false,
-          authorized_keys: [await readFile(join(folder, 'key.pub'), 'utf8')],
-          environment: { internet, hypervisor: 'qemu' },
-          resources: { vcpus: 1, memory: 256, seconds: 30 },
-          payment: { chain: 'ETH', type: 'credit' },
-          rootfs: { parent: { ref: parent, use_latest: false }, persistence: 'host', size_mib: 1024 },
-        })
-      first = await publish(true)
-      second = await publish(false)
+      const publish = (internet: boolean) =>
+        owner.publish(node, { environment: { internet, hypervisor: 'qemu' } })
+      first = publish(true)
+      second = publish(false)
       expect(await node.allocate({ instances: [first, second] })).toMatchObject({ success: true })
     }, 600_000)
 
     afterAll(async () => {
       await node?.[Symbol.asyncDispose]()
       await space?.[Symbol.asyncDispose]()
-      if (folder) await rm(folder, { recursive: true, force: true })
+      await owner?.[Symbol.asyncDispose]()
     })
 
     /** Runs a command as root inside an instance, coming in from outside at its forwarded port. */
     async function ssh(hash: string, command: string): Promise<string> {
       const port = (await networking(hash)).mapped_ports?.['22']?.host
       const run = (args: string[]) => space.exec(space.outside, 'ssh', args)
-      return patientSsh({ folder, host: world.host4, port, command, run })
+      return patientSsh({ folder: owner.folder, host: world.host4, port, command, run })
     }
 
     async function networking(hash: string): Promise<Execution['networking']> {
@@ -75,6 +62,23 @@ describe.skipIf(obstacle !== null)(
     /** What an instance hears from an address, or `silence`. */
     const hear = (hash: string, address: string, port = 80) =>
       ssh(hash, `nc -w 2 ${address} ${port} </dev/null 2>/dev/null | grep -e hello -e SSH || echo silence`)
+
+    /** What an instance hears when it sends a datagram to an address, or `silence`. */
+    const datagramTo = (hash: string, address: string, port = servicePort) =>
+      ssh(
+        hash,
+        `timeout 2 bash -c 'exec 3<>/dev/udp/${address}/${port} && echo >&3 && timeout 1 head -n 1 <&3' 2>/dev/null | grep hello || echo silence`,
+      )
+
+    /** What another machine hears when it sends a datagram to the host's service, or `silence`. */
+    async function hearDatagram(from: string, address: string): Promise<string> {
+      const script = `
+        const socket = require('node:dgram').createSocket('udp4')
+        const say = (text) => { console.log(String(text)); process.exit() }
+        socket.on('message', say).send('', ${servicePort}, '${address}')
+        setTimeout(say, 2000, 'silence')`
+      return (await space.exec(from, process.execPath, ['-e', script])).trim()
+    }
 
     test('its owner comes in from outside, and it has the addresses that the node says', async () => {
       expect(await ssh(first, 'whoami')).toBe('root')
@@ -99,16 +103,40 @@ describe.skipIf(obstacle !== null)(
 
     test('it reaches no service of its host, by none of its addresses', async () => {
       expect(await space.hear(space.outside, world.host4, servicePort)).toBe('hello 80.80.80.1')
-      for (const address of [await gateway(first), world.host4, world.host6]) {
-        expect(await hear(first, address, servicePort)).toBe('silence')
+      expect(await hearDatagram(space.outside, world.host4)).toBe('hello 80.80.80.1')
+      const { ipv6_ip } = await networking(first)
+      const gateway6 = `${ipv6_ip}`.replace(/.$/, '0')
+      const tap = await space.exec(space.host, 'ip', [
+        '-6',
+        '-o',
+        'addr',
+        'show',
+        'dev',
+        'vmtap4',
+        'scope',
+        'link',
+      ])
+      const linkLocal = `${/fe80:[0-9a-f:]+/.exec(tap)?.[0]}%eth0`
+      expect(linkLocal).toContain('fe80')
+      const addresses = [await gateway(first), gateway6, linkLocal, world.host4, world.host6]
+      for (const address of [...addresses, `::ffff:${world.host4}`]) {
+        expect(await hear(first, address, servicePort), address).toBe('silence')
+        expect(await datagramTo(first, address), address).toBe('silence')
       }
-    })
+    }, 120_000)
 
     test('it reaches neither metadata nor private networks, but those that its operator allows', async () => {
-      for (const address of [world.metadata, ...world.privates])
-        expect(await hear(first, address)).toBe('silence')
+      for (const address of world.privates6) {
+        expect(await space.hear(space.host, address, 80)).toContain('hello')
+      }
+      const mapped = world.privates.map((address) => `::ffff:${address}`)
+      for (const address of [world.metadata, ...world.privates, ...mapped, ...world.privates6]) {
+        expect(await hear(first, address), address).toBe('silence')
+        expect(await datagramTo(first, address, 80), address).toBe('silence')
+      }
       expect(await hear(first, world.allowed)).toBe(`hello ${world.host4}`)
-    })
+      expect(await datagramTo(first, world.allowed, 80)).toBe(`hello ${world.host4}`)
+    }, 120_000)
 
     test('it does not reach its neighbour', async () => {
       await ssh(second, 'while :; do echo hello | nc -l -p 80; done >/dev/null 2>&1 </dev/null &')
@@ -223,6 +251,23 @@ describe.skipIf(obstacle !== null)(
       })
       expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
       expect(await ssh(second, 'whoami')).toBe('root')
+    })
+
+    test('one that is erased takes its link along: tap, addresses and rules', async () => {
+      const { ipv4_ip, ipv6_ip } = await networking(second)
+      const ofSecond = async () => {
+        const rules = await space.exec(space.host, 'nft', ['list', 'ruleset'])
+        const addresses = await space.exec(space.host, 'ip', ['address'])
+        const proxies = await space.exec(space.host, 'ip', ['-6', 'neighbour', 'show', 'proxy'])
+        const network4 = `${ipv4_ip}`.replace(/2$/, '')
+        const network6 = `${ipv6_ip}`.replace(/.$/, '')
+        return [rules, addresses, proxies].map((text) => text.includes(network4) || text.includes(network6))
+      }
+      expect(await ofSecond()).toEqual([true, true, true])
+      await owner.operate(node, second, 'erase')
+      expect(await ofSecond()).toEqual([false, false, false])
+      expect(await tracesOf(node.dataDir, second)).toEqual([])
+      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
     })
 
     test('when the node stops its instances, nothing of them stays on the host', async () => {
