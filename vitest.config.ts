@@ -8,9 +8,9 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['packages/*/{src,test}/**/*.test.ts', 'scripts/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    // A busy machine is slow, not wrong.
+    // A busy machine is slow, not wrong: guests are emulated, and boot many times as slowly as they do alone.
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 15_000 } },
     maxWorkers: 2,
     pool: 'forks',

@@ -11,6 +11,7 @@ import {
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
+import { hasSshCertificate, type SshSettings, sshSettings } from './agent/proxy/ssh-settings.ts'
 import { type TlsSettings, tlsSettings } from './agent/proxy/tls-settings.ts'
 import { environmentTable, webAddress } from './environment.ts'
 import type { DiskLimits, HypervisorChoice } from './hypervisor/index.ts'
@@ -26,10 +27,14 @@ export interface ComputeNodeConfig {
   domainName: string
   /** Where TLS connections for domains of instances are taken and passed on; null: nowhere. */
   tls: TlsSettings | null
+  /** Where ssh into instances is taken by name; null: nowhere. */
+  ssh: SshSettings | null
   apiServers: string[]
   nodeHash: string | null
   ownerAddress: string
   allocationSigners: string[]
+  /** sha256 hex of the secret of older schedulers; null: it opens nothing. */
+  allocationTokenHash: string | null
   reuseTimeoutMs: number
   drainTimeoutMs: number
   /** How often a running program is looked at for a newer version. */
@@ -98,7 +103,10 @@ export class ConfigError extends Error {
   readonly code = 'invalid_config'
 }
 
-const environmentSchema = z.object(environmentTable)
+const environmentSchema = z.object(environmentTable).refine(hasSshCertificate, {
+  path: ['ALEPH_VM_SSH_PORT'],
+  error: 'needs ALEPH_VM_SSH_CERTIFICATE and ALEPH_VM_SSH_KEY beside it',
+})
 
 /**
  * Reads the settings from the environment; empty variables count as absent.
@@ -128,10 +136,12 @@ export function configFromEnvironment(environment: Record<string, string | undef
     port: env.ALEPH_VM_SUPERVISOR_PORT,
     domainName: env.ALEPH_VM_DOMAIN_NAME,
     tls: tlsSettings(env),
+    ssh: sshSettings(env),
     apiServers: known,
     nodeHash: env.ALEPH_VM_NODE_HASH ?? null,
     ownerAddress: env.ALEPH_VM_OWNER_ADDRESS,
     allocationSigners: env.ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS,
+    allocationTokenHash: env.ALEPH_VM_ALLOCATION_TOKEN_HASH ?? null,
     reuseTimeoutMs: env.ALEPH_VM_REUSE_TIMEOUT * 1000,
     drainTimeoutMs: env.ALEPH_VM_DRAIN_TIMEOUT * 1000,
     updateIntervalMs: env.ALEPH_VM_UPDATE_INTERVAL * 1000,
@@ -185,8 +195,13 @@ export function configFromEnvironment(environment: Record<string, string | undef
 
 /** The settings as the operator may see them on a page: nothing secret is among them. */
 export function publicSettings(config: ComputeNodeConfig): Record<string, unknown> {
-  const { profile, evmRpcUrls, ...settings } = config
-  return { ...settings, profile: profile.name, evmChains: Object.keys(evmRpcUrls) }
+  const { profile, evmRpcUrls, allocationTokenHash, ...settings } = config
+  return {
+    ...settings,
+    profile: profile.name,
+    evmChains: Object.keys(evmRpcUrls),
+    takesAllocationToken: allocationTokenHash !== null,
+  }
 }
 
 const rpcVariable = 'ALEPH_VM_EVM_RPC_'

@@ -8,6 +8,7 @@ import { AllocationSigners } from './agent/allocations/allocation-signers.ts'
 import { PlanAssessment } from './agent/allocations/plan-assessment.ts'
 import type { Reconciler } from './agent/allocations/reconciler.ts'
 import { ReplayGuard } from './agent/allocations/replay-guard.ts'
+import { SchedulerAuth } from './agent/allocations/scheduler-auth.ts'
 import type { Confidential } from './agent/confidential/confidential.ts'
 import type { Sessions } from './agent/confidential/sessions.ts'
 import type { Expiries } from './agent/control/expiries.ts'
@@ -113,7 +114,7 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
     isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
     domainName,
   }
-  const scheduler = {
+  const scheduler = new SchedulerAuth({
     signers: new AllocationSigners({
       messages,
       settings,
@@ -123,7 +124,8 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
       logger,
     }),
     replays: await ReplayGuard.create(join(state, 'accepted-allocations.json')),
-  }
+    tokenHash: config.allocationTokenHash,
+  })
   const facts = nodeFacts(config, identity, forwardHost, network !== null)
   const serverHeader = `aleph-vm/${packageJson.version}`
   const http: HttpServer = await HttpServer.create({
@@ -140,7 +142,7 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
     }),
     customDomains,
     about: { facts, vms: supervisor, reconciler, metrics, gpus, confidential, dataDir, promisedBytes },
-    admin: { ...scheduler, network, customDomains, vms: supervisor },
+    admin: { scheduler, network, customDomains, vms: supervisor },
     debugProxy: { customDomains, web },
     debug: {
       token: await LoginToken.create(join(state, 'login_token')),
@@ -157,7 +159,7 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
       legacyCheckProgram: config.legacyCheckProgram,
     },
     allocations: {
-      ...scheduler,
+      scheduler,
       reconciler,
       assessment: new PlanAssessment({ messages, admission, reconciler, gpus, confidential, identity }),
       waitMs: config.allocationWaitMs,
@@ -188,7 +190,7 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
       restore: { loader: instanceLoader, volumes, files, messages, instances },
     },
     migration: {
-      ...scheduler,
+      scheduler,
       exports,
       imports,
       isKnown: access.isKnown,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { isEvmAddress } from '@aleph-ts/protocol'
 import { z } from 'zod'
+import { sshEnvironmentTable } from './agent/proxy/ssh-settings.ts'
 import { tlsEnvironmentTable } from './agent/proxy/tls-settings.ts'
 import { commaList } from './comma-list.ts'
 import { isPrefix, networkEnvironmentTable } from './network/index.ts'
@@ -46,6 +47,13 @@ export const environmentTable = {
   ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: commaList
     .pipe(z.array(signer).max(64))
     .describe('Who alone may allocate; empty: the network and the parent core node'),
+  ALEPH_VM_ALLOCATION_TOKEN_HASH: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'is no sha256 in lower-case hex')
+    .optional()
+    .describe(
+      'sha256 of the secret by which an older scheduler may allocate (X-Auth-Signature); default: none may',
+    ),
   ALEPH_VM_REUSE_TIMEOUT: z.coerce
     .number()
     .max(31_536_000)
@@ -148,6 +156,7 @@ export const environmentTable = {
     ),
   ...networkEnvironmentTable,
   ...tlsEnvironmentTable,
+  ...sshEnvironmentTable,
   ALEPH_VM_ENABLE_GPU_SUPPORT: flag
     .default(false)
     .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),

@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseVmHostLabel } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import { Admission } from './agent/allocations/admission.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
@@ -37,8 +38,11 @@ import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
+import { SshByName } from './agent/proxy/ssh-by-name.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import type { RepeatedWork } from './agent/repeated-work.ts'
+import { MessageTriggers } from './agent/triggers/message-triggers.ts'
+import { Subscriptions } from './agent/triggers/subscriptions.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { backgroundWork } from './background-work.ts'
@@ -47,14 +51,16 @@ import { createHttpServer } from './create-http-server.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
-/** Where instances end TLS of their domains. */
+/** Where instances end TLS of their domains, and where they take ssh. */
 const TLS_PORT = 443
+const SSH_PORT = 22
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
   supervisor: Supervisor
   programs: ProgramHost
   amends: AmendWatch
+  triggers: MessageTriggers
   reconciler: Reconciler
   expiries: Expiries
   /** What is done again and again while the node runs. */
@@ -65,6 +71,8 @@ export interface Services {
   guestApi: GuestApi
   /** Null: TLS is none of this node's. */
   tls: TlsPassthrough | null
+  /** Null: ssh is not taken by name. */
+  ssh: SshByName | null
   http: HttpServer
 }
 
@@ -246,6 +254,11 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     planFile: new PlanFile(join(state, 'plan.json')),
     logger,
   })
+  const subscriptions = new Subscriptions({
+    planned: () => [...reconciler.planned(), ...reconciler.onDemand()],
+    content: (hash) => loader.content(hash),
+  })
+  const triggers = new MessageTriggers({ coreNodes, messages, programs, subscriptions, metrics, logger })
   const exports: Exports = new Exports({
     dir: join(dataDir, 'exports'),
     vms: supervisor,
@@ -300,6 +313,18 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       async placeOf(name) {
         const hash = await customDomains.lookup(name)
         return hash === null ? null : web.placeOf(hash, TLS_PORT)
+      },
+      logger,
+    })
+  const ssh =
+    config.ssh &&
+    new SshByName({
+      listen: config.ssh.listen,
+      certificate: await readFile(config.ssh.certificatePath, 'utf8'),
+      key: await readFile(config.ssh.keyPath, 'utf8'),
+      async placeOf(name) {
+        const hash = parseVmHostLabel(name.split('.', 1)[0] ?? '') ?? (await customDomains.lookup(name))
+        return hash === null ? null : web.placeOf(hash, SSH_PORT)
       },
       logger,
     })
@@ -366,6 +391,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     supervisor,
     programs,
     amends,
+    triggers,
     reconciler,
     expiries,
     repeated,
@@ -373,6 +399,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     egress,
     guestApi,
     tls,
+    ssh,
     http,
   }
 }

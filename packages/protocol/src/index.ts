@@ -37,11 +37,15 @@ export {
 export {
   type AllocationAuthCode,
   AllocationAuthError,
+  type AllocationClaim,
+  type AllocationHead,
   type AllocationRequest,
   type AllocationVerification,
   allocationAuthLimits,
   allocationPayload,
+  assertSignedBody,
   signAllocationRequest,
+  verifyAllocationHead,
   verifyAllocationRequest,
 } from './allocation/allocation-auth.ts'
 export { parseVmHostLabel, vmHostLabel } from './allocation/vm-host-label.ts'
@@ -129,13 +133,13 @@ export {
 export {
   type Block,
   type BuiltNode,
-  chunkBytes,
   FileDag,
   type FileDagOptions,
   type FileLeaf,
   fileLeaf,
   leafBytes,
 } from './content-addressing/file-dag.ts'
+export { chunkBytes, type FileLayout, otherLayouts, usualLayout } from './content-addressing/file-layout.ts'
 export type { GetBlock } from './content-addressing/get-block.ts'
 export {
   listDirectory,
@@ -283,6 +287,7 @@ export {
 export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
+export { matchesSubscription } from './message/matches-subscription.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
 export { type CommunityShare, communityShare } from './payment-stream/community-share.ts'
 export { coveredMachines } from './payment-stream/covered-machines.ts'
@@ -299,7 +304,7 @@ export {
   isAuthorised,
   securityKey,
 } from './permissions/is-authorised.ts'
-export type { CapabilityReason } from './placement/capability-reason.ts'
+export { type CapabilityReason, hasPublicPool } from './placement/capability-reason.ts'
 export { CapacityLedger, type CapacityReason } from './placement/capacity-ledger.ts'
 export {
   type CapacityReport,
@@ -318,6 +323,7 @@ export {
   placeVm,
   type Unschedulable,
 } from './placement/place-vm.ts'
+export { type PlacementPolicy, placementPolicy } from './placement/placement-policy.ts'
 export {
   type NetworkPlan,
   type NetworkPlanInputs,

@@ -20,6 +20,8 @@ export interface VmHost {
     used: { memoryMiB: number; vcpus: number }
   }
   stop(id: string, graceMs?: number): Promise<void>
+  /** Lets a program rest until its next start, with all it has in memory; one that may not is stopped. */
+  suspend(id: string): Promise<void>
   /** Stops the VM at once and deletes its record and log. */
   destroy(id: string): Promise<void>
   /** Lets a running VM stand still, everything it wrote on its disks, while `work` runs. */

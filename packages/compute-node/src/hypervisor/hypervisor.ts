@@ -30,6 +30,9 @@ export interface GuestLink {
   on(event: 'event', listener: (verb: string, fields: Record<string, string | string[]>) => void): unknown
   on(event: 'close', listener: () => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'event', listener: (verb: string, fields: Record<string, string | string[]>) => void): unknown
+  off(event: 'close', listener: () => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
   close(): Promise<void>
 }
 
@@ -225,6 +228,8 @@ export interface Machine {
   pause(): Promise<void>
   /** Continues a machine paused by `pause` or `snapshot`. */
   resume(): Promise<void>
+  /** Host memory that it shares with no other machine, bytes; 0 when it is gone. */
+  ownMemory(): Promise<number>
   /** Presses the power button, as it were; the guest decides what follows. */
   powerDown(): Promise<void>
   /** Of a machine with confidential memory, which waits for it before its first instruction. */

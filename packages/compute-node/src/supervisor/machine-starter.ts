@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HypervisorError } from '../hypervisor/index.ts'
 import { setClock } from './awaken.ts'
 import type { ConsoleLog } from './console-log.ts'
+import { endGently } from './end-gently.ts'
 import { maySnapshot, programDestination } from './guest-setup.ts'
 import { startInstance } from './instance-start.ts'
 import { StandbyPool } from './standby-pool.ts'
@@ -15,6 +16,10 @@ import {
 import { VmStartError } from './vm-errors.ts'
 import { isInstance, type ProgramSpec, type VmSpec } from './vm-spec.ts'
 
+/** A program that changed more of its memory than this does not rest: a clone that did not is cheaper to keep. */
+const mostRestingBytes = 96 * 1024 * 1024
+/** How long one that rested may take to end. */
+const restedGraceMs = 5000
 /** How long a program may take to notice the end of a connection. */
 const warmConnectionMs = 1000
 
@@ -67,6 +72,26 @@ export class MachineStarter {
     })
   }
 
+  /**
+   * Takes a program that nobody calls, with all it has in memory, so that its next start goes on from there, once
+   * (level C of protocol 05 §21.6).
+   *
+   * @returns whether it rests now; if not, it still runs
+   */
+  async rest(spec: VmSpec, running: Omit<StartedProgram, 'startKind'>): Promise<boolean> {
+    if (isInstance(spec) || !maySnapshot(spec) || !this.#standbys.isOpen) return false
+    if ((await running.machine.ownMemory()) > mostRestingBytes) return false
+    await running.machine.pause()
+    const key = this.#context.templates.keyOf(spec)
+    await this.#standbys.admit(spec.id, key, { ...running, startKind: 'resumed' })
+    return true
+  }
+
+  /** Ends the VM if it rests; a clone that waits for its next start stays. */
+  async endRest(id: string): Promise<void> {
+    if (this.#standbys.isResting(id)) await this.#standbys.discard(id)
+  }
+
   /** Ends the VM's standby, if it has one. */
   async forget(id: string): Promise<void> {
     await this.#standbys.discard(id)
@@ -93,10 +118,22 @@ export class MachineStarter {
     }
   }
 
-  async #abandon({ machine, link, template }: StartedMachine): Promise<void> {
+  async #abandon({ machine, link, template, startKind }: StartedMachine): Promise<void> {
     if (template) this.#context.templates.release(template)
+    // Unlike a clone that was never called, it may have something to finish.
+    if (startKind === 'resumed') await this.#endRested({ machine, link })
     await machine.kill()
     await link?.close()
+  }
+
+  async #endRested(rested: Pick<StartedMachine, 'machine' | 'link'>): Promise<void> {
+    const { log } = this.#context
+    try {
+      await rested.machine.resume()
+      await endGently(rested, restedGraceMs, log)
+    } catch (error) {
+      log.debug({ err: error }, 'a program that rested was not asked to end')
+    }
   }
 }
 

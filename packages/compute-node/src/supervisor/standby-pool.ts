@@ -28,17 +28,25 @@ export class StandbyPool {
     this.#log = log
   }
 
+  /** Whether any may come. */
+  get isOpen(): boolean {
+    return !this.#closed && this.#limit > 0
+  }
+
   get count(): number {
     return this.#standbys.size
   }
 
   /** Prepares a standby in the background, unless the VM has one or one is on its way. */
   offer(id: string, key: string, prepare: (signal: AbortSignal) => Promise<StartedProgram | null>): void {
-    if (this.#closed || this.#limit === 0 || this.#preparing.has(id)) return
+    if (!this.isOpen || this.#preparing.has(id)) return
     if (this.#standbys.get(id)?.key === key) return
     const abort = new AbortController()
     const done = prepare(abort.signal)
-      .then((machine) => this.#admit(id, key, machine, abort.signal))
+      .then((machine) => {
+        if (!machine) return
+        return abort.signal.aborted ? this.#end(machine) : this.admit(id, key, machine)
+      })
       .catch((error) => {
         if (!abort.signal.aborted) this.#log.warn({ err: error, vm: id }, 'no standby could be prepared')
       })
@@ -58,6 +66,25 @@ export class StandbyPool {
     return standby.machine
   }
 
+  /** Takes a paused machine in the place of the one that the VM may have. */
+  async admit(id: string, key: string, machine: StartedProgram): Promise<void> {
+    const former = this.#standbys.get(id)
+    const standby = { key, machine }
+    this.#standbys.delete(id)
+    this.#standbys.set(id, standby)
+    machine.machine.exited.then(() => {
+      if (this.#standbys.get(id) === standby)
+        this.discard(id).catch((error) => this.#log.warn({ err: error }))
+    })
+    if (former) await this.#end(former.machine)
+    while (this.#standbys.size > this.#limit) await this.discard(this.#standbys.keys().next().value!)
+  }
+
+  /** Whether the VM itself rests here, rather than a clone that was never asked anything. */
+  isResting(id: string): boolean {
+    return this.#standbys.get(id)?.machine.startKind === 'resumed'
+  }
+
   async discard(id: string): Promise<void> {
     const preparing = this.#preparing.get(id)
     preparing?.abort.abort(new Error('not wanted any more'))
@@ -72,20 +99,5 @@ export class StandbyPool {
     this.#closed = true
     const ids = new Set([...this.#preparing.keys(), ...this.#standbys.keys()])
     await Promise.all([...ids].map((id) => this.discard(id)))
-  }
-
-  async #admit(id: string, key: string, machine: StartedProgram | null, signal: AbortSignal): Promise<void> {
-    if (!machine) return
-    if (signal.aborted) return this.#end(machine)
-    const former = this.#standbys.get(id)
-    const standby = { key, machine }
-    this.#standbys.delete(id)
-    this.#standbys.set(id, standby)
-    machine.machine.exited.then(() => {
-      if (this.#standbys.get(id) === standby)
-        this.discard(id).catch((error) => this.#log.warn({ err: error }))
-    })
-    if (former) await this.#end(former.machine)
-    while (this.#standbys.size > this.#limit) await this.discard(this.#standbys.keys().next().value!)
   }
 }

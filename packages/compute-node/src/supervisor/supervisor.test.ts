@@ -1,72 +1,32 @@
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
-import { Agent, get, type IncomingMessage } from 'node:http'
-import { tmpdir } from 'node:os'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeHypervisor, type FakeProgram } from '../hypervisor/index.ts'
+import { fetchText, programSpec, SupervisorLab } from '../testing/supervisor-lab.ts'
 import {
-  type ProgramSpec,
-  type RunningVm,
-  Supervisor,
+  type Supervisor,
   type SupervisorOptions,
   type VmInfo,
   VmNotRunningError,
   VmStartError,
 } from './index.ts'
 
+let lab: SupervisorLab
 let dataDir: string
-let supervisors: Supervisor[]
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'aleph-supervisor-'))
-  supervisors = []
+  lab = await SupervisorLab.open()
+  dataDir = lab.dataDir
 })
 
-afterEach(async () => {
-  await Promise.all(supervisors.map((supervisor) => supervisor.stopAll(0)))
-  await rm(dataDir, { recursive: true, force: true })
-})
+afterEach(() => lab[Symbol.asyncDispose]())
 
-async function startSupervisor(options: Partial<SupervisorOptions> = {}): Promise<Supervisor> {
-  const supervisor = await Supervisor.create({
-    dataDir,
-    hypervisor: new FakeHypervisor(),
-    standbys: 0,
-    ...options,
-  })
-  await supervisor.start()
-  supervisors.push(supervisor)
-  return supervisor
-}
-
-function spec(id: string, changes: Partial<ProgramSpec> = {}): ProgramSpec {
-  return {
-    id,
-    kind: 'on-demand',
-    vcpus: 1,
-    memoryMiB: 128,
-    runtime: { path: '/runtime', sha256: 'aa', command: ['/usr/bin/node', '/aleph/serve.mjs'] },
-    code: { path: '/code', sha256: 'bb' },
-    entrypoint: 'main.ts',
-    env: {},
-    hostname: 'function',
-    internet: false,
-    templateKey: 'template',
-    ...changes,
-  }
-}
-
-async function fetchText(vm: RunningVm, path = '/'): Promise<string> {
-  const agent = new Agent()
-  agent.createConnection = () => vm.openHttp()
-  const [response] = (await once(get({ agent, path }), 'response')) as [IncomingMessage]
-  const body = await text(response)
-  agent.destroy()
-  return body
+function startSupervisor(options: Partial<SupervisorOptions> = {}): Promise<Supervisor> {
+  return lab.start(options)
 }
 
 async function startError(start: Promise<unknown>): Promise<VmStartError> {
@@ -87,7 +47,7 @@ async function logText(supervisor: Supervisor, id: string): Promise<string[]> {
 describe('starting', () => {
   test('a started VM answers HTTP through its byte stream', async () => {
     const supervisor = await startSupervisor()
-    const vm = await supervisor.ensureRunning(spec('a'))
+    const vm = await supervisor.ensureRunning(programSpec('a'))
     expect(JSON.parse(await fetchText(vm, '/x?y=%26'))).toEqual({ method: 'GET', url: '/x?y=%26' })
     expect(vm.info).toMatchObject({ id: 'a', state: 'running', kind: 'on-demand', starts: 1 })
   })
@@ -99,8 +59,8 @@ describe('starting', () => {
       return (_, response) => response.end()
     })
     const supervisor = await startSupervisor({ hypervisor })
-    const runtime = { ...spec('a').runtime, env: { A: 'runtime', B: 'runtime' } }
-    await supervisor.ensureRunning(spec('a', { runtime, env: { A: 'own' }, internet: true }))
+    const runtime = { ...programSpec('a').runtime, env: { A: 'runtime', B: 'runtime' } }
+    await supervisor.ensureRunning(programSpec('a', { runtime, env: { A: 'own' }, internet: true }))
     expect(seen).toEqual({
       command: ['/usr/bin/node', '/aleph/serve.mjs', 'main.ts'],
       env: { A: 'own', B: 'runtime' },
@@ -112,17 +72,19 @@ describe('starting', () => {
   test('a hundred simultaneous requests start one machine', async () => {
     const hypervisor = new FakeHypervisor()
     const supervisor = await startSupervisor({ hypervisor })
-    const vms = await Promise.all(Array.from({ length: 100 }, () => supervisor.ensureRunning(spec('a'))))
+    const vms = await Promise.all(
+      Array.from({ length: 100 }, () => supervisor.ensureRunning(programSpec('a'))),
+    )
     expect(hypervisor.machineCount).toBe(1)
     expect(vms[0]?.info.starts).toBe(1)
   })
 
   test('the second start of a function is restored from the first one’s snapshot', async () => {
     const supervisor = await startSupervisor()
-    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(programSpec('a'))
     expect(supervisor.get('a')?.startKind).toBe('cold')
     await supervisor.stop('a', 0)
-    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(programSpec('a'))
     expect(supervisor.get('a')?.startKind).toBe('restored')
   })
 
@@ -134,8 +96,8 @@ describe('starting', () => {
     ['template key', { templateKey: 'other' }],
   ])('another %s is never restored from the same snapshot', async (_, change) => {
     const supervisor = await startSupervisor()
-    await supervisor.ensureRunning(spec('a'))
-    await supervisor.ensureRunning(spec('b', change))
+    await supervisor.ensureRunning(programSpec('a'))
+    await supervisor.ensureRunning(programSpec('b', change))
     expect(supervisor.get('b')?.startKind).not.toBe('restored')
   })
 
@@ -146,8 +108,8 @@ describe('starting', () => {
       return (_, response) => response.end()
     })
     const supervisor = await startSupervisor({ hypervisor })
-    await supervisor.ensureRunning(spec('a', { env: { SECRET: 'of a' } }))
-    await supervisor.ensureRunning(spec('b', { templateKey: 'b', env: { NAME: 'b' } }))
+    await supervisor.ensureRunning(programSpec('a', { env: { SECRET: 'of a' } }))
+    await supervisor.ensureRunning(programSpec('b', { templateKey: 'b', env: { NAME: 'b' } }))
     expect(supervisor.get('a')?.startKind).toBe('cold')
     expect(supervisor.get('b')?.startKind).toBe('runtime')
     // Nothing of one owner reaches another.
@@ -161,16 +123,16 @@ describe('starting', () => {
     ['number of disks', { volumes: [{ mount: '/disk', kind: 'disk' as const, path: '/disk' }] }],
   ])('another %s takes another runtime snapshot', async (_, change) => {
     const supervisor = await startSupervisor()
-    await supervisor.ensureRunning(spec('a'))
-    await supervisor.ensureRunning(spec('b', change))
+    await supervisor.ensureRunning(programSpec('a'))
+    await supervisor.ensureRunning(programSpec('b', change))
     expect(supervisor.get('b')?.startKind).toBe('cold')
   })
 
   test('simultaneous first starts share one boot of the runtime, also when one of them is called off', async () => {
     const supervisor = await startSupervisor()
-    const first = supervisor.ensureRunning(spec('a', { templateKey: 'a' }))
+    const first = supervisor.ensureRunning(programSpec('a', { templateKey: 'a' }))
     const calledOff = startError(first)
-    const second = supervisor.ensureRunning(spec('b', { templateKey: 'b' }))
+    const second = supervisor.ensureRunning(programSpec('b', { templateKey: 'b' }))
     await once(supervisor, 'state')
     await supervisor.stop('a', 0)
     expect((await calledOff).code).toBe('stopped')
@@ -180,9 +142,9 @@ describe('starting', () => {
 
   test('a persistent VM leaves no snapshot, and starts from its runtime each time', async () => {
     const supervisor = await startSupervisor()
-    await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
+    await supervisor.ensureRunning(programSpec('a', { kind: 'persistent' }))
     await supervisor.stop('a', 0)
-    await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
+    await supervisor.ensureRunning(programSpec('a', { kind: 'persistent' }))
     expect(supervisor.get('a')).toMatchObject({ startKind: 'runtime', starts: 2 })
     expect(await readdir(join(dataDir, 'templates'))).toHaveLength(1)
   })
@@ -194,8 +156,8 @@ describe('starting', () => {
           response.end(env.VERSION),
     )
     const supervisor = await startSupervisor({ hypervisor })
-    const before = await supervisor.ensureRunning(spec('a', { env: { VERSION: '1' } }))
-    const after = await supervisor.ensureRunning(spec('a', { env: { VERSION: '2' } }))
+    const before = await supervisor.ensureRunning(programSpec('a', { env: { VERSION: '1' } }))
+    const after = await supervisor.ensureRunning(programSpec('a', { env: { VERSION: '2' } }))
     expect(await fetchText(after)).toBe('2')
     expect(() => before.openHttp()).toThrow(VmNotRunningError)
     expect(hypervisor.machineCount).toBe(1)
@@ -206,7 +168,7 @@ describe('failing', () => {
   test('a program that exits is reported with its code and its last words', async () => {
     const program: FakeProgram = { fails: 'exits', code: 3, prints: 'ImportError: no module named x' }
     const supervisor = await startSupervisor({ hypervisor: new FakeHypervisor(() => program) })
-    const error = await startError(supervisor.ensureRunning(spec('a')))
+    const error = await startError(supervisor.ensureRunning(programSpec('a')))
     expect(error).toMatchObject({ code: 'program_exited', message: 'the program exited with code 3' })
     expect(error.log).toContain('ImportError')
     expect(supervisor.get('a')).toMatchObject({ state: 'failed', error: { code: 'program_exited' } })
@@ -217,7 +179,7 @@ describe('failing', () => {
     const hypervisor = new FakeHypervisor(() => ({ fails: 'never-listens' }))
     if (code === 'guest_boot_timeout') hypervisor.failNextBoot()
     const supervisor = await startSupervisor({ hypervisor, limits: { programMs: 30 } })
-    expect((await startError(supervisor.ensureRunning(spec('a')))).code).toBe(code)
+    expect((await startError(supervisor.ensureRunning(programSpec('a')))).code).toBe(code)
     expect(hypervisor.machineCount).toBe(0)
     expect(supervisor.capacity.used).toEqual({ memoryMiB: 0, vcpus: 0 })
     // Only the runtime, which did boot, is kept.
@@ -226,12 +188,12 @@ describe('failing', () => {
 
   test('a VM beyond the budget is refused until another one stops', async () => {
     const supervisor = await startSupervisor({ capacity: { memoryMiB: 200, vcpus: 8 } })
-    await supervisor.ensureRunning(spec('a'))
-    const error = await startError(supervisor.ensureRunning(spec('b')))
+    await supervisor.ensureRunning(programSpec('a'))
+    const error = await startError(supervisor.ensureRunning(programSpec('b')))
     expect(error.code).toBe('insufficient_capacity')
     expect(error.message).toContain('128 memoryMiB')
     await supervisor.stop('a', 0)
-    expect((await supervisor.ensureRunning(spec('b'))).info.state).toBe('running')
+    expect((await supervisor.ensureRunning(programSpec('b'))).info.state).toBe('running')
   })
 
   test.each([
@@ -240,24 +202,27 @@ describe('failing', () => {
     ['a', { memoryMiB: Number.NaN }],
   ])('a specification that cannot be run is refused (%s %o)', async (id, change) => {
     const supervisor = await startSupervisor()
-    expect((await startError(supervisor.ensureRunning(spec(id, change)))).code).toBe('invalid_spec')
+    expect((await startError(supervisor.ensureRunning(programSpec(id, change)))).code).toBe('invalid_spec')
   })
 
   test('a machine that dies by itself is noticed, and can be started again', async () => {
     const hypervisor = new FakeHypervisor()
     const supervisor = await startSupervisor({ hypervisor })
-    const vm = await supervisor.ensureRunning(spec('a'))
+    const vm = await supervisor.ensureRunning(programSpec('a'))
     const failed = once(supervisor, 'state') as Promise<[VmInfo]>
     hypervisor.crash('a')
     expect((await failed)[0]).toMatchObject({ state: 'failed', error: { code: 'hypervisor_failed' } })
     expect(() => vm.openHttp()).toThrow(VmNotRunningError)
-    expect((await supervisor.ensureRunning(spec('a'))).info).toMatchObject({ state: 'running', starts: 2 })
+    expect((await supervisor.ensureRunning(programSpec('a'))).info).toMatchObject({
+      state: 'running',
+      starts: 2,
+    })
   })
 
   test('a system that switches itself off is told from a machine that died', async () => {
     const hypervisor = new FakeHypervisor()
     const supervisor = await startSupervisor({ hypervisor })
-    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(programSpec('a'))
     const failed = once(supervisor, 'state') as Promise<[VmInfo]>
     hypervisor.switchOff('a')
     expect((await failed)[0]).toMatchObject({ state: 'failed', error: { code: 'guest_ended' } })
@@ -266,7 +231,7 @@ describe('failing', () => {
   test('a VM starts again only when its former machine is gone', async () => {
     const hypervisor = new FakeHypervisor()
     const supervisor = await startSupervisor({ hypervisor })
-    const persistent = spec('a', { kind: 'persistent' })
+    const persistent = programSpec('a', { kind: 'persistent' })
     await supervisor.ensureRunning(persistent)
     const letGo = hypervisor.holdOn('a')
     const failed = once(supervisor, 'state')
@@ -283,7 +248,7 @@ describe('failing', () => {
   test('a program that ends while running takes its machine with it', async () => {
     const hypervisor = new FakeHypervisor()
     const supervisor = await startSupervisor({ hypervisor })
-    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(programSpec('a'))
     const failed = once(supervisor, 'state') as Promise<[VmInfo]>
     hypervisor.exitProgram('a', 1)
     expect((await failed)[0]).toMatchObject({ state: 'failed', error: { code: 'program_exited' } })
@@ -295,7 +260,7 @@ describe('stopping', () => {
   test('stopping during the start calls the start off', async () => {
     const hypervisor = new FakeHypervisor(() => ({ fails: 'never-listens' }))
     const supervisor = await startSupervisor({ hypervisor })
-    const starting = startError(supervisor.ensureRunning(spec('a')))
+    const starting = startError(supervisor.ensureRunning(programSpec('a')))
     await expect.poll(() => hypervisor.machineCount).toBe(1)
     await supervisor.stop('a')
     expect((await starting).code).toBe('stopped')
@@ -307,7 +272,7 @@ describe('stopping', () => {
     const supervisor = await startSupervisor()
     const states: string[] = []
     supervisor.on('state', ({ state }) => states.push(state))
-    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(programSpec('a'))
     await supervisor.stop('a')
     expect(states).toEqual(['booting', 'running', 'stopping', 'stopped'])
   })
@@ -318,7 +283,7 @@ describe('stopping', () => {
       return (_, response) => response.end()
     })
     const supervisor = await startSupervisor({ hypervisor })
-    await supervisor.ensureRunning(spec('a', { kind: 'persistent' }))
+    await supervisor.ensureRunning(programSpec('a', { kind: 'persistent' }))
     await supervisor.stop('a')
     expect(await logText(supervisor, 'a')).toEqual(['hello from the guest'])
     await supervisor.destroy('a')
@@ -330,77 +295,17 @@ describe('stopping', () => {
   test('ended VMs are forgotten, oldest first, beyond the limit', async () => {
     const supervisor = await startSupervisor({ keepEnded: 1 })
     for (const id of ['a', 'b', 'c']) {
-      await supervisor.ensureRunning(spec(id))
+      await supervisor.ensureRunning(programSpec(id))
       await supervisor.stop(id, 0)
     }
-    await supervisor.ensureRunning(spec('d'))
+    await supervisor.ensureRunning(programSpec('d'))
     expect(supervisor.list().map(({ id }) => id)).toEqual(['c', 'd'])
   })
 
   test('nothing starts once the supervisor closes', async () => {
     const supervisor = await startSupervisor()
     await supervisor.stopAll()
-    expect((await startError(supervisor.ensureRunning(spec('a')))).code).toBe('stopped')
-  })
-})
-
-describe('standbys', () => {
-  test('a function that was stopped begins again with the machine made ready for it', async () => {
-    const hypervisor = new FakeHypervisor()
-    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
-    await supervisor.ensureRunning(spec('a'))
-    await supervisor.stop('a', 0)
-    await expect.poll(() => supervisor.standbyCount).toBe(1)
-    const vm = await supervisor.ensureRunning(spec('a'))
-    expect(JSON.parse(await fetchText(vm))).toMatchObject({ method: 'GET' })
-    expect(vm.info).toMatchObject({ startKind: 'restored', starts: 2 })
-    expect(hypervisor.machineCount).toBe(1)
-  })
-
-  test('there are never more than allowed: the oldest gives way', async () => {
-    const hypervisor = new FakeHypervisor()
-    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
-    for (const id of ['a', 'b']) {
-      await supervisor.ensureRunning(spec(id))
-      await supervisor.stop(id, 0)
-      await expect.poll(() => supervisor.standbyCount).toBe(1)
-    }
-    await expect.poll(() => hypervisor.machineCount).toBe(1)
-  })
-
-  test('a changed specification never gets the machine made ready for the old one', async () => {
-    const hypervisor = new FakeHypervisor(
-      ({ env }) =>
-        (_, response) =>
-          response.end(env.VERSION),
-    )
-    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
-    await supervisor.ensureRunning(spec('a', { env: { VERSION: '1' } }))
-    await supervisor.stop('a', 0)
-    await expect.poll(() => supervisor.standbyCount).toBe(1)
-    const vm = await supervisor.ensureRunning(spec('a', { env: { VERSION: '2' } }))
-    expect(await fetchText(vm)).toBe('2')
-    expect(hypervisor.machineCount).toBe(1)
-  })
-
-  test('one that died meanwhile is not used', async () => {
-    const hypervisor = new FakeHypervisor()
-    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
-    await supervisor.ensureRunning(spec('a'))
-    await supervisor.stop('a', 0)
-    await expect.poll(() => supervisor.standbyCount).toBe(1)
-    hypervisor.crash('a')
-    const vm = await supervisor.ensureRunning(spec('a'))
-    expect(JSON.parse(await fetchText(vm))).toMatchObject({ method: 'GET' })
-  })
-
-  test.each(['destroy', 'stopAll', 'detach'] as const)('%s leaves none', async (end) => {
-    const hypervisor = new FakeHypervisor()
-    const supervisor = await startSupervisor({ hypervisor, standbys: 1 })
-    await supervisor.ensureRunning(spec('a'))
-    await supervisor.stop('a', 0)
-    await (end === 'destroy' ? supervisor.destroy('a') : supervisor[end]())
-    expect(hypervisor.machineCount).toBe(0)
+    expect((await startError(supervisor.ensureRunning(programSpec('a')))).code).toBe('stopped')
   })
 })
 
@@ -413,7 +318,7 @@ describe('outgoing connections', () => {
       stream.end('proxied')
     }
     const supervisor = await startSupervisor({ hypervisor, onGuestStream })
-    await supervisor.ensureRunning(spec('a', { internet: true }))
+    await supervisor.ensureRunning(programSpec('a', { internet: true }))
     expect(await text(hypervisor.openEgress('a'))).toBe('proxied')
     expect(taken).toEqual(['a'])
   })
@@ -422,7 +327,7 @@ describe('outgoing connections', () => {
     const hypervisor = new FakeHypervisor()
     const taken: string[] = []
     const supervisor = await startSupervisor({ hypervisor, onGuestStream: (id) => taken.push(id) })
-    await supervisor.ensureRunning(spec('a'))
+    await supervisor.ensureRunning(programSpec('a'))
     hypervisor.openEgress('a')
     expect(taken).toEqual([])
   })
@@ -432,13 +337,13 @@ describe('restarting the node', () => {
   test('running VMs are taken over, with their start facts and their share of the budget', async () => {
     const hypervisor = new FakeHypervisor()
     const before = await startSupervisor({ hypervisor })
-    await before.ensureRunning(spec('a', { kind: 'persistent' }))
+    await before.ensureRunning(programSpec('a', { kind: 'persistent' }))
     const { startedAt } = before.get('a')!
     await before.detach()
     const after = await startSupervisor({ hypervisor })
     expect(after.get('a')).toMatchObject({ state: 'running', startedAt, starts: 1 })
     expect(after.capacity.used).toEqual({ memoryMiB: 128, vcpus: 1 })
-    const vm = await after.ensureRunning(spec('a', { kind: 'persistent' }))
+    const vm = await after.ensureRunning(programSpec('a', { kind: 'persistent' }))
     expect(JSON.parse(await fetchText(vm))).toMatchObject({ method: 'GET' })
     expect(hypervisor.machineCount).toBe(1)
   })
@@ -446,7 +351,7 @@ describe('restarting the node', () => {
   test('a VM that died meanwhile is shown as failed', async () => {
     const hypervisor = new FakeHypervisor()
     const before = await startSupervisor({ hypervisor })
-    await before.ensureRunning(spec('a'))
+    await before.ensureRunning(programSpec('a'))
     await before.detach()
     const after = await startSupervisor({ hypervisor: new FakeHypervisor() })
     expect(after.get('a')).toMatchObject({ state: 'failed', error: { code: 'hypervisor_failed' } })
@@ -456,7 +361,7 @@ describe('restarting the node', () => {
   test('machines nobody knows are killed, and unreadable records do not stop the node', async () => {
     const hypervisor = new FakeHypervisor()
     const before = await startSupervisor({ hypervisor })
-    await before.ensureRunning(spec('a'))
+    await before.ensureRunning(programSpec('a'))
     await before.detach()
     await writeFile(join(dataDir, 'vms', 'a.json'), '{"spec":')
     const after = await startSupervisor({ hypervisor })
@@ -466,16 +371,16 @@ describe('restarting the node', () => {
 
   test('a snapshot survives the restart and restores', async () => {
     const before = await startSupervisor()
-    await before.ensureRunning(spec('a'))
+    await before.ensureRunning(programSpec('a'))
     await before.stopAll(0)
     const after = await startSupervisor()
-    await after.ensureRunning(spec('a'))
+    await after.ensureRunning(programSpec('a'))
     expect(after.get('a')).toMatchObject({ startKind: 'restored', starts: 2 })
   })
 
   test('half-built snapshots and those of another hypervisor are deleted', async () => {
     const before = await startSupervisor()
-    await before.ensureRunning(spec('a'))
+    await before.ensureRunning(programSpec('a'))
     await before.stopAll(0)
     const templates = join(dataDir, 'templates')
     for (const key of await readdir(templates)) {
@@ -489,8 +394,8 @@ describe('restarting the node', () => {
 test('a VM that is destroyed takes its snapshots along, those of its former versions included', async () => {
   const supervisor = await startSupervisor()
   const templates = async () => (await readdir(join(dataDir, 'templates'))).length
-  for (const VERSION of ['1', '2']) await supervisor.ensureRunning(spec('a', { env: { VERSION } }))
-  await supervisor.ensureRunning(spec('b', { templateKey: 'b' }))
+  for (const VERSION of ['1', '2']) await supervisor.ensureRunning(programSpec('a', { env: { VERSION } }))
+  await supervisor.ensureRunning(programSpec('b', { templateKey: 'b' }))
   const runtimes = 1
   expect(await templates()).toBe(runtimes + 3)
   await supervisor.destroy('a')
@@ -499,10 +404,10 @@ test('a VM that is destroyed takes its snapshots along, those of its former vers
 
 test('snapshots beyond the disk budget are evicted, the least recently used first', async () => {
   const supervisor = await startSupervisor({ templateBudgetBytes: 0 })
-  await supervisor.ensureRunning(spec('a'))
+  await supervisor.ensureRunning(programSpec('a'))
   await supervisor.stop('a', 0)
-  await supervisor.ensureRunning(spec('b', { templateKey: 'b' }))
+  await supervisor.ensureRunning(programSpec('b', { templateKey: 'b' }))
   await supervisor.stop('b', 0)
-  await supervisor.ensureRunning(spec('a'))
+  await supervisor.ensureRunning(programSpec('a'))
   expect(supervisor.get('a')?.startKind).toBe('cold')
 })

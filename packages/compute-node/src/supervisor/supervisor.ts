@@ -183,6 +183,18 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     const vm = this.#vms.get(id)
     if (!vm) return
     await vm.stop(graceMs)
+    await this.#started().context.starter.endRest(id)
+    vm.prepareNextStart()
+  }
+
+  /**
+   * Lets a program that nobody calls rest: `stopped`, with all it has in memory, from where its next start goes on.
+   * One that may not rest, or holds too much memory for that, is stopped.
+   */
+  async suspend(id: string, graceMs = defaultStopGraceMs): Promise<void> {
+    const vm = this.#vms.get(id)
+    if (!vm) return
+    await vm.suspend(graceMs)
     vm.prepareNextStart()
   }
 

@@ -99,7 +99,7 @@ const recordSchema = z.object({
   definedAt: z.number(),
   startedAt: z.number().optional(),
   stoppedAt: z.number().optional(),
-  startKind: z.enum(['cold', 'runtime', 'restored']).optional(),
+  startKind: z.enum(['cold', 'runtime', 'restored', 'resumed']).optional(),
   startMs: z.number().optional(),
   starts: z.number(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),

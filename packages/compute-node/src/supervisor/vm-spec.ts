@@ -22,8 +22,8 @@ export type VolumeMount = { mount: string } & (
       /** Lets the program write, into memory. */
       copyOnWrite: boolean
     }
-  /** An ext4 image of the VM's own, which outlives it. */
-  | { kind: 'disk'; path: string }
+  /** An ext4 image of the VM's own, which outlives it; one that grows began as somebody's smaller image. */
+  | { kind: 'disk'; path: string; grows?: boolean }
   /** The guest's own memory. */
   | { kind: 'memory'; sizeMiB: number }
 )
@@ -135,10 +135,10 @@ export function isInstance(spec: VmSpec): spec is InstanceSpec {
 export type VmState = 'defined' | 'booting' | 'running' | 'stopping' | 'stopped' | 'failed'
 
 /**
- * What a VM's last start began from: a kernel that had to boot, the template of its runtime, or the snapshot of
- * its own program (protocol 05 §21.6).
+ * What a VM's last start began from: a kernel that had to boot, the template of its runtime, the snapshot of its
+ * own program, or that program itself, where it had rested (protocol 05 §21.6).
  */
-export type StartKind = 'cold' | 'runtime' | 'restored'
+export type StartKind = 'cold' | 'runtime' | 'restored' | 'resumed'
 
 /** A snapshot of what is known of one VM; plain data, safe to serialise. Times are epoch seconds. */
 export interface VmInfo {

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { GuestLink, Hypervisor, LaunchControl, Machine, MachineRecord } from '../hypervisor/index.ts'
 import type { LinkRules, TapNetwork } from '../network/index.ts'
 import type { Capacity } from './capacity.ts'
 import type { ConsoleLog } from './console-log.ts'
+import { endGently } from './end-gently.ts'
 import { type OnGuestStream, programDestination, serveGuestStreams } from './guest-setup.ts'
 import type { MachineStarter } from './machine-starter.ts'
 import { programExited, type StartedMachine } from './start-attempt.ts'
@@ -18,8 +20,6 @@ import {
   type VmState,
 } from './vm-spec.ts'
 
-/** How long a guest may take beyond its grace to power off before it is killed. */
-const powerOffMs = 500
 const channelLossMs = 1000
 
 export interface VmContext {
@@ -34,13 +34,16 @@ export interface VmContext {
   onGuestStream: OnGuestStream
 }
 
-/** A machine of ours with its channel; `free` gives back its share of the budget and its template. */
+/** A machine of ours with its channel. */
 interface Running {
   machine: Machine
   /** Of a program: the channel to our agent in the guest. */
   link: GuestLink | null
   template?: string
-  free: () => void
+  /** Gives back its share of the budget. */
+  release: () => void
+  /** Notices nothing of it any more. */
+  unwatch: () => void
 }
 
 /** What `VmInfo` takes from the specification. */
@@ -130,6 +133,14 @@ export class Vm {
     return this.#stopping
   }
 
+  /** Lets a program rest until its next start, with all it has in memory; one that may not is stopped. */
+  suspend(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#suspend(graceMs).finally(() => {
+      this.#stopping = null
+    })
+    return this.#stopping
+  }
+
   /** Lets the VM stand still, everything it wrote on the disks, while `work` runs. */
   async whilePaused<T>(work: () => Promise<T>): Promise<T> {
     const running = this.#running
@@ -199,8 +210,8 @@ export class Vm {
     if (template) await this.#context.templates.use(template)
     this.#watch({
       ...adopted,
-      template,
-      free: this.#freeing(this.#context.capacity.takeAnyway(spec), template),
+      ...(template !== undefined && { template }),
+      release: this.#context.capacity.takeAnyway(spec),
     })
     this.#setState('running')
     return true
@@ -216,7 +227,7 @@ export class Vm {
       this.console.forgetTail()
       this.#setState('booting')
       const started = await this.#context.starter.start(spec, this.console, signal)
-      const running = this.#watch({ ...started, free: this.#freeing(release, started.template) })
+      const running = this.#watch({ ...started, release })
       await this.#reached(started, performance.now() - startedAt)
       return this.#handle(running)
     } catch (error) {
@@ -248,15 +259,34 @@ export class Vm {
     const running = this.#running
     if (!running) return
     this.#setState('stopping')
-    if (graceMs > 0) {
-      // A guest too broken to be asked is killed below.
-      askToEnd(running, graceMs).catch((error) =>
-        this.#log.debug({ err: error }, 'a guest was not asked to end'),
-      )
-      await Promise.race([running.machine.exited, delay(graceMs + powerOffMs)])
-    }
+    if (graceMs > 0) await endGently(running, graceMs, this.#log)
     await running.machine.kill()
     this.#leave(running)
+    await this.#stopped()
+  }
+
+  async #suspend(graceMs: number): Promise<void> {
+    const running = this.#running
+    if (!running || !(await this.#rests(running))) return this.#stop(graceMs)
+    this.#running = null
+    running.release()
+    running.unwatch()
+    await this.#stopped()
+  }
+
+  async #rests({ machine, link, template }: Running): Promise<boolean> {
+    if (!link) return false
+    this.#setState('stopping')
+    try {
+      const { starter } = this.#context
+      return await starter.rest(this.#spec, { machine, link, ...(template !== undefined && { template }) })
+    } catch (error) {
+      this.#log.warn({ err: error }, 'an idle program could not be paused and is stopped')
+      return false
+    }
+  }
+
+  async #stopped(): Promise<void> {
     this.#facts = { ...this.#facts, stoppedAt: Date.now() / 1000 }
     this.#setState('stopped')
     await this.#save('stopped')
@@ -287,22 +317,31 @@ export class Vm {
   }
 
   /** Makes the machine the VM's own and notices its end, its program's end and the loss of its channel. */
-  #watch(running: Running): Running {
+  #watch(parts: Omit<Running, 'unwatch'>): Running {
+    const { link } = parts
+    const onEvent = (verb: string, fields: Record<string, string | string[]>) => {
+      if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
+    }
+    // A broken channel also closes, and that is acted upon below.
+    const onError = (error: Error) => this.#log.debug({ err: error }, 'guest channel')
+    const onClose = async () => {
+      // Nearly always because the machine ends, which is then the better explanation.
+      await Promise.race([running.machine.exited, sleep(channelLossMs, undefined, { ref: false })])
+      await this.#lost(running, 'guest_failed', 'the guest closed its channel')
+    }
+    link?.on('event', onEvent)
+    link?.on('error', onError)
+    link?.on('close', onClose)
+    const unwatch = () => {
+      link?.off('event', onEvent)
+      link?.off('error', onError)
+      link?.off('close', onClose)
+    }
+    const running = { ...parts, unwatch }
     this.#running = running
     running.machine.exited.then(({ byGuest, reason }) =>
       this.#lost(running, byGuest ? 'guest_ended' : 'hypervisor_failed', reason),
     )
-    const { link } = running
-    link?.on('event', (verb, fields) => {
-      if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
-    })
-    // A broken channel also closes, and that is acted upon below.
-    link?.on('error', (error) => this.#log.debug({ err: error }, 'guest channel'))
-    link?.on('close', async () => {
-      // Nearly always because the machine ends, which is then the better explanation.
-      await Promise.race([running.machine.exited, delay(channelLossMs)])
-      await this.#lost(running, 'guest_failed', 'the guest closed its channel')
-    })
     return running
   }
 
@@ -328,7 +367,8 @@ export class Vm {
 
   #leave(running: Running): void {
     if (this.#running === running) this.#running = null
-    running.free()
+    running.release()
+    if (running.template !== undefined) this.#context.templates.release(running.template)
     this.#closeLink()
     running.link?.close().catch((error) => this.#log.debug({ err: error }, 'closing a guest channel'))
   }
@@ -339,13 +379,6 @@ export class Vm {
     this.#context.network
       ?.detach(link)
       .catch((error) => this.#log.error({ err: error }, 'the network of a VM was not taken down'))
-  }
-
-  #freeing(releaseCapacity: () => void, template: string | undefined): () => void {
-    return () => {
-      releaseCapacity()
-      if (template) this.#context.templates.release(template)
-    }
   }
 
   async #fail(code: string, message: string): Promise<void> {
@@ -393,13 +426,4 @@ export class Vm {
 /** What a running VM must be restarted for when it changes; ports are not. */
 function keyOf(spec: VmSpec): string {
   return JSON.stringify(isInstance(spec) ? { ...spec, forwards: [] } : spec)
-}
-
-async function askToEnd({ link, machine }: Running, graceMs: number): Promise<void> {
-  if (link) await link.control('halt', { grace: String(Math.ceil(graceMs / 1000)) })
-  else await machine.powerDown()
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }

@@ -91,10 +91,20 @@ export class FakeCoreNode implements AsyncDisposable {
       sender.privateKey,
     )
     this.messages.set(message.item_hash, { status: 'processed', message, content: full })
-    const event = JSON.stringify({ ...message, content: full })
+    this.announce({ ...message, content: full })
+    return message.item_hash
+  }
+
+  /** Tells everybody who follows the events of a message. */
+  announce(message: object): void {
+    const event = JSON.stringify(message)
     for (const follower of this.#followers)
       follower.write(`id: ${this.messages.size}\nevent: message\ndata: ${event}\n\n`)
-    return message.item_hash
+  }
+
+  /** How many follow the events. */
+  get followerCount(): number {
+    return this.#followers.size
   }
 
   /** Publishes a file; returns the hash of its STORE message. */

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { signAllocationRequest } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { testAccount } from '../../src/testing/fake-core-node.ts'
@@ -114,4 +116,31 @@ test('only a scheduler may send one', async () => {
       expect.objectContaining({ error: 'Authentication token received is invalid' }),
     ])
   }
+})
+
+test('a plan may bring along messages of more than a megabyte; of one beyond eight only a scheduler is told', async () => {
+  const path = '/v2/control/allocations'
+  const padding = 'x'.repeat(2 * 1024 * 1024)
+  expect(await push(path, { vms: [], padding })).toMatchObject({ status: 202 })
+  const huge = Buffer.from(JSON.stringify({ vms: [], padding: padding.repeat(4) }))
+  const send = async ({ privateKey } = scheduler) => {
+    const authorization = signAllocationRequest({
+      method: 'POST',
+      path,
+      body: huge,
+      iat: lastTime--,
+      privateKey,
+    })
+    const asked = request(`${node.url}${path}`, {
+      method: 'POST',
+      headers: { authorization, 'content-length': huge.length },
+    })
+    // Only the head: the answer does not wait for the body.
+    asked.flushHeaders()
+    const [response] = await once(asked, 'response')
+    response.resume()
+    asked.on('error', () => undefined).destroy()
+    return response.statusCode
+  }
+  expect([await send(), await send(testAccount())]).toEqual([413, 401])
 })

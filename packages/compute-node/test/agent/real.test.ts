@@ -85,7 +85,7 @@ function deploy(
   })
 }
 
-test('a TypeScript program from a zip answers from its microVM, and again from a snapshot after it went idle', async () => {
+test('a TypeScript program from a zip answers from its microVM, rests when it is idle, and goes on when it is called', async () => {
   const hash = deploy()
   const response = await node.call(hash, '/path?q=1', { method: 'POST', body: 'a body' })
   expect(await response.json()).toEqual({
@@ -98,7 +98,7 @@ test('a TypeScript program from a zip answers from its microVM, and again from a
   expect(response.status).toBe(200)
   await eventually(async () => (await node.execution(hash))?.running === false)
   expect((await node.call(hash, '/')).status).toBe(200)
-  expect(await node.execution(hash)).toMatchObject({ running: true, start: { kind: 'restored' } })
+  expect(await node.execution(hash)).toMatchObject({ running: true, start: { kind: 'resumed' } })
 })
 
 test('what it uses of the host is told', async () => {

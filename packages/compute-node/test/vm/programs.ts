@@ -41,3 +41,15 @@ export default (): Response => Response.json({ atStart, drawn: draw(), time: Dat
 `,
   },
 }
+
+/** Knows in its memory how often it was called. */
+export const counter: VmProgram = {
+  runtime: 'node',
+  entrypoint: 'main.ts',
+  files: {
+    'main.ts': `
+let calls = 0
+export default (): Response => Response.json({ calls: ++calls, time: Date.now() / 1000 })
+`,
+  },
+}

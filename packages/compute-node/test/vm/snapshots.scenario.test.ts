@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Supervisor } from '../../src/supervisor/index.ts'
-import { randomNumbers, staticSite } from './programs.ts'
+import { counter, randomNumbers, staticSite } from './programs.ts'
 import { call, openVmLab, type VmLab } from './vm-lab.ts'
 
 interface Answer {
@@ -60,6 +60,19 @@ test('a function that stopped goes on from a machine made ready meanwhile, in th
   expect(Math.abs(after.time - Date.now() / 1000)).toBeLessThan(2)
   expect(after.atStart).toEqual(before.atStart)
   for (const kind of Object.keys(before.drawn)) expect(after.drawn[kind], kind).not.toBe(before.drawn[kind])
+})
+
+test('a function that nobody calls rests, and goes on with its memory, in the present', async () => {
+  const count = async () =>
+    JSON.parse(await call(await supervisor.ensureRunning(await lab.spec('rests', counter))))
+  const before = await count()
+  await supervisor.suspend('rests')
+  expect(supervisor.get('rests')).toMatchObject({ state: 'stopped' })
+  await sleep(2500)
+  const after = await count()
+  expect(supervisor.get('rests')).toMatchObject({ startKind: 'resumed' })
+  expect([before.calls, after.calls]).toEqual([1, 2])
+  expect(Math.abs(after.time - Date.now() / 1000)).toBeLessThan(2)
 })
 
 test('a damaged snapshot is dropped, and the VM starts cold', async () => {

@@ -10,6 +10,7 @@ import type { Readable } from '../database/read-pools.ts'
 import type { Outcomes } from '../pipeline/outcomes.ts'
 import { arrivalRoutes } from '../placement/arrival-routes.ts'
 import { computeListRoutes } from '../placement/compute-list-routes.ts'
+import { heldPlanRoutes } from '../placement/held-plan-routes.ts'
 import type { Placement } from '../placement/placement.ts'
 import { placementRoutes } from '../placement/placement-routes.ts'
 import { schedulerRoutes } from '../placement/scheduler-routes.ts'
@@ -162,6 +163,7 @@ export async function createServer(
   await server.register(placementRoutes(services.placement))
   await server.register(schedulerRoutes(services.placement))
   await server.register(arrivalRoutes(services.placement.arrivals))
+  await server.register(heldPlanRoutes(services.placement))
   await server.register(computeListRoutes(services.placement))
   return server
 }

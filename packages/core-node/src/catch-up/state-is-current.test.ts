@@ -1,38 +1,43 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { stateIsCurrent } from './state-is-current.ts'
 
-/** Whether the node would act, after everything that can happen by itself has happened. */
-async function isCurrent(options: Partial<Parameters<typeof stateIsCurrent>[0]>): Promise<boolean> {
+const waiting: AbortController[] = []
+
+afterEach(() => {
+  for (const controller of waiting.splice(0)) controller.abort()
+})
+
+function whenCurrent(options: Partial<Parameters<typeof stateIsCurrent>[0]>): Promise<void> {
   const stop = new AbortController()
-  const current = stateIsCurrent({
+  waiting.push(stop)
+  return stateIsCurrent({
     catchUp: { caughtUpOnce: Promise.resolve() },
     expectsPeers: true,
     pendingCount: () => 0,
     signal: stop.signal,
     ...options,
-  }).then(() => true)
-  const result = await Promise.race([current, sleep(200, false)])
-  stop.abort()
-  await current
-  return result
+  })
+}
+
+async function expectWaiting(current: Promise<void>): Promise<void> {
+  expect(await Promise.race([current, sleep(200, 'waiting')])).toBe('waiting')
 }
 
 test('a node acts once it followed a peer to the end and processed what it got', async () => {
   let pending = 2
-  expect(await isCurrent({ pendingCount: () => pending-- })).toBe(true)
+  await whenCurrent({ pendingCount: () => pending-- })
+  expect(pending).toBeLessThan(0)
 })
 
 test('a node that has not reached any of its peers does not act yet', async () => {
-  expect(await isCurrent({ catchUp: { caughtUpOnce: new Promise(() => {}) } })).toBe(false)
+  await expectWaiting(whenCurrent({ catchUp: { caughtUpOnce: new Promise(() => {}) } }))
 })
 
 test('a node that has messages left to process does not act yet', async () => {
-  expect(await isCurrent({ pendingCount: () => 1 })).toBe(false)
+  await expectWaiting(whenCurrent({ pendingCount: () => 1 }))
 })
 
 test('a node that knows no peers waits for nobody', async () => {
-  expect(await isCurrent({ expectsPeers: false, catchUp: { caughtUpOnce: new Promise(() => {}) } })).toBe(
-    true,
-  )
+  await whenCurrent({ expectsPeers: false, catchUp: { caughtUpOnce: new Promise(() => {}) } })
 })

@@ -6,10 +6,11 @@ import { exportMessages } from './export.ts'
 import { importMessages } from './import.ts'
 import { showKeys } from './keys.ts'
 import { showPeers } from './peers.ts'
+import { releasePlan } from './release-plan.ts'
 import { start } from './start.ts'
 import { showStatus } from './status.ts'
 
-/** The command line of the core node: `aleph-core-node [start|keys|status|peers|doctor|export|import]`. */
+/** The command line of the core node: `aleph-core-node [start|keys|status|peers|doctor|release-plan|export|import]`. */
 export function coreNodeProgram(): Command {
   const program = new Command('aleph-core-node')
     .description('A core node of an Aleph network. Settings come from ALEPH_CORE_… variables and the file.')
@@ -41,6 +42,14 @@ export function coreNodeProgram(): Command {
     .command('doctor')
     .description('look for what keeps this node from working; exit code 1 when there is something')
     .action(() => doctor(config()))
+  program
+    .command('release-plan')
+    .description(
+      'tell a compute node its plan, though it stops most of its VMs and the log says that it is held back',
+    )
+    .argument('<compute node>', 'its hash')
+    .option('--url <url>', 'where the API of the node answers')
+    .action((computeNode, options) => releasePlan(config(), computeNode, options))
   program
     .command('export')
     .description('write every message as a line of JSON')

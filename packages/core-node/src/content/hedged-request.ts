@@ -10,7 +10,7 @@ export interface Offer {
 
 export interface HedgedRequestOptions {
   open: OpenRegistered
-  /** Base URLs, in the order to ask them; those asked are removed. */
+  /** Base URLs, in the order to ask them; those that had an answer, or none in time, are removed. */
   peers: string[]
   path: string
   /** How long to wait for one peer before another is asked as well, ms. */
@@ -45,10 +45,9 @@ export async function requestFromAny(options: HedgedRequestOptions): Promise<Off
       running.delete(first)
     }
   } finally {
-    for (const { abort, outcome } of running.values()) {
-      abort(new Error('another peer was faster'))
-      void outcome
-    }
+    for (const { abort } of running.values()) abort(new Error('another peer was faster'))
+    // Should the faster one turn out to serve something else, they are asked again.
+    peers.unshift(...running.keys())
   }
 }
 

@@ -13,7 +13,10 @@ afterEach(() => {
 })
 
 /** A stub of the RPC, and what it was asked. */
-async function startKubo(answer: RequestListener): Promise<{ kubo: Kubo; asked: string[] }> {
+async function startKubo(
+  answer: RequestListener,
+  options: { stallMs?: number } = {},
+): Promise<{ kubo: Kubo; asked: string[] }> {
   const asked: string[] = []
   server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
@@ -21,7 +24,7 @@ async function startKubo(answer: RequestListener): Promise<{ kubo: Kubo; asked: 
   })
   await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { kubo: new Kubo({ url, stallMs: 200 }), asked }
+  return { kubo: new Kubo({ url, ...options }), asked }
 }
 
 async function collect(kubo: Kubo): Promise<string> {
@@ -43,7 +46,7 @@ for (const [what, answer] of Object.entries<RequestListener>({
   'drops the connection': (_request, response) => response.destroy(),
 })) {
   test(`a Kubo that ${what} fails the read, in time`, async () => {
-    const { kubo } = await startKubo(answer)
+    const { kubo } = await startKubo(answer, { stallMs: 200 })
     await expect(collect(kubo)).rejects.toThrow()
   })
 }

@@ -29,7 +29,7 @@ const car: Transfer = {
   isExact: true,
 }
 
-/** The bytes of a file, from nodes that know no archives: cut anew as Kubo does. */
+/** The bytes of a file, from nodes that know no archives: cut anew as Kubo and others do. */
 const plainForCid: Transfer = {
   path: plain.path,
   keep: (fileStore, bytes, { hash, maxBytes }) =>

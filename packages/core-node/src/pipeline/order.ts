@@ -48,7 +48,6 @@ export function independentPrefix(candidates: Candidate[]): number {
   for (const [index, candidate] of candidates.entries()) {
     if (index > 0 && namesLookedAt(candidate).some((name) => made.has(name))) return index
     for (const name of namesMade(candidate)) made.add(name)
-    if (isOfType(candidate, 'FORGET')) made.add(anyForget)
     if (isOfType(candidate, 'AGGREGATE') && contentOf(candidate, 'AGGREGATE').key === 'security') {
       made.add(anyRights)
     }
@@ -72,10 +71,7 @@ function namesLookedAt(candidate: Candidate): string[] {
     names.push(prices, paymentOf(candidate) === 'credit' ? creditsOf(account) : holdingsOf(account))
   }
   if (isOfType(candidate, 'FORGET')) names.push(anyRights)
-  // Whatever a FORGET removes must be gone for those who look after it.
-  if (names.length > 0) names.push(anyForget)
   return names
 }
 
-const anyForget = 'any forget'
 const anyRights = 'any rights'

@@ -55,6 +55,11 @@ export async function reachVerdicts(
     queue = queue.slice(next.length)
     const group = await asTheyStand(tx, next)
     const changes = await judgeGroup(tx, group, tools, verdicts)
+    const tooEarly = group.filter(
+      (candidate, index) => mayComeBack(candidate, tools) && hasMissed(candidate, index, changes),
+    )
+    for (const candidate of tooEarly) candidate.outcome = undefined
+    if (tooEarly.length > 0) queue = sorted([...queue, ...tooEarly], tools.profile)
     const again = await dependents(tx, changes)
     // Members saw what earlier members did, not what later ones do.
     for (const [index, candidate] of group.entries()) {
@@ -72,6 +77,19 @@ export async function reachVerdicts(
     if (reviewed.length > 0) queue = sorted([...queue, ...reviewed], tools.profile)
   }
   return verdicts
+}
+
+/** Whether a candidate was stopped, but not for good. */
+function mayComeBack(candidate: Candidate, { isFinal }: JudgingTools): boolean {
+  return candidate.outcome?.kind === 'deferred' || (candidate.outcome !== undefined && !isFinal(candidate))
+}
+
+/** Whether other members of the group changed something that a candidate had looked at before. */
+function hasMissed({ lookups, place }: Candidate, index: number, changes: Change[]): boolean {
+  return changes.some((change) => {
+    const when = change.index > index ? lookups?.get(change.name) : undefined
+    return when === 'ever' || (when === 'before' && change.place < place!)
+  })
 }
 
 export function notAmong(hashes: string[], candidates: Candidate[]): string[] {
@@ -115,8 +133,8 @@ async function judgeGroup(
     const settled = await settleForgets(tx, forgets, tools.profile)
     verdicts.forgotten.push(...settled.forgotten)
     verdicts.processed.push(...settled.restored)
-    const index = Math.max(...forgets.map((forget) => positions.get(forget)!))
-    changes.push(...settled.changes.map((change) => ({ ...change, index })))
+    // Nobody in the group has seen what became of the targets.
+    changes.push(...settled.changes.map((change) => ({ ...change, index: group.length })))
   }
   return changes
 }
@@ -139,7 +157,9 @@ async function accept(
     if (!isInState(candidate) || candidate.seq === undefined) candidate.seq = tools.nextSeq()
   }
   await enterState(tx, changed)
-  verdicts.processed.push(...changed.filter((candidate) => !isInState(candidate)))
+  const news = changed.filter((candidate) => !isInState(candidate))
+  verdicts.processed.push(...news)
+  verdicts.rejected = without(verdicts.rejected, news, ({ candidate }) => candidate)
   return changed
 }
 
@@ -151,7 +171,16 @@ async function refuse(tx: pg.PoolClient, candidates: Candidate[], verdicts: Verd
   await removePending(tx, candidates)
   const news = rejections.filter(({ candidate }) => candidate.standing?.status !== 'rejected')
   verdicts.rejected.push(...news)
-  return news.map(({ candidate }) => candidate)
+  const refused = news.map(({ candidate }) => candidate)
+  verdicts.processed = without(verdicts.processed, refused, (candidate) => candidate)
+  return refused
+}
+
+/** What was found out meanwhile is another: only the last verdict over a message is told. */
+function without<T>(told: T[], candidates: Candidate[], candidateOf: (one: T) => Candidate): T[] {
+  if (told.length === 0 || candidates.length === 0) return told
+  const hashes = new Set(candidates.map(hashOf))
+  return told.filter((one) => !hashes.has(hashOf(candidateOf(one))))
 }
 
 /** Undoes what an earlier verdict did. A forgotten message is no longer named by anybody until its FORGET is judged again. */

@@ -10,7 +10,7 @@ import type { Workload } from './workloads.ts'
 
 /** What this node knows when it is asked. */
 export interface ArrivalSituation {
-  plan: Pick<Plan, 'assignments' | 'reports' | 'ledger'>
+  plan: Pick<Plan, 'assignments' | 'reports' | 'policy' | 'ledger'>
   corechannel: CorechannelAggregate
   /** Our compute nodes. */
   own: readonly ComputeNode[]
@@ -71,6 +71,7 @@ export class Arrivals {
     if (!isMovable(assignment) && wanted.get(workload.hash) !== node.hash) return 'unsupported'
     const verdict = explainPlacement(workload.requirements, corechannel, {
       reports: plan.reports,
+      policy: plan.policy,
       ledger: plan.ledger,
       refuse: (each) => refuse(each, workload),
     }).find(({ computeNode }) => computeNode === node.hash)

@@ -1,8 +1,10 @@
 import {
   capacityReportSchema,
   corechannelSchema,
+  devnetProfile,
   evmAddress,
   noRequirements,
+  placementPolicy,
   sha256Hex,
 } from '@aleph-ts/protocol'
 import fc from 'fast-check'
@@ -79,6 +81,7 @@ function planOf({ corechannel, reports, workloads }: Network, mandate: Mandate):
     workloads,
     corechannel,
     reports,
+    policy: placementPolicy(devnetProfile, {}),
     claims: [],
     published: new Map(),
     refuse: () => null,

@@ -19,6 +19,8 @@ interface Watched {
   looking: Promise<void>
   report: CapacityReport | undefined
   running: ReadonlySet<string>
+  /** VMs that were ever seen running there. */
+  everSeen: Set<string>
   /** Epoch ms of its last answer. */
   answeredAt: number | undefined
   failures: number
@@ -29,6 +31,8 @@ interface Watched {
 /** So many failures in a row mean that a node is away (protocol 06 §8.6). */
 const failuresUntilAway = 3
 const answerMs = 10_000
+/** VMs that a node is remembered to have run. */
+const mostRemembered = 10_000
 const answerBytes = 1024 * 1024
 
 /** Looks at this core node's own compute nodes again and again: whether they answer, and what they can carry. */
@@ -81,6 +85,17 @@ export class ComputeNodeWatch {
     )
   }
 
+  /** All VMs that run on our nodes, those that are away left out. */
+  observedVms(): Set<string> {
+    const reachable = this.#nodes.values().filter(({ failures }) => failures < failuresUntilAway)
+    return new Set(reachable.flatMap(({ running }) => running))
+  }
+
+  /** Whether a VM was seen running on a node since this process looks at it. */
+  wasSeen(vmHash: string, nodeHash: string): boolean {
+    return this.#nodes.get(nodeHash)?.everSeen.has(vmHash) ?? false
+  }
+
   #begin(hash: string, url: string): Watched {
     const node: Watched = {
       url,
@@ -88,6 +103,7 @@ export class ComputeNodeWatch {
       looking: Promise.resolve(),
       report: undefined,
       running: new Set(),
+      everSeen: new Set(),
       answeredAt: undefined,
       failures: 0,
       failingSince: 0,
@@ -109,6 +125,8 @@ export class ComputeNodeWatch {
         ])
         node.report = computeNodeReport(hash, config, usage)
         node.running = runningVms(executions)
+        if (node.everSeen.size > mostRemembered) node.everSeen.clear()
+        for (const vm of node.running) node.everSeen.add(vm)
         node.answeredAt = Date.now()
         node.failures = 0
       } catch (error) {

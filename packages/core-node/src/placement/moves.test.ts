@@ -2,7 +2,9 @@ import {
   CapacityLedger,
   capacityReportSchema,
   corechannelSchema,
+  devnetProfile,
   noRequirements,
+  placementPolicy,
   sha256Hex,
   type VmRequirements,
 } from '@aleph-ts/protocol'
@@ -67,6 +69,7 @@ function moves(
   const plan = {
     assignments: new Map(assignments.map((assignment) => [assignment.workload.hash, assignment])),
     reports,
+    policy: placementPolicy(devnetProfile, {}),
     ledger,
   }
   const leaving = new Set(['old'])

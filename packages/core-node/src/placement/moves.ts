@@ -9,7 +9,7 @@ export interface Move {
 }
 
 export interface MoveInputs {
-  plan: Pick<Plan, 'assignments' | 'reports' | 'ledger'>
+  plan: Pick<Plan, 'assignments' | 'reports' | 'policy' | 'ledger'>
   corechannel: CorechannelAggregate
   /** Core nodes that this process acts for. */
   coreNodes: ReadonlySet<string>
@@ -83,6 +83,7 @@ function candidates({ workload }: Assignment, inputs: MoveInputs, only?: string)
   const { plan, corechannel, leaving, refuse } = inputs
   const place = placeVm(workload.hash, workload.requirements, corechannel, {
     reports: plan.reports,
+    policy: plan.policy,
     ledger: plan.ledger,
     refuse(node) {
       if (leaving.has(node.hash)) return 'node_draining'

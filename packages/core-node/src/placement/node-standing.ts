@@ -9,11 +9,13 @@ import type { Claim } from './claims.ts'
 import type { ComputeNodeWatch } from './compute-node-watch.ts'
 import { LowScores, loadDrainingNodes } from './node-drains.ts'
 import { Refusals } from './refusals.ts'
+import type { ShrinkGuard } from './shrink-guard.ts'
 import { StreamPayments } from './stream-payments.ts'
 import type { Workload } from './workloads.ts'
 
 export interface StandingOptions {
   watch: ComputeNodeWatch
+  guard: Pick<ShrinkGuard, 'holds'>
   /** How long a compute node may be away before its programs start elsewhere, seconds (protocol 06 §8.6). */
   moveProgramsAfterSeconds: number
   /** The same for its instances, whose disks are lost then. */
@@ -85,6 +87,7 @@ export class NodeStanding {
   #refusal({ hash }: { hash: string }, vmHash?: string): string | null {
     if (this.#draining.has(hash)) return 'node_draining'
     if (this.#options.watch.secondsAway(hash) > 0) return 'node_unhealthy'
+    if (this.#options.guard.holds(hash)) return 'plan_held'
     if (this.refusals.isTiresome(hash)) return 'node_refuses'
     if (vmHash === undefined) return null
     return this.refusals.of(vmHash, hash)

@@ -32,8 +32,7 @@ export class PlacementHistory {
 
   /** Notes what is other than it was when this was called last, by this process or the one before. */
   async note({ places, unschedulable, reasonToLeave }: SeenPlaces): Promise<void> {
-    this.#places ??= await this.#lastPlaces()
-    const before = this.#places
+    const before = await this.lastPlaces()
     const entries: Entry[] = []
     const events: PlacementEvent[] = []
     for (const [vmHash, nodeHash] of places) {
@@ -62,6 +61,14 @@ export class PlacementHistory {
     this.#places = new Map(places)
     this.#unschedulable = unschedulable
     for (const event of events) this.events.emit('event', event)
+  }
+
+  /** Notes that a VM that was on its way to a compute node is where it was after all. */
+  async noteReturn(vmHash: string, { from, to, reason }: { from: string; to: string; reason: string }) {
+    await this.#insert([
+      { vm_hash: vmHash, node_hash: from, action: 'migrated_from', reason },
+      { vm_hash: vmHash, node_hash: to, action: 'migrated_to', reason },
+    ])
   }
 
   /** Entries about a VM or a compute node, newest first. */
@@ -93,7 +100,13 @@ export class PlacementHistory {
     }
   }
 
-  async #lastPlaces(): Promise<Map<string, string>> {
+  /** Compute node by VM hash, as they were noted last. */
+  async lastPlaces(): Promise<ReadonlyMap<string, string>> {
+    this.#places ??= await this.#loadPlaces()
+    return this.#places
+  }
+
+  async #loadPlaces(): Promise<Map<string, string>> {
     const { rows } = await this.#pool.query<Pick<Entry, 'vm_hash' | 'node_hash' | 'action'>>(
       'select distinct on (vm_hash) vm_hash, node_hash, action from placement_history order by vm_hash, id desc',
     )

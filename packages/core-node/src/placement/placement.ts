@@ -1,30 +1,27 @@
-import {
-  allocationsKey,
-  CapacityLedger,
-  type ComputeNode,
-  type CorechannelAggregate,
-  capacityReportPostType,
-} from '@aleph-ts/protocol'
+import { CapacityLedger, type ComputeNode, type CorechannelAggregate } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
-import type { CoreEventMap, ProcessedMessage } from '../events.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type ArrivalSituation, Arrivals } from './arrivals.ts'
 import { isRefused } from './capacity-check.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
+import { type EndedVm, type EndedVmFilter, findEndedVm, loadEndedVms } from './ended-vms.ts'
 import { loadWantedNodes } from './instance-moves.ts'
 import type { Mandate } from './mandate.ts'
-import { isAboutStanding, NodeStanding } from './node-standing.ts'
+import { NodeStanding } from './node-standing.ts'
 import { nodePlans, ownComputeNodes } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
 import { type Assignment, newAllocation, type Plan } from './plan.ts'
 import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
 import { PlanWitness } from './plan-witness.ts'
 import { Planner } from './planner.ts'
+import { targetFailed } from './refusals.ts'
 import { Relocation } from './relocation.ts'
 import { ReportPublisher } from './report-publisher.ts'
-import { type Workload, workloadTypes } from './workloads.ts'
+import { ShrinkGuard } from './shrink-guard.ts'
+import { listenToState } from './state-changes.ts'
+import type { Workload } from './workloads.ts'
 
 export type PlacementContext = Pick<
   CoreNodeContext,
@@ -43,6 +40,8 @@ export interface PlacementOptions {
   moveInstancesAfterSeconds?: number
   /** How long a compute node's score may be too low before it is emptied, seconds. */
   drainAfterSeconds?: number
+  /** How long a plan that would stop most VMs of a compute node for no reason is held back, seconds. */
+  holdPlansSeconds?: number
   pusher?: Partial<Omit<PlanPusherOptions, 'calls' | 'logger'>>
 }
 
@@ -70,6 +69,8 @@ export class Placement {
   /** What other core nodes bring to our compute nodes. */
   readonly arrivals: Arrivals
   readonly #pusher: PlanPusher
+  /** Keeps plans from stopping what they should not. */
+  readonly #guard: ShrinkGuard
   /** What happened to the places of VMs since this node is. */
   readonly history: PlacementHistory
   /** Where owners want their VMs: VM → compute node. */
@@ -81,9 +82,11 @@ export class Placement {
     workloads: [],
     reports: new Map(),
     ledger: new CapacityLedger(new Map()),
+    policy: { requiresIpv6Pool: false, streamChains: new Set(), blacklist: new Set() },
   }
   #synced = false
   #stopped = false
+  #stopListening = () => {}
   readonly #stopping = new AbortController()
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> | undefined
@@ -106,8 +109,15 @@ export class Placement {
       pollMs,
       onChange,
     })
+    this.#guard = new ShrinkGuard(context, {
+      holdSeconds: options.holdPlansSeconds ?? 6 * 3600,
+      lastPlaces: () => this.history.lastPlaces(),
+      running: (nodeHash) => this.#watch.seen(nodeHash)?.running,
+      reasonToLeave: (vmHash, nodeHash) => this.#reasonToLeave(vmHash, nodeHash),
+    })
     this.#standing = new NodeStanding(context, {
       watch: this.#watch,
+      guard: this.#guard,
       moveProgramsAfterSeconds: options.moveProgramsAfterSeconds ?? 600,
       moveInstancesAfterSeconds: options.moveInstancesAfterSeconds ?? 6 * 3600,
       drainAfterSeconds: options.drainAfterSeconds ?? 3 * 86_400,
@@ -119,7 +129,15 @@ export class Placement {
       calls,
       logger,
       onChange,
-      onRefused: ({ vmHash, target }, code) => this.#standing.refusals.add(vmHash, target.hash, code),
+      onRefused: ({ vmHash, target }, code) => {
+        this.#standing.refusals.add(vmHash, target.hash, code)
+        onChange()
+      },
+      onFailed: ({ vmHash, source, target }) => {
+        this.history
+          .noteReturn(vmHash, { from: target.hash, to: source.hash, reason: targetFailed })
+          .catch((error: unknown) => logger.error({ err: error, vm: vmHash }, 'history could not be written'))
+      },
     })
     this.arrivals = new Arrivals({
       calls,
@@ -143,11 +161,11 @@ export class Placement {
    * stop what runs.
    */
   async start(synced: Promise<void>): Promise<void> {
-    const { events } = this.#context
-    events.on('processed', this.#onProcessed)
-    events.on('forgotten', this.#onForgotten)
-    events.on('removing', this.#onForgotten)
-    events.on('recovered', this.#onForgotten)
+    this.#stopListening = listenToState(this.#context.events, {
+      onProcessed: (batch) => this.#witness.hear(batch),
+      onReport: () => this.#planner.forgetReports(),
+      onChange: () => this.#wake(settleMs),
+    })
     this.#options.registry.onChange(() => {
       this.#planner.forgetReports()
       this.#wake(settleMs)
@@ -162,11 +180,7 @@ export class Placement {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
-    const { events } = this.#context
-    events.off('processed', this.#onProcessed)
-    events.off('forgotten', this.#onForgotten)
-    events.off('removing', this.#onForgotten)
-    events.off('recovered', this.#onForgotten)
+    this.#stopListening()
     this.#stopping.abort()
     await this.#round
     await this.#relocation.stop()
@@ -210,32 +224,44 @@ export class Placement {
     return this.#watch.nodesWith(vmHash)
   }
 
+  /** VMs that run on our compute nodes. */
+  observedVms(): Set<string> {
+    return this.#watch.observedVms()
+  }
+
+  /** Whether a VM was ever seen on a compute node of ours. */
+  wasSeen(vmHash: string, nodeHash: string): boolean {
+    return this.#watch.wasSeen(vmHash, nodeHash)
+  }
+
+  /** A page of the VMs that were placed once and are wanted no more. */
+  endedVms(filter: EndedVmFilter, page: { skip: number; limit: number }) {
+    return loadEndedVms(this.#context.pool, filter, page)
+  }
+
+  endedVm(vmHash: string): Promise<EndedVm | undefined> {
+    return findEndedVm(this.#context.pool, vmHash)
+  }
+
   /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */
   refusalOf(node: ComputeNode, workload?: Workload): string | null {
     return this.#standing.reasonAgainst(node, workload)
   }
 
+  /** Address whose key signs plans. */
+  get operator(): string {
+    return this.#options.mandate.key.address
+  }
+
+  /** Lets a plan pass that is held back; false when there is none. */
+  releasePlan(nodeHash: string): boolean {
+    const isHeld = this.#guard.release(nodeHash)
+    if (isHeld) this.#wake(0)
+    return isHeld
+  }
+
   get corechannel(): CorechannelAggregate | null {
     return this.#options.registry.corechannel
-  }
-
-  readonly #onProcessed = (batch: ProcessedMessage[]): void => {
-    const reported = batch.some(
-      ({ type, content }) =>
-        type === 'POST' && (content as { type?: unknown } | null)?.type === capacityReportPostType,
-    )
-    if (reported) this.#planner.forgetReports()
-    this.#witness.hear(batch)
-    const matters = batch.some(
-      ({ type, content }) =>
-        workloadTypes.includes(type) ||
-        (type === 'AGGREGATE' && isAboutPlaces((content as { key?: unknown } | null)?.key)),
-    )
-    if (matters || reported) this.#wake(settleMs)
-  }
-
-  readonly #onForgotten = (batch: CoreEventMap['forgotten'][0]): void => {
-    if (batch.some(({ type }) => workloadTypes.includes(type) || type === 'AGGREGATE')) this.#wake(settleMs)
   }
 
   #wake(delayMs: number): void {
@@ -260,12 +286,13 @@ export class Placement {
     this.#watch.setNodes(new Map(this.#ownNodes(corechannel).map(({ hash, address }) => [hash, address])))
     try {
       const next = await this.#decideWithConsent(corechannel)
+      if (this.#synced) await this.#holdBack(next, corechannel)
       // Changes count only once they are safe in our inbox.
       if (next.changes.size > 0 && this.#synced) await this.#publish(next)
       else for (const vmHash of next.changes.keys()) next.assignments.delete(vmHash)
       this.#plan = next
       if (!this.#synced) return
-      this.#pusher.setPlans(nodePlans(this.#ownNodes(corechannel), next.assignments.values()))
+      this.#tellNodes(next, corechannel)
       await this.#note(next)
       const { basis } = this.#planner
       if (basis) await this.#witness.look(basis)
@@ -308,21 +335,42 @@ export class Placement {
     if (refusals.includes(true)) this.#wake(settleMs)
   }
 
+  /** Takes out of a plan what would stop VMs for want of information. */
+  async #holdBack(plan: Plan, corechannel: CorechannelAggregate): Promise<void> {
+    const own = this.#ownNodes(corechannel).map(({ hash }) => hash)
+    await this.#guard.look(plan, own)
+    for (const vmHash of this.#guard.heldPlaces.keys()) plan.changes.delete(vmHash)
+  }
+
+  #tellNodes({ assignments }: Plan, corechannel: CorechannelAggregate): void {
+    const own = this.#ownNodes(corechannel)
+    const told = own.filter(({ hash }) => this.#guard.mayBeTold(hash))
+    const plans = nodePlans(told, assignments.values())
+    this.#pusher.setPlans(plans, new Set(own.map(({ address }) => address)))
+  }
+
   async #note({ assignments, homeless, workloads }: Plan): Promise<void> {
     const wanted = new Set(workloads.map(({ hash }) => hash))
+    const planned = [...assignments].map(([vmHash, { computeNode }]): [string, string] => [
+      vmHash,
+      computeNode,
+    ])
     await this.history.note({
-      places: new Map([...assignments].map(([vmHash, { computeNode }]) => [vmHash, computeNode])),
+      places: new Map([...this.#guard.heldPlaces, ...planned]),
       unschedulable: new Set(
         [...homeless].filter(([, reasons]) => Object.keys(reasons).length > 0).map(([vmHash]) => vmHash),
       ),
-      reasonToLeave: (vmHash, nodeHash) => {
-        if (!wanted.has(vmHash)) return 'vm_removed'
-        if (this.#standing.leaving.has(nodeHash)) return 'node_draining'
-        if ((this.#wanted.get(vmHash) ?? nodeHash) !== nodeHash) return 'owner_request'
-        const isAway = this.#watch.secondsAway(nodeHash) > 0
-        return this.#planner.reasonToLeave(vmHash) ?? (isAway ? 'node_unhealthy' : 'reassigned')
-      },
+      reasonToLeave: (vmHash, nodeHash) =>
+        wanted.has(vmHash) ? (this.#reasonToLeave(vmHash, nodeHash) ?? 'reassigned') : 'vm_removed',
     })
+  }
+
+  /** Why a VM leaves a compute node; null when nobody decided that. */
+  #reasonToLeave(vmHash: string, nodeHash: string): string | null {
+    if (this.#standing.leaving.has(nodeHash)) return 'node_draining'
+    if ((this.#wanted.get(vmHash) ?? nodeHash) !== nodeHash) return 'owner_request'
+    const isAway = this.#watch.secondsAway(nodeHash) > 0
+    return this.#planner.reasonToLeave(vmHash) ?? (isAway ? 'node_unhealthy' : null)
   }
 
   async #publish({ changes, assignments }: Plan): Promise<void> {
@@ -355,8 +403,4 @@ export class Placement {
   #ownNodes(corechannel: CorechannelAggregate): ComputeNode[] {
     return ownComputeNodes(corechannel, this.#options.mandate.coreNodes(corechannel))
   }
-}
-
-function isAboutPlaces(key: unknown): boolean {
-  return key === allocationsKey || isAboutStanding(key)
 }

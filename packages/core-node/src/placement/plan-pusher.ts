@@ -58,11 +58,15 @@ export class PlanPusher {
     this.#options = options
   }
 
-  /** Sets the plans of all compute nodes by their base URL; nodes left out are not told anything any more. */
-  setPlans(plans: Map<string, NodePlan>): void {
+  /**
+   * Sets the plans of all compute nodes by their base URL; nodes left out are not told anything any more.
+   *
+   * @param kept nodes that keep the plan they were told last, if they are left out
+   */
+  setPlans(plans: Map<string, NodePlan>, kept: ReadonlySet<string> = new Set()): void {
     if (this.#stopped.signal.aborted) return
     for (const [url, target] of this.#targets) {
-      if (plans.has(url)) continue
+      if (plans.has(url) || kept.has(url)) continue
       clearTimeout(target.timer)
       this.#targets.delete(url)
     }

@@ -2,6 +2,7 @@ import {
   corechannelSchema,
   devnetProfile,
   noRequirements,
+  placementPolicy,
   type SchedulerPlan,
   schedulerPlanPostType,
   sha256Hex,
@@ -32,7 +33,13 @@ const workload: Workload = {
   confirmedHeight: null,
   time: 1,
 }
-const basis: PlanBasis = { corechannel, workloads: [workload], reports: new Map(), claims: [] }
+const basis: PlanBasis = {
+  corechannel,
+  workloads: [workload],
+  reports: new Map(),
+  policy: placementPolicy(devnetProfile, {}),
+  claims: [],
+}
 const honest = schedulerPlan(basis, 60)
 
 /** What a node that has the same inputs makes of a published plan. */

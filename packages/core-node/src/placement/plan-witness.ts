@@ -138,12 +138,13 @@ export class PlanWitness {
 
 /** The plan that follows from what everybody can see, as it is published. */
 export function schedulerPlan(basis: PlanBasis, now: number): SchedulerPlan {
-  const { corechannel, workloads, reports, claims } = basis
+  const { corechannel, workloads, reports, policy, claims } = basis
   const active = corechannel.nodes.filter(({ status }) => status === 'active')
   const { assignments } = plan({
     workloads: [...workloads],
     corechannel,
     reports,
+    policy,
     claims: [...claims],
     coreNodes: new Set(active.map(({ hash }) => hash)),
     published: new Map(),
@@ -155,7 +156,7 @@ export function schedulerPlan(basis: PlanBasis, now: number): SchedulerPlan {
   const places = [...assignments].map(([vm, { computeNode }]): [string, string] => [vm, computeNode])
   return {
     epoch: epochAt(now),
-    inputs: planInputRoots({ corechannel, vms: workloads, reports, claims }),
+    inputs: planInputRoots({ corechannel, vms: workloads, reports, policy, claims }),
     plan_root: planRoot(places),
   }
 }

@@ -1,7 +1,9 @@
 import {
   type CorechannelAggregate,
   corechannelSchema,
+  devnetProfile,
   noRequirements,
+  placementPolicy,
   placeVm,
   sha256Hex,
 } from '@aleph-ts/protocol'
@@ -51,6 +53,7 @@ function planFor(self: string | null, inputs: Partial<PlanInputs> = {}) {
     workloads,
     corechannel,
     reports: new Map(),
+    policy: placementPolicy(devnetProfile, {}),
     refuse: () => null,
     claims: [],
     coreNodes: new Set(self === null ? [] : [self]),

@@ -5,6 +5,7 @@ import {
   type ComputeNode,
   type CorechannelAggregate,
   type Placed,
+  type PlacementPolicy,
   placeVm,
   planNetwork,
 } from '@aleph-ts/protocol'
@@ -27,6 +28,8 @@ export interface PlanInputs {
   corechannel: CorechannelAggregate
   /** What compute nodes can carry, by hash. */
   reports: ReadonlyMap<string, CapacityReport>
+  /** What the network asks of compute nodes. */
+  policy: PlacementPolicy
   /** Valid claims of all core nodes, less those of ours that we give up. */
   claims: Claim[]
   /** Hashes of the core nodes that this process acts for: itself, all, or none when it only watches. */
@@ -54,6 +57,7 @@ export interface Plan {
   ledger: CapacityLedger
   workloads: readonly Workload[]
   reports: ReadonlyMap<string, CapacityReport>
+  policy: PlacementPolicy
 }
 
 const epochSeconds = 60
@@ -79,12 +83,13 @@ export function epochAt(now: number): number {
  * core node, and to the next ones when that stays silent.
  */
 export function plan(inputs: PlanInputs): Plan {
-  const { workloads, corechannel, reports, refuse, now } = inputs
+  const { workloads, corechannel, reports, policy, refuse, now } = inputs
   const winners = winningClaims(inputs)
   const network = planNetwork({
     vms: workloads,
     corechannel,
     reports,
+    policy,
     assigned: new Map([...winners].map(([vmHash, { computeNode }]) => [vmHash, computeNode])),
     refuse,
   })
@@ -95,6 +100,7 @@ export function plan(inputs: PlanInputs): Plan {
     homeless: new Map(unschedulable),
     workloads,
     reports,
+    policy,
     ledger,
   }
   for (const workload of workloads) {

@@ -1,5 +1,11 @@
-import type { CapacityReport, CorechannelAggregate } from '@aleph-ts/protocol'
+import {
+  type CapacityReport,
+  type CorechannelAggregate,
+  type PlacementPolicy,
+  placementPolicy,
+} from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
+import { loadAggregates } from '../state/aggregates.ts'
 import { loadCapacityReports } from './capacity-reports.ts'
 import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import type { Mandate } from './mandate.ts'
@@ -19,6 +25,7 @@ export interface PlanBasis {
   corechannel: CorechannelAggregate
   workloads: readonly Workload[]
   reports: ReadonlyMap<string, CapacityReport>
+  policy: PlacementPolicy
   /** Valid claims, as the state has them. */
   claims: readonly Claim[]
 }
@@ -80,13 +87,14 @@ export class Planner {
     const { address } = mandate.key
     const coreNodes = mandate.coreNodes(corechannel)
     const now = Date.now() / 1000
-    const [workloads, reports, stored] = await Promise.all([
+    const [workloads, reports, policy, stored] = await Promise.all([
       this.#workloads.load(),
       this.reports(corechannel),
+      this.#policy(),
       loadAllocations(this.#context.pool, [...this.#claimants(corechannel), address]),
     ])
     const claims = validClaims(stored, corechannel, mandate.scheduler)
-    this.#basis = { corechannel, workloads, reports, claims }
+    this.#basis = { corechannel, workloads, reports, policy, claims }
     await standing.look(ownComputeNodes(corechannel, coreNodes), workloads, corechannel, now)
     const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
     this.#sent.settle(ownClaims(stored, address), now)
@@ -95,6 +103,7 @@ export class Planner {
       workloads,
       corechannel,
       reports,
+      policy,
       claims: this.#tenable(validClaims(aggregates, corechannel, mandate.scheduler), byHash),
       refuse: (node, vmHash) => standing.reasonAgainst(node, byHash.get(vmHash)),
       coreNodes,
@@ -105,6 +114,12 @@ export class Planner {
     })
     this.#noteHomeless(next, now)
     return next
+  }
+
+  async #policy(): Promise<PlacementPolicy> {
+    const { pool, profile } = this.#context
+    const owner = profile.addresses.settings
+    return placementPolicy(profile, (await loadAggregates(pool, 'settings', [owner])).get(owner))
   }
 
   #claimants({ nodes }: CorechannelAggregate): Set<string> {

@@ -12,7 +12,7 @@ import { ApiError } from '../api/api-error.ts'
 import { serve } from '../api/serve.ts'
 import type { Placement } from './placement.ts'
 import type { PlacementEvent } from './placement-history.ts'
-import { schedulerNode, schedulerVm } from './scheduler-views.ts'
+import { endedSchedulerVm, schedulerNode, schedulerVm } from './scheduler-views.ts'
 import type { Workload } from './workloads.ts'
 
 /** Bytes that may wait for one slow listener before it is let go. */
@@ -27,14 +27,15 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
     if (!found) throw new ApiError(404, 'not_found', `No VM ${hash} is known here`)
     return found
   }
+  const isWorkload = (hash: string) => placement.current.workloads.some((each) => each.hash === hash)
   const computeNode = (hash: string): ComputeNode => {
     const found = nodes().find((each) => each.hash === hash)
     if (!found) throw new ApiError(404, 'not_found', `No compute node ${hash} is registered`)
     return found
   }
   const options = (vm?: Workload) => {
-    const { reports, ledger } = placement.current
-    return { reports, ledger, refuse: (node: ComputeNode) => placement.refusalOf(node, vm) }
+    const { reports, ledger, policy } = placement.current
+    return { reports, ledger, policy, refuse: (node: ComputeNode) => placement.refusalOf(node, vm) }
   }
 
   return async (server) => {
@@ -66,7 +67,7 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
       }
     })
 
-    serve(server, apiRoutes.listSchedulerVms, ({ query }) => {
+    serve(server, apiRoutes.listSchedulerVms, async ({ query }) => {
       const owners = query.owners?.split(',') ?? (query.owner === undefined ? undefined : [query.owner])
       const candidates = placement.current.workloads.filter(
         (each) =>
@@ -76,12 +77,24 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
           (query.hasGpu === undefined || query.hasGpu === each.gpus.length > 0) &&
           (query.node === undefined || placement.assignmentOf(each.hash)?.computeNode === query.node),
       )
-      return paged(
-        candidates.map((each) => schedulerVm(each, placement)).filter((vm) => isWanted(vm, query)),
-        query,
+      const wanted = candidates
+        .map((each) => schedulerVm(each, placement))
+        .filter((vm) => isWanted(vm, query))
+      const start = (query.page - 1) * query.pageSize
+      const items = wanted.slice(start, start + query.pageSize)
+      if (!mayHaveEnded(query)) return pageOf(items, wanted.length, query)
+      // What was wanted once comes after what is.
+      const ended = await placement.endedVms(
+        { owners, sender: query.sender, prefix: query.vmHash, among: amongSeen(query.status, placement) },
+        { skip: Math.max(0, start - wanted.length), limit: query.pageSize - items.length },
       )
+      const before = ended.vms.map((vm) => endedSchedulerVm(vm, placement))
+      return pageOf([...items, ...before], wanted.length + ended.total, query)
     })
-    serve(server, apiRoutes.getSchedulerVm, ({ params }) => schedulerVm(workload(params.hash), placement))
+    serve(server, apiRoutes.getSchedulerVm, async ({ params: { hash } }) => {
+      const ended = isWorkload(hash) ? undefined : await placement.endedVm(hash)
+      return ended ? endedSchedulerVm(ended, placement) : schedulerVm(workload(hash), placement)
+    })
 
     serve(server, apiRoutes.explainPlacement, ({ params }) => {
       const vm = workload(params.hash)
@@ -156,6 +169,8 @@ interface VmFilter {
   cpuArchitecture?: string | undefined
   cpuVendor?: string | undefined
   requiresConfidential?: boolean | undefined
+  node?: string | undefined
+  hasGpu?: boolean | undefined
 }
 
 function isWanted(vm: SchedulerVm, filter: VmFilter): boolean {
@@ -167,6 +182,24 @@ function isWanted(vm: SchedulerVm, filter: VmFilter): boolean {
     (cpuVendor === undefined || vm.cpu_vendor === cpuVendor) &&
     (requiresConfidential === undefined || vm.requires_confidential === requiresConfidential)
   )
+}
+
+/** Whether VMs that are wanted no more can be meant: little is known of them. */
+function mayHaveEnded({ status, schedulingStatus, ...filter }: VmFilter): boolean {
+  const { node, cpuArchitecture, cpuVendor, hasGpu, requiresConfidential } = filter
+  return (
+    (status === undefined || status === 'orphaned' || status === 'unscheduled') &&
+    (schedulingStatus === undefined || schedulingStatus === 'unscheduled') &&
+    [node, cpuArchitecture, cpuVendor].every((field) => field === undefined) &&
+    hasGpu !== true &&
+    requiresConfidential !== true
+  )
+}
+
+/** A VM without a place is orphaned where it is seen, else unscheduled. */
+function amongSeen(status: string | undefined, placement: Placement) {
+  if (status === undefined) return undefined
+  return { hashes: [...placement.observedVms()], isIn: status === 'orphaned' }
 }
 
 interface PageQuery {

@@ -1,4 +1,5 @@
 import type { CapacityReport, ComputeNode, SchedulerNode, SchedulerVm } from '@aleph-ts/protocol'
+import type { EndedVm } from './ended-vms.ts'
 import type { Placement } from './placement.ts'
 import type { Workload, WorkloadKind } from './workloads.ts'
 
@@ -17,14 +18,13 @@ export function schedulerVm(workload: Workload, placement: Placement): Scheduler
   const { requirements, kind, gpus } = workload
   const assignment = placement.assignmentOf(workload.hash)
   const seenOn = placement.nodesWith(workload.hash)
-  const lastSeen = Math.max(...seenOn.map((node) => placement.observed(node)?.at ?? 0))
   return {
     vm_hash: workload.hash,
     vm_type: vmTypeOf[kind],
     allocated_node: assignment?.computeNode ?? null,
     allocated_at: assignment ? isoTime(assignment.since) : null,
     observed_nodes: seenOn,
-    last_observed_at: seenOn.length > 0 ? new Date(lastSeen).toISOString() : null,
+    last_observed_at: lastObserved(seenOn, placement),
     status: statusOf(workload, placement, seenOn),
     scheduling_status: assignment
       ? 'scheduled'
@@ -48,6 +48,41 @@ export function schedulerVm(workload: Workload, placement: Placement): Scheduler
     sender: workload.sender,
     updated_at: isoTime(assignment?.since ?? workload.time),
   }
+}
+
+/** A VM that is wanted no more, as clients of the scheduler read it (protocol 06 §7.2). */
+export function endedSchedulerVm(vm: EndedVm, placement: Placement): SchedulerVm {
+  const seenOn = placement.nodesWith(vm.hash)
+  return {
+    vm_hash: vm.hash,
+    vm_type: vm.type,
+    allocated_node: null,
+    allocated_at: null,
+    observed_nodes: seenOn,
+    last_observed_at: lastObserved(seenOn, placement),
+    status: seenOn.length > 0 ? 'orphaned' : 'unscheduled',
+    scheduling_status: 'unscheduled',
+    requirements_vcpus: null,
+    requirements_memory_mb: null,
+    requirements_disk_mb: null,
+    payment_type: vm.paymentType && (paymentNames[vm.paymentType] ?? vm.paymentType),
+    payment_status: vm.isUnpaid ? 'invalidated' : null,
+    requires_confidential: false,
+    gpu_requirements: [],
+    cpu_architecture: null,
+    cpu_vendor: null,
+    cpu_features: [],
+    migration_target: null,
+    migration_started_at: null,
+    owner: vm.owner,
+    sender: vm.sender,
+    updated_at: (vm.endedAt ?? new Date()).toISOString(),
+  }
+}
+
+function lastObserved(seenOn: string[], placement: Placement): string | null {
+  if (seenOn.length === 0) return null
+  return new Date(Math.max(...seenOn.map((node) => placement.observed(node)?.at ?? 0))).toISOString()
 }
 
 /** A compute node as clients of the scheduler read it (protocol 06 §7.2). */
@@ -102,14 +137,19 @@ function cardsOf(report: CapacityReport | undefined, inUse: ReadonlyMap<string, 
 /** @param seenOn compute nodes on which the VM was seen */
 function statusOf(workload: Workload, placement: Placement, seenOn: string[]): SchedulerVm['status'] {
   const assignment = placement.assignmentOf(workload.hash)
-  if (!assignment) return isUnschedulable(workload, placement) ? 'unschedulable' : 'unknown'
+  if (!assignment) {
+    if (seenOn.length > 0) return 'orphaned'
+    return isUnschedulable(workload, placement) ? 'unschedulable' : 'unknown'
+  }
   if (assignment.target !== undefined) return 'migrating'
   if (seenOn.includes(assignment.computeNode)) return seenOn.length > 1 ? 'duplicated' : 'dispatched'
   if (seenOn.length > 0) return 'misplaced'
   const observed = placement.observed(assignment.computeNode)
   if (!observed) return 'scheduled'
   // A function that nobody calls does not run, and is where it should be all the same.
-  return observed.secondsAway > 0 && workload.kind !== 'on_demand_program' ? 'missing' : 'scheduled'
+  const isExpected = workload.kind !== 'on_demand_program'
+  const isGone = observed.secondsAway > 0 || placement.wasSeen(workload.hash, assignment.computeNode)
+  return isExpected && isGone ? 'missing' : 'scheduled'
 }
 
 function isUnschedulable({ hash }: Workload, placement: Placement): boolean {

@@ -28,6 +28,7 @@ import {
   writeFile,
   writeFolder,
 } from './ipfs-drafts.ts'
+import { writeInOtherLayout } from './other-layouts.ts'
 import { fileAsCar } from './plain-file-car.ts'
 import { blocksOfPlainFile, chunksOfFile, readLeaf, readPiece, type StoredBlock } from './stored-blocks.ts'
 
@@ -202,7 +203,8 @@ export class FileStore {
   }
 
   /**
-   * Streams a file in as Kubo's `add` does, and keeps it durably under its CID.
+   * Streams a file in as Kubo's `add` does, and keeps it durably under its CID: the one of the usual layout, or
+   * `expectedCid` when another known layout gives that.
    *
    * @throws {FileStoreError} `file_too_large`; `hash_mismatch` when `expectedCid` is given and the bytes give another
    */
@@ -215,9 +217,10 @@ export class FileStore {
     await writeFile(draft, source, options.maxBytes, dag)
     const { cid: root, size } = dag.finish()
     const cid = root.toString()
-    checkCid(cid, options.expectedCid)
-    await this.#keep(draft, cid, this.#path(cid))
-    return { cid, size }
+    const { expectedCid = cid } = options
+    if (cid === expectedCid) await this.#keep(draft, cid, this.#path(cid))
+    else if (!(await this.#keepInOtherLayout(draft, expectedCid))) checkCid(cid, expectedCid)
+    return { cid: expectedCid, size }
   }
 
   /**
@@ -314,6 +317,13 @@ export class FileStore {
         }
       }
     }
+  }
+
+  async #keepInOtherLayout(plain: Draft, cid: string): Promise<boolean> {
+    await using archive = await Draft.create(this.#incoming)
+    const found = await writeInOtherLayout(archive, plain, parseCid(cid))
+    if (found) await this.#keep(archive, cid, this.#archivePath(cid))
+    return found !== undefined
   }
 
   /** What is here already is as good, and new again. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileDag, otherLayouts } from '@aleph-ts/protocol'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FileStore, type FolderFile } from './file-store.ts'
 
@@ -82,6 +83,26 @@ describe('an IPFS file', () => {
     await other.delete(cid)
     expect(await other.stat(cid)).toBeUndefined()
   })
+
+  test.each(
+    ([0, 1] as const).flatMap((cidVersion) =>
+      otherLayouts(cidVersion).map((layout) => ({ cidVersion, layout })),
+    ),
+  )(
+    'is kept under the CID expected when another known layout gives it: $cidVersion $layout',
+    async ({ cidVersion, layout }) => {
+      const bytes = randomBytes(2_500_000)
+      const expectedCid = new FileDag({ cidVersion, layout }).update(bytes).finish().cid.toString()
+      const { cid, size } = await store.addIpfsFile(pieces(bytes), { cidVersion, maxBytes, expectedCid })
+      expect({ cid, size }).toEqual({ cid: expectedCid, size: bytes.length })
+      const other = await copied(cid)
+      for (const holder of [store, other]) {
+        expect(await holder.stat(cid)).toEqual({ type: 'file', size })
+        expect((await collect(holder.read(cid))).equals(bytes)).toBe(true)
+      }
+      expect(await kept()).toEqual([cid])
+    },
+  )
 
   test('of other bytes than expected leaves nothing behind', async () => {
     const expectedCid = 'QmbFMke1KXqnYyBBWxB74N4c5SBnJMVAiMNRcGu6x1AwQH'

@@ -10,7 +10,8 @@ import { newWallet, post } from '../testing/wallet.ts'
 let node: TestNode
 
 beforeAll(async () => {
-  node = await TestNode.start({ config: { limits: { ...defaultLimits, queryMs: 300 } } })
+  // Long enough for every other query of a busy machine.
+  node = await TestNode.start({ config: { limits: { ...defaultLimits, queryMs: 2_000 } } })
 })
 
 afterAll(async () => node?.[Symbol.asyncDispose]())

@@ -214,6 +214,29 @@ describe('forgetting', () => {
     expect(await arrive(forget(owner, [runtime.item_hash], start + 5))).toEqual(['processed'])
     expect(await node.fates([code, runtime, vm(10)])).toEqual(['forgotten', 'forgotten', 'rejected 301'])
   })
+
+  it('counts at once for what comes in the same batch', async () => {
+    const patient = new PipelineNode(node.pool, profile, { maxRetries: 10 })
+    const [code, runtime, paid] = [store(owner, start + 1), store(owner, start + 2), paidFile(friend, 3)]
+    const vm = program(owner, start + 4, { code: code.item_hash, runtime: runtime.item_hash })
+    const post = note(owner, owner, 5)
+    const amend = message(owner, 'POST', {
+      type: 'amend',
+      ref: post.item_hash,
+      content: 6,
+      time: start + 20,
+    })
+    // Enough for one file of a friend, and for no amend of a post that is gone.
+    const batch = [grant(friend, 150, 1), code, runtime, paid, vm, post]
+    const forgets = [paid, vm, post].map(({ item_hash, sender }) => forget(sender, [item_hash], start + 10))
+    const after = [paidFile(friend, 30), forget(owner, [code.item_hash], start + 30)]
+    await patient.take([...batch, ...forgets, ...after, amend])
+    expect(await patient.fates([...forgets, ...after])).toEqual(Array(5).fill('processed'))
+    expect(await patient.fates([code, paid, vm, post, amend])).toEqual([
+      ...Array(4).fill('forgotten'),
+      'rejected 101',
+    ])
+  })
 })
 
 describe('paying', () => {

@@ -49,7 +49,7 @@ interface Node {
 async function startHost(): Promise<P2pHost> {
   const host = await createHost({
     privateKey: await generateKeyPair('Ed25519'),
-    listenHost: '127.0.0.1',
+    listenHosts: ['127.0.0.1'],
     listenPort: 0,
     topics: [],
     conduct: new PeerConduct({ membersOnly: false }),

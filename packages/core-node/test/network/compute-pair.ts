@@ -62,12 +62,19 @@ export class ComputePair {
     for (const stub of this.stubs.splice(0)) stub.stop()
   }
 
-  /** Publishes the registry, with these fields of the compute nodes. */
-  async register(fields: readonly object[]): Promise<void> {
+  /** Publishes the registry, with these fields of the compute nodes and of the core node. */
+  async register(fields: readonly object[], core: object = {}): Promise<void> {
     const { node, hashes, registrar, stubs } = this
     const content = {
       nodes: [
-        { hash: coreHash, owner: node.node.address, status: 'active', score: 1, resource_nodes: hashes },
+        {
+          hash: coreHash,
+          owner: node.node.address,
+          status: 'active',
+          score: 1,
+          resource_nodes: hashes,
+          ...core,
+        },
       ],
       resource_nodes: hashes.map((hash, index) => ({
         hash,

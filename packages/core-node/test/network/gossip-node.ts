@@ -18,8 +18,8 @@ export class GossipNode {
   readonly events: CoreEvents
   readonly received: { envelope: Envelope; origin: Origin }[]
   readonly announced: string[]
-  /** What the peer table was told, as rows of peer id, type, address. */
-  readonly savedPeers: string[][]
+  /** What the peer table was told, as rows of peer id, type, address, more addresses. */
+  readonly savedPeers: unknown[][]
   readonly #verifier: SignatureVerifier
   readonly #dataDir: string
 
@@ -39,7 +39,9 @@ export class GossipNode {
     this.#dataDir = dataDir
   }
 
-  static async start(options: { peers?: string[]; unannounced?: Envelope[] } = {}): Promise<GossipNode> {
+  static async start(
+    options: { peers?: string[]; unannounced?: Envelope[]; announced?: string[]; publicUrl?: string } = {},
+  ): Promise<GossipNode> {
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-gossip-'))
     const events = new CoreEvents()
     const logger = pino({ level: 'silent' })
@@ -49,7 +51,7 @@ export class GossipNode {
       savedPeers: [],
     }
     const pool = {
-      async query(sql: string, values: string[]) {
+      async query(sql: string, values: unknown[]) {
         if (sql.includes('insert into peers')) record.savedPeers.push(values)
         return { rows: [] }
       },
@@ -64,9 +66,10 @@ export class GossipNode {
     } as unknown as GossipContext['inbox']
     const config: CoreNodeConfig = {
       dataDir,
-      http: { host: '127.0.0.1', port: 0 },
-      p2p: { host: '127.0.0.1', port: 0, peers: options.peers ?? [] },
+      http: { host: '127.0.0.1', port: 0, publicUrl: options.publicUrl },
+      p2p: { host: '127.0.0.1', port: 0, peers: options.peers ?? [], announced: options.announced },
       profile: devnetProfile,
+      allowPrivateNodes: true,
       evmRpc: {},
       verifyWorkers: 1,
       privateKeyFile: join(dataDir, 'operator.key'),

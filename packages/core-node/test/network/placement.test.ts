@@ -1,3 +1,4 @@
+import { vmIpv6 } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { ComputePair, coreHash } from './compute-pair.ts'
 
@@ -10,6 +11,7 @@ beforeAll(async () => {
   pair = await ComputePair.start({
     placement: { moveProgramsAfterSeconds: 0.2 },
     prepare: (stub) => {
+      stub.ipv6Pool = '2a01:4f8:110:142e::/64'
       stub.caps = { vcpus: 2, instance_memory_mib: 0, program_memory_mib: 4096, disk_mib: 1000 }
     },
   })
@@ -60,13 +62,20 @@ test('compute nodes are listed with what is left of them, as clients choose from
     address: pair.stubs[0]!.url,
     qemu_support: true,
     gpu_support: false,
-    ipv6_check: null,
+    ipv6_check: { host: true, vm: true },
     system_usage: {
       cpu: { count: 2, load_average: { load1: 2 } },
       mem: { total_kB: 4096 * 1024 },
       active: true,
     },
   })
+})
+
+test('clients are told the address that a VM has on its compute node', async () => {
+  const [placed] = running(0)
+  const { body } = await pair.node.get(`/api/v0/allocation/${placed}`)
+  expect(body.vm_ipv6).toBe(vmIpv6('2a01:4f8:110:142e::/64', 'persistent-program', placed!).address)
+  expect(body.node.supports_ipv6).toBe(true)
 })
 
 test('the API of the scheduler tells what is wanted, what is seen, and why', async () => {
@@ -118,6 +127,57 @@ test('a VM that runs where it should not is told of', async () => {
   }, patience)
   pair.stubs[1]!.strays.clear()
   await vi.waitFor(async () => expect((await seen()).status).toBe('dispatched'), patience)
+})
+
+test('a VM that ran where it should and does so no more is missing', async () => {
+  const [placed] = running(0)
+  const status = async () => (await pair.node.get(`/scheduler/api/v1/vms/${placed}`)).body.status
+  pair.stubs[0]!.hidden.add(placed!)
+  await vi.waitFor(async () => expect(await status()).toBe('missing'), patience)
+  pair.stubs[0]!.hidden.clear()
+  await vi.waitFor(async () => expect(await status()).toBe('dispatched'), patience)
+})
+
+test('a VM that its owner ended stays listed: orphaned as long as it runs somewhere, then unscheduled', async () => {
+  const vm = running(1)[0]!
+  await pair.forget([vm])
+  await vi.waitFor(() => expect(running(1)).not.toContain(vm), patience)
+  const list = async (status: string) =>
+    (await pair.node.get(`/scheduler/api/v1/vms?status=${status}&owner=${pair.user.address}`)).body
+  await vi.waitFor(async () => {
+    expect((await pair.node.get(`/scheduler/api/v1/vms/${vm}`)).body).toMatchObject({
+      status: 'unscheduled',
+      scheduling_status: 'unscheduled',
+      allocated_node: null,
+      vm_type: 'persistent_program',
+      owner: pair.user.address,
+      payment_type: 'hold',
+    })
+  }, patience)
+  pair.stubs[0]!.strays.add(vm)
+  await vi.waitFor(async () => {
+    expect(await list('orphaned')).toMatchObject({
+      items: [{ vm_hash: vm, observed_nodes: [pair.hashes[0]] }],
+      pagination: { total_items: 1 },
+    })
+  }, patience)
+  expect((await list('unscheduled')).items).toEqual([])
+  pair.stubs[0]!.strays.clear()
+  await vi.waitFor(async () => expect((await list('unscheduled')).items).toHaveLength(1), patience)
+
+  // Pages go on from what is wanted to what was.
+  const pages = await Promise.all(
+    [1, 2, 3].map(
+      async (page) => (await pair.node.get(`/scheduler/api/v1/vms?page_size=2&page=${page}`)).body,
+    ),
+  )
+  const all = pages.flatMap(({ items }) => items.map((each: { vm_hash: string }) => each.vm_hash))
+  expect(new Set(all).size).toBe(pages[0].pagination.total_items)
+  expect(all.at(-1)).toBe(vm)
+  expect((await pair.node.get(`/scheduler/api/v1/vms/${vm}/history`)).body.items[0]).toMatchObject({
+    action: 'unscheduled',
+    reason: 'vm_removed',
+  })
 })
 
 test('what ran on a compute node that died starts on another one', async () => {

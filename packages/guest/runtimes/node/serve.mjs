@@ -38,8 +38,7 @@ function findHandler(module) {
 }
 
 /** @param {Handler} handler */
-async function serve(handler) {
-  await rehearse()
+function serve(handler) {
   const server = createHandlerServer(handler)
   server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1')
   process.once('SIGTERM', () => {
@@ -81,7 +80,7 @@ try {
   const path = findModule(process.argv[2] ?? 'index')
   process.argv.splice(1, 2, path)
   const handler = findHandler(await import(pathToFileURL(path).href))
-  if (handler !== null) await serve(handler)
+  if (handler !== null) serve(handler)
   else
     process.once('beforeExit', () => {
       console.error('The program exports no default handler and started no server on PORT')

@@ -18,5 +18,7 @@ export const settingsSchema = z.looseObject({
   community_wallet_timestamp: z.number().default(0),
   last_crn_version: z.string().default(''),
   authorized_allocation_signers: z.array(z.string()).default([]),
+  /** Hashes of compute nodes that get no VMs. */
+  blacklisted_nodes: z.array(z.string()).optional(),
 })
 export type SettingsAggregate = z.output<typeof settingsSchema>

@@ -46,6 +46,7 @@ describe('a signed allocation request', () => {
     expect(verifyAllocationRequest(received)).toEqual({
       signer: evmAddress(privateKey),
       payloadHash: '85ac21c7a5b7f357d4615ccf96e6d75597b461774d282f54e562465ec47b68f9',
+      bodySha256: 'bacd7df6b15d098133e2be8734567cbc6afa46d721c3147cac915c63664cc5e8',
     })
   })
 

@@ -9,6 +9,8 @@ const utf8 = new TextEncoder()
 export const allocationAuthLimits = {
   clockSkewSeconds: 300,
   bodyBytes: 1024 * 1024,
+  /** Of plans of version 2, which may bring their messages along (protocol 05 §20). */
+  planV2BodyBytes: 8 * 1024 * 1024,
   headerCharacters: 8192,
 } as const
 
@@ -58,7 +60,10 @@ export function signAllocationRequest(
   return `${scheme} sig=${personalSign(payload, request.privateKey)},payload=${bytesToHex(payload)}`
 }
 
-export interface AllocationVerification extends AllocationRequest {
+/** What of a signed allocation request is there before its body. */
+export interface AllocationHead {
+  method: string
+  path: string
   authorization: string
   /** Query string of the request without `?`; it must be empty. */
   query: string
@@ -68,36 +73,57 @@ export interface AllocationVerification extends AllocationRequest {
   isSigner(address: string): boolean
 }
 
-/**
- * Checks a signed allocation request (protocol 05 §4.4). That it was not seen before is the caller's to check: keep
- * `payloadHash` per signer for as long as {@link allocationAuthLimits}.clockSkewSeconds on both sides of now.
- *
- * @returns the signer (EIP-55) and the sha256 hex of the signed payload.
- * @throws {AllocationAuthError}
- */
-export function verifyAllocationRequest(request: AllocationVerification): {
+export type AllocationVerification = AllocationHead & Pick<AllocationRequest, 'body'>
+
+/** What a believed signature says: who signed (EIP-55), and sha256 hex of the signed payload and of the body to come. */
+export interface AllocationClaim {
   signer: string
   payloadHash: string
-} {
-  const { signature, payload } = parseHeader(request.authorization)
+  bodySha256: string
+}
+
+/**
+ * Checks all of a signed allocation request but its body (protocol 05 §4.4), so that nobody else's is read. That it was
+ * not seen before is the caller's to check: keep `payloadHash` per signer for as long as
+ * {@link allocationAuthLimits}.clockSkewSeconds on both sides of now.
+ *
+ * @throws {AllocationAuthError}
+ */
+export function verifyAllocationHead(head: AllocationHead): AllocationClaim {
+  const { signature, payload } = parseHeader(head.authorization)
   const claims = parseClaims(payload)
-  if (Math.abs(request.now - claims.iat) > allocationAuthLimits.clockSkewSeconds) {
+  if (Math.abs(head.now - claims.iat) > allocationAuthLimits.clockSkewSeconds) {
     throw new AllocationAuthError('expired', 'iat is more than 300 s away from the clock of this node')
   }
-  if (claims.method !== request.method || claims.path !== request.path || request.query !== '') {
+  if (claims.method !== head.method || claims.path !== head.path || head.query !== '') {
     throw new AllocationAuthError('wrong_target', 'signed for another method or path, or sent with a query')
   }
   const signer = recoverSigner(payload, signature)
-  if (!request.isSigner(signer)) {
+  if (!head.isSigner(signer)) {
     throw new AllocationAuthError('unknown_signer', `${signer} may not command this node`)
   }
-  if (request.body.length > allocationAuthLimits.bodyBytes) {
-    throw new AllocationAuthError('body_too_large', 'body is larger than 1 MiB')
-  }
-  if (sha256Hex(request.body) !== claims.body_sha256) {
+  return { signer, payloadHash: sha256Hex(payload), bodySha256: claims.body_sha256 }
+}
+
+/** @throws {AllocationAuthError} `body_mismatch` when the body is not the one that was signed */
+export function assertSignedBody({ bodySha256 }: AllocationClaim, body: Uint8Array): void {
+  if (sha256Hex(body) !== bodySha256) {
     throw new AllocationAuthError('body_mismatch', 'body differs from the signed one')
   }
-  return { signer, payloadHash: sha256Hex(payload) }
+}
+
+/**
+ * Checks a whole signed allocation request; see {@link verifyAllocationHead}.
+ *
+ * @throws {AllocationAuthError}
+ */
+export function verifyAllocationRequest({ body, ...head }: AllocationVerification): AllocationClaim {
+  const claim = verifyAllocationHead(head)
+  if (body.length > allocationAuthLimits.bodyBytes) {
+    throw new AllocationAuthError('body_too_large', 'body is larger than 1 MiB')
+  }
+  assertSignedBody(claim, body)
+  return claim
 }
 
 function malformed(why: string): AllocationAuthError {

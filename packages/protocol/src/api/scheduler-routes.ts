@@ -12,6 +12,8 @@ export const vmStatuses = [
   'misplaced',
   'migrating',
   'missing',
+  'orphaned',
+  'unscheduled',
   'unschedulable',
   'unknown',
 ] as const

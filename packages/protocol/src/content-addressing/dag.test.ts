@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { type Cid, parseCid } from './cid.ts'
 import { claimedSize } from './dag-size.ts'
 import { directoryDag } from './directory-dag.ts'
-import { type Block, chunkBytes, dagPbNode, FileDag, maxLinks } from './file-dag.ts'
+import { type Block, dagPbNode, FileDag } from './file-dag.ts'
+import { chunkBytes, maxLinks, otherLayouts } from './file-layout.ts'
 import { listDirectory, resolvePath, walkTree } from './read-directory.ts'
 import { readUnixFsFile } from './read-file.ts'
 import { dagOf, links, MemoryBlocks, treeOf } from './testing/memory-blocks.ts'
@@ -73,6 +74,26 @@ describe('a file', () => {
     expect(size).toBe((maxLinks + 1) * chunkBytes)
     expect(inner.map(({ bytes }) => links(bytes).length)).toEqual([maxLinks, 1, 2])
     expect(inner.at(-1)!.cid.equals(cid)).toBe(true)
+  })
+
+  it('has the CIDs that other tools give it, whose leaves are of another kind or size', () => {
+    const large = noise(3 * 1_048_576 + 5)
+    const cids = versions.flatMap((cidVersion) =>
+      otherLayouts(cidVersion).map((layout) =>
+        new FileDag({ cidVersion, layout }).update(large).finish().cid.toString(),
+      ),
+    )
+    // Of `ipfs-unixfs-importer`: leaves raw in version 0, wrapped in version 1, and the profile unixfs-v1-2025.
+    expect(cids).toEqual([
+      'QmXw7veYYhvYo2mgEjr4pg6E5gcmcsKoU4N5u7sxyGvU7Z',
+      'bafybeihvzwtgzxjxuql3e4mtggp5ajkivgzxp6h2yl3s2sihfadrbyfcm4',
+      'bafybeibakk7ueds345d4asik7frbfmbjhlm2ofe2cd4hrq6y5c6vkx6yhy',
+    ])
+    const [wrapped] = otherLayouts(1)
+    const hello = new FileDag({ cidVersion: 1, layout: wrapped })
+      .update(Buffer.from('hello world\n'))
+      .finish()
+    expect(hello.cid.toString()).toBe('bafybeicg2rebjoofv4kbyovkw7af3rpiitvnl6i7ckcywaq6xjcxnc2mby')
   })
 
   it('is not found whole when a block is missing', async () => {

@@ -2,12 +2,10 @@ import { encode } from '@ipld/dag-pb'
 import { concatBytes, hexToBytes } from '@noble/hashes/utils.js'
 import { createSha256 } from '../hash/sha256.ts'
 import { type Cid, type CidVersion, cidOf, cidOfDigest, dagPbCodec, rawCodec } from './cid.ts'
+import { type FileLayout, usualLayout } from './file-layout.ts'
 import { encodeUnixFs, unixFsTypes } from './unixfs-data.ts'
 import { encodeVarint } from './varint.ts'
 
-/** Bytes of a file in one leaf, and links in one node: Kubo's `add` (protocol 04 §9.1). */
-export const chunkBytes = 262_144
-export const maxLinks = 174
 const nothing = new Uint8Array()
 
 export interface Block {
@@ -36,6 +34,8 @@ export interface BuiltNode {
 export interface FileDagOptions {
   /** @default 0 */
   cidVersion?: CidVersion
+  /** @default Kubo's for the version */
+  layout?: FileLayout
   /** Takes every block as it is made, children before parents. */
   onBlock?: (block: Block) => void
   /** Takes the leaves, instead of `onBlock`. Their chunks are good until the next `update`. */
@@ -53,21 +53,25 @@ export interface FileDagOptions {
  */
 export class FileDag {
   readonly #version: CidVersion
+  readonly #layout: FileLayout
   readonly #onBlock: FileDagOptions['onBlock']
   readonly #onLeaf: FileDagOptions['onLeaf']
   /** Nodes whose parent is not full yet, leaves first. */
   readonly #levels: BuiltNode[][] = [[]]
-  readonly #chunk = new Uint8Array(chunkBytes)
+  readonly #chunk: Uint8Array
   #filled = 0
   #leaves = 0
 
-  constructor({ cidVersion = 0, onBlock, onLeaf }: FileDagOptions = {}) {
+  constructor({ cidVersion = 0, layout = usualLayout(cidVersion), onBlock, onLeaf }: FileDagOptions = {}) {
     this.#version = cidVersion
+    this.#layout = layout
+    this.#chunk = new Uint8Array(layout.chunkBytes)
     this.#onBlock = onBlock
     this.#onLeaf = onLeaf
   }
 
   update(bytes: Uint8Array): this {
+    const { chunkBytes } = this.#layout
     for (let at = 0; at < bytes.length; ) {
       if (this.#filled === 0 && bytes.length - at >= chunkBytes) {
         this.#endLeaf(bytes.subarray(at, at + chunkBytes))
@@ -95,7 +99,7 @@ export class FileDag {
   }
 
   #endLeaf(chunk: Uint8Array): void {
-    const leaf = fileLeaf(chunk, this.#version)
+    const leaf = fileLeaf(chunk, this.#version, this.#layout.rawLeaves)
     const { cid, before, after } = leaf
     this.#filled = 0
     this.#leaves += 1
@@ -106,7 +110,7 @@ export class FileDag {
 
   #add(level: number, node: BuiltNode): void {
     this.#levels[level] ??= []
-    if (this.#levels[level].push(node) === maxLinks) this.#endNode(level)
+    if (this.#levels[level].push(node) === this.#layout.maxLinks) this.#endNode(level)
   }
 
   #endNode(level: number): void {
@@ -118,9 +122,13 @@ export class FileDag {
   }
 }
 
-/** The block that holds one chunk of a file. */
-export function fileLeaf(chunk: Uint8Array, cidVersion: CidVersion): FileLeaf {
-  if (cidVersion === 1) return { cid: cidOf(chunk, rawCodec, 1), before: nothing, chunk, after: nothing }
+/** The block that holds one chunk of a file; by default as Kubo makes it for the version. */
+export function fileLeaf(
+  chunk: Uint8Array,
+  cidVersion: CidVersion,
+  isRaw = usualLayout(cidVersion).rawLeaves,
+): FileLeaf {
+  if (isRaw) return { cid: cidOf(chunk, rawCodec, 1), before: nothing, chunk, after: nothing }
   // A dag-pb node with only `Data`: UnixFS of type file, the chunk unless it is empty, and its size.
   const length = encodeVarint(chunk.length)
   const start = chunk.length > 0 ? [0x08, unixFsTypes.file, 0x12, ...length] : [0x08, unixFsTypes.file]
@@ -128,7 +136,7 @@ export function fileLeaf(chunk: Uint8Array, cidVersion: CidVersion): FileLeaf {
   const dataLength = encodeVarint(start.length + chunk.length + after.length)
   const before = Uint8Array.of(0x0a, ...dataLength, ...start)
   const digest = createSha256().update(before).update(chunk).update(after).hex()
-  return { cid: cidOfDigest(hexToBytes(digest), dagPbCodec, 0), before, chunk, after }
+  return { cid: cidOfDigest(hexToBytes(digest), dagPbCodec, cidVersion), before, chunk, after }
 }
 
 /** A leaf in one piece. */

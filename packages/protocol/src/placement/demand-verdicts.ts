@@ -9,6 +9,9 @@ interface Verdicts {
   upTo: number
 }
 
+type VerdictOptions = Required<Pick<PlacementOptions, 'reports' | 'ledger'>> &
+  Pick<PlacementOptions, 'policy'>
+
 /** Kinds of demand that are remembered; VMs of most networks come in a few sizes. */
 const mostKinds = 256
 
@@ -19,13 +22,13 @@ const mostKinds = 256
  */
 export class DemandVerdicts {
   readonly #topology: Topology
-  readonly #options: Required<Pick<PlacementOptions, 'reports' | 'ledger'>>
+  readonly #options: VerdictOptions
   readonly #indexOf: ReadonlyMap<string, number>
   readonly #kinds = new Map<string, Verdicts>()
   /** Indices of nodes on which something was reserved, in order. */
   readonly #reserved: number[] = []
 
-  constructor(topology: Topology, options: Required<Pick<PlacementOptions, 'reports' | 'ledger'>>) {
+  constructor(topology: Topology, options: VerdictOptions) {
     this.#topology = topology
     this.#options = options
     this.#indexOf = new Map(topology.nodes.map(({ node }, index) => [node.hash, index]))

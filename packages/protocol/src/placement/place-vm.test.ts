@@ -5,6 +5,7 @@ import { placeVm } from './place-vm.ts'
 import { noRequirements } from './vm-requirements.ts'
 
 const vm = 'e'.repeat(64)
+const anyNode = { requiresIpv6Pool: false, streamChains: new Set<string>(), blacklist: new Set<string>() }
 
 function network(...computeNodes: object[]): CorechannelAggregate {
   return corechannelSchema.parse({
@@ -70,6 +71,26 @@ describe('placing a VM', () => {
     })
     expect(placeVm(vm, { ...noRequirements, streamReceiver: '0xabc' }, registry)).toMatchObject({
       computeNode: 'b',
+    })
+  })
+
+  it('looks for a stream on chains that the network watches, to who registered the address', () => {
+    const registry = network(node('a', 'core-1', { stream_reward: '0xABC' }))
+    const paid = { ...noRequirements, streamReceiver: '0xabc' }
+    const watched = { ...anyNode, streamChains: new Set(['BASE']) }
+    const verdict = (streamChain: string, streamReceiver = '0xabc') =>
+      placeVm(vm, { ...paid, streamChain, streamReceiver }, registry, { policy: watched })
+    expect(verdict('BASE')).toMatchObject({ computeNode: 'a' })
+    expect(verdict('AVAX')).toEqual({ unschedulable: { payment_chain: 1 } })
+    expect(verdict('BASE', '0xdef')).toEqual({ unschedulable: { payment_chain: 1 } })
+  })
+
+  it('passes over nodes that the network excluded', () => {
+    const registry = network(node('a', 'core-1'), node('b', 'core-2'))
+    const policy = { ...anyNode, blacklist: new Set(['a']) }
+    expect(placeVm(vm, noRequirements, registry, { policy })).toMatchObject({ computeNode: 'b' })
+    expect(placeVm(vm, { ...noRequirements, nodeHash: 'a' }, registry, { policy })).toEqual({
+      unschedulable: { node_pinned: 1, blacklist: 1 },
     })
   })
 

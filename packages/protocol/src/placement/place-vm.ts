@@ -3,10 +3,14 @@ import { type CapabilityReason, capabilityReason } from './capability-reason.ts'
 import type { CapacityLedger, CapacityReason } from './capacity-ledger.ts'
 import type { CapacityReport } from './capacity-report.ts'
 import { maxWeight, nodeWeight } from './node-weight.ts'
+import type { PlacementPolicy } from './placement-policy.ts'
 import { rankNodes } from './rendezvous.ts'
 import type { VmRequirements } from './vm-requirements.ts'
 
-/** Why a compute node cannot take a VM; stable, shown to users (protocol 06 §8.3). */
+/**
+ * Why a compute node cannot take a VM; stable, shown to users, and looked for in the order of protocol 06 §8.3. What
+ * only one core node knows of a compute node comes last: what all can see counts alike for all.
+ */
 export type PlacementReason =
   | 'not_linked'
   | 'core_node_inactive'
@@ -15,7 +19,8 @@ export type PlacementReason =
   | 'node_owner'
   | 'address_regex'
   | 'terms_and_conditions'
-  | 'payment_receiver'
+  | 'payment_chain'
+  | 'blacklist'
   | CapabilityReason
   | CapacityReason
 
@@ -45,6 +50,8 @@ export interface PlacementOptions {
   reports?: ReadonlyMap<string, CapacityReport>
   /** What other VMs take. */
   ledger?: CapacityLedger
+  /** What the network asks of compute nodes; without, nothing. */
+  policy?: PlacementPolicy
   /**
    * A further reason against a compute node (health, refusals), or null. Core nodes agree on a placement only as far
    * as they agree on this.
@@ -193,14 +200,16 @@ function topologyReason(
 export function demandReason(
   node: ComputeNode,
   demand: VmRequirements,
-  { reports, ledger }: Pick<PlacementOptions, 'reports' | 'ledger'>,
-): string | null {
+  { reports, ledger, policy }: Omit<PlacementOptions, 'refuse'>,
+): PlacementReason | null {
+  const room = ledger?.refusal(node.hash, demand) ?? null
   return (
     ownerReason(node, demand) ??
-    (reports ? capabilityReason(reports.get(node.hash), demand) : null) ??
-    contractReason(node, demand) ??
-    ledger?.refusal(node.hash, demand) ??
-    null
+    (reports ? capabilityReason(reports.get(node.hash), demand, policy) : null) ??
+    (room === 'gpu' ? room : null) ??
+    contractReason(node, demand, policy) ??
+    room ??
+    (policy?.blacklist.has(node.hash) ? 'blacklist' : null)
   )
 }
 
@@ -211,10 +220,16 @@ function ownerReason(node: ComputeNode, demand: VmRequirements): PlacementReason
   return demand.addressPattern === null ? null : 'address_regex'
 }
 
-function contractReason(node: ComputeNode, demand: VmRequirements): PlacementReason | null {
+function contractReason(
+  node: ComputeNode,
+  demand: VmRequirements,
+  policy: PlacementPolicy | undefined,
+): PlacementReason | null {
   if (!acceptsTerms(node, demand)) return 'terms_and_conditions'
-  if (demand.streamReceiver === null || sameAddress(node.stream_reward, demand.streamReceiver)) return null
-  return 'payment_receiver'
+  const { streamReceiver, streamChain } = demand
+  const isSeen = streamChain === null || policy === undefined || policy.streamChains.has(streamChain)
+  const isReceiver = streamReceiver === null || sameAddress(node.stream_reward, streamReceiver)
+  return isSeen && isReceiver ? null : 'payment_chain'
 }
 
 /** A node with terms gets a VM only from somebody who chose the node or named its terms. */

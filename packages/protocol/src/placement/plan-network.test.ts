@@ -179,6 +179,76 @@ describe('what nodes can do', () => {
     ).toMatchObject(expected)
   })
 
+  it.each<[string | undefined, string | null]>([
+    ['2a01:4f8:110:142e::/64', null],
+    ['2a01:4f8:110:142e::/56', null],
+    ['2a01:4f8:110:142e::/80', 'ipv6_pool'],
+    ['2a01:4f8:110:142e::', 'ipv6_pool'],
+    ['fc00:1:2:3::/64', 'ipv6_pool'],
+    ['2001:db8::/64', 'ipv6_pool'],
+    ['fe80::/64', 'ipv6_pool'],
+    ['10.0.0.0/64', 'ipv6_pool'],
+    ['1.1.1.1/64', 'ipv6_pool'],
+    ['', 'ipv6_pool'],
+    [undefined, 'ipv6_pool'],
+  ])(
+    'where a network asks for public addresses, a node with the pool %s is judged %s',
+    (ipv6_pool, reason) => {
+      const policy = { requiresIpv6Pool: true, streamChains: new Set<string>(), blacklist: new Set<string>() }
+      const verdicts = explainPlacement(noRequirements, corechannel, {
+        reports: new Map([report('a', { ipv6_pool })]),
+        policy,
+      })
+      expect(verdicts[0]).toMatchObject({ computeNode: 'a', reason })
+      expect(verdicts[1]).toMatchObject({ computeNode: 'b', reason: 'no_report' })
+    },
+  )
+
+  it('are told of in one order: what is missing first for good, then for now', () => {
+    const impossible = {
+      ...noRequirements,
+      architecture: 'arm64' as const,
+      cpuVendor: 'GenuineIntel',
+      cpuFeatures: ['none'],
+      hypervisor: 'firecracker' as const,
+      confidential: 'sev' as const,
+      gpus: ['10de:0'],
+      termsAndConditions: 'terms',
+      streamReceiver: '0x1',
+      uses: { vcpus: 99, memoryMib: 1e9, diskMib: 1e9, pool: 'instance' as const, isResident: true },
+    }
+    const mended: [string, Partial<VmRequirements>][] = [
+      ['arch', { architecture: null }],
+      ['cpu_vendor', { cpuVendor: null }],
+      ['cpu_features', { cpuFeatures: [] }],
+      ['hypervisor', { hypervisor: null }],
+      ['confidential', { confidential: null }],
+      ['gpu', { gpus: [] }],
+      ['terms_and_conditions', { termsAndConditions: null }],
+      ['payment_chain', { streamReceiver: null }],
+      ['vcpus', { uses: { ...impossible.uses, vcpus: 1 } }],
+      ['memory', { uses: { ...impossible.uses, vcpus: 1, memoryMib: 1 } }],
+      ['disk', { uses: { ...impossible.uses, vcpus: 1, memoryMib: 1, diskMib: 1 } }],
+    ]
+    const policy = {
+      requiresIpv6Pool: false,
+      streamChains: new Set<string>(),
+      blacklist: new Set(['a']),
+    }
+    const reasonOf = (demand: VmRequirements) =>
+      explainPlacement(demand, corechannel, {
+        reports,
+        ledger: new CapacityLedger(reports),
+        policy,
+      })[0]!.reason
+    let demand: VmRequirements = impossible
+    for (const [reason, change] of mended) {
+      expect(reasonOf(demand)).toBe(reason)
+      demand = { ...demand, ...change }
+    }
+    expect(reasonOf(demand)).toBe('blacklist')
+  })
+
   it('gives each card once', () => {
     const vms = ['one', 'two', 'three'].map((name) => instance(name, { gpus: ['10de:2204'] }))
     const plan = planFor(vms, { reports: special })

@@ -3,6 +3,7 @@ import { CapacityLedger } from './capacity-ledger.ts'
 import type { CapacityReport } from './capacity-report.ts'
 import { DemandVerdicts } from './demand-verdicts.ts'
 import { type Placed, placeVmAmong, topologyOf } from './place-vm.ts'
+import type { PlacementPolicy } from './placement-policy.ts'
 import type { VmRequirements } from './vm-requirements.ts'
 
 /** A VM that wants to run. */
@@ -22,6 +23,8 @@ export interface NetworkPlanInputs {
   reports: ReadonlyMap<string, CapacityReport>
   /** Compute node by VM hash, as it was; only what still holds. */
   assigned: ReadonlyMap<string, string>
+  /** What the network asks of compute nodes; without, nothing. */
+  policy?: PlacementPolicy
   /** A further reason against a compute node for a VM, or null. */
   refuse?(node: ComputeNode, vmHash: string): string | null
 }
@@ -39,10 +42,11 @@ export interface NetworkPlan {
  * Finds a place for every VM that has none (protocol 06 §8.3). What has a place keeps it, whatever a fresh plan would
  * say. The others come in the order in which a chain confirmed them, so that nobody can push in with an earlier time.
  */
-export function planNetwork({ vms, corechannel, reports, assigned, refuse }: NetworkPlanInputs): NetworkPlan {
+export function planNetwork(inputs: NetworkPlanInputs): NetworkPlan {
+  const { vms, corechannel, reports, assigned, policy, refuse } = inputs
   const topology = topologyOf(corechannel)
   const ledger = new CapacityLedger(reports)
-  const verdicts = new DemandVerdicts(topology, { reports, ledger })
+  const verdicts = new DemandVerdicts(topology, { reports, ledger, ...(policy && { policy }) })
   const plan: NetworkPlan = { placed: new Map(), unschedulable: new Map(), ledger }
   const homeless: PlannedVm[] = []
   for (const vm of vms) {

@@ -13,6 +13,7 @@ const inputs: SchedulerPlanInputs = {
   }),
   vms: ['a', 'b'].map((hash) => ({ hash, requirements: noRequirements, confirmedHeight: null, time: 1 })),
   reports: new Map(),
+  policy: { requiresIpv6Pool: false, streamChains: new Set(['AVAX', 'BASE']), blacklist: new Set() },
   claims: [{ vmHash: 'a', computeNode: 'compute', since: 5 }],
 }
 
@@ -20,6 +21,7 @@ test('the same inputs have the same fingerprints, in whatever order they are nam
   const { corechannel, vms } = inputs
   const turned = {
     ...inputs,
+    policy: { ...inputs.policy, streamChains: new Set(['BASE', 'AVAX']) },
     vms: vms.toReversed(),
     corechannel: { ...corechannel, nodes: corechannel.nodes.toReversed() },
   }
@@ -40,6 +42,7 @@ test('the same inputs have the same fingerprints, in whatever order they are nam
 test.each<[keyof ReturnType<typeof planInputRoots>, Partial<SchedulerPlanInputs>]>([
   ['messages_root', { vms: [{ ...inputs.vms[0]!, confirmedHeight: 7 }, inputs.vms[1]!] }],
   ['allocations_root', { claims: [{ vmHash: 'a', computeNode: 'compute', since: 5, target: 'x' }] }],
+  ['settings', { policy: { ...inputs.policy, blacklist: new Set(['compute']) } }],
   ['corechannel', { corechannel: { ...inputs.corechannel, resource_nodes: [] } }],
 ])('what is other in %s shows there, and nowhere else', (name, change) => {
   const [before, after] = [planInputRoots(inputs), planInputRoots({ ...inputs, ...change })]

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { CorechannelAggregate } from '../aggregates/corechannel.ts'
 import { sha256Hex } from '../hash/sha256.ts'
 import type { CapacityReport } from './capacity-report.ts'
+import type { PlacementPolicy } from './placement-policy.ts'
 import type { PlannedVm } from './plan-network.ts'
 
 /** What core nodes publish about the plan they came to, for others to check (protocol 06 §8.5). */
@@ -16,6 +17,8 @@ export const schedulerPlanSchema = z.looseObject({
   inputs: z.strictObject({
     /** Nodes, their links, statuses, scores and terms. */
     corechannel: root,
+    /** What the network asks of compute nodes. */
+    settings: root,
     /** VMs that want to run, and when a chain confirmed them. */
     messages_root: root,
     /** What compute nodes can carry. */
@@ -42,6 +45,7 @@ export interface SchedulerPlanInputs {
   corechannel: CorechannelAggregate
   vms: readonly PlannedVm[]
   reports: ReadonlyMap<string, CapacityReport>
+  policy: PlacementPolicy
   claims: readonly PlannedClaim[]
 }
 
@@ -50,6 +54,7 @@ export function planInputRoots({
   corechannel,
   vms,
   reports,
+  policy,
   claims,
 }: SchedulerPlanInputs): SchedulerPlan['inputs'] {
   return {
@@ -59,6 +64,11 @@ export function planInputRoots({
         ...['compute', node.hash, node.owner, node.status, node.parent, node.score],
         ...[node.stream_reward, node.terms_and_conditions],
       ]),
+    ]),
+    settings: rootOf([
+      ['ipv6', policy.requiresIpv6Pool],
+      ...[...policy.streamChains].map((chain) => ['stream', chain]),
+      ...[...policy.blacklist].map((hash) => ['blacklist', hash]),
     ]),
     messages_root: rootOf(vms.map(({ hash, confirmedHeight, time }) => [hash, confirmedHeight, time])),
     reports_root: rootOf([...reports].map(([hash, report]) => [hash, report])),

@@ -12,6 +12,8 @@ export interface VmRequirements {
   termsAndConditions: string | null
   /** Who a stream of payment goes to. */
   streamReceiver: string | null
+  /** The chain it flows on. */
+  streamChain: string | null
   /** A pattern for the node's URL. */
   addressPattern: string | null
   architecture: 'x86_64' | 'arm64' | null
@@ -43,6 +45,7 @@ export const noRequirements: VmRequirements = {
   nodeOwner: null,
   termsAndConditions: null,
   streamReceiver: null,
+  streamChain: null,
   addressPattern: null,
   architecture: null,
   cpuVendor: null,
@@ -63,6 +66,7 @@ export function vmRequirements(content: ProgramContent | InstanceContent | VProg
     nodeOwner: node?.owner ?? null,
     termsAndConditions: node?.terms_and_conditions ?? null,
     streamReceiver: content.payment?.type === 'superfluid' ? (content.payment.receiver ?? null) : null,
+    streamChain: content.payment?.type === 'superfluid' ? content.payment.chain : null,
     addressPattern: node?.address_regex ?? null,
     architecture: cpu?.architecture ?? null,
     cpuVendor: cpu?.vendor ?? null,

@@ -35,7 +35,7 @@ export const mainnetProfile: NetworkProfile = {
   ],
   creditSales: [],
   // A plan a minute of every core node would be more than all other messages.
-  placement: { turnSeconds: 90, planSeconds: 3_600 },
+  placement: { turnSeconds: 90, planSeconds: 3_600, requiresIpv6Pool: true },
   billing: { windowSeconds: 3_600, graceSeconds: 60 },
   streams: [
     {

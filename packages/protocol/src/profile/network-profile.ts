@@ -119,6 +119,8 @@ export const networkProfileSchema = z.strictObject({
     .strictObject({
       /** A better ranked core node has this long to claim a VM before the next one may (protocol 06 §8.5). */
       turnSeconds: seconds,
+      /** Compute nodes without a public IPv6 prefix get no VMs (protocol 06 §8.3). */
+      requiresIpv6Pool: z.boolean().optional(),
       /**
        * The one who places all VMs, for small networks; absent: all core nodes do, each for its compute nodes. Compute
        * nodes must believe it: it belongs among the allocation signers as well.

@@ -1,19 +1,19 @@
-import { allocationAuthLimits } from '@aleph-ts/protocol'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { AgentError } from '../errors.ts'
 import { planSchema, planV2Schema } from './plan.ts'
 import type { PlanAssessment } from './plan-assessment.ts'
 import type { Reconciler } from './reconciler.ts'
 import {
-  assertBoundedBody,
-  authenticateScheduler,
   parseJsonBody,
-  type SchedulerAuthOptions,
+  planV2Door,
+  type SchedulerAuth,
+  schedulerDoor,
   takeRawBodies,
 } from './scheduler-auth.ts'
 
-export interface AllocationRoutesOptions extends SchedulerAuthOptions {
+export interface AllocationRoutesOptions {
+  scheduler: SchedulerAuth
   reconciler: Reconciler
   assessment: PlanAssessment
   /** Longest wait for starts before the answer, milliseconds. */
@@ -27,30 +27,33 @@ export async function allocationRoutes(
   app: FastifyInstance,
   options: AllocationRoutesOptions,
 ): Promise<void> {
-  const { reconciler, assessment } = options
-  takeRawBodies(app, allocationAuthLimits.bodyBytes)
-  const onRequest = async (request: FastifyRequest) =>
-    assertBoundedBody(request, allocationAuthLimits.bodyBytes)
+  const { scheduler, reconciler, assessment } = options
+  takeRawBodies(app, planV2Door.maxBytes)
+  const v2 = { onRequest: scheduler.through(planV2Door) }
 
-  app.post('/control/allocations', { onRequest }, async (request, reply) => {
-    const body = await authenticateScheduler(request, options)
-    if (reconciler.governedBy === 'v2') return refuseV1(reply)
-    const plan = planSchema.safeParse(parseJsonBody(body))
-    if (!plan.success) throw invalidPlan(plan.error)
-    const outcome = await reconciler.apply(plan.data, options.waitMs)
-    const { successful, failing } = outcome
-    const status = failing.length === 0 ? 200 : successful.length === 0 ? 503 : 207
-    return reply.code(status).send({ success: failing.length === 0, ...outcome })
-  })
+  app.post(
+    '/control/allocations',
+    { onRequest: scheduler.through(schedulerDoor) },
+    async (request, reply) => {
+      const body = await scheduler.body(request)
+      if (reconciler.governedBy === 'v2') return refuseV1(reply)
+      const plan = planSchema.safeParse(parseJsonBody(body))
+      if (!plan.success) throw invalidPlan(plan.error)
+      const outcome = await reconciler.apply(plan.data, options.waitMs)
+      const { successful, failing } = outcome
+      const status = failing.length === 0 ? 200 : successful.length === 0 ? 503 : 207
+      return reply.code(status).send({ success: failing.length === 0, ...outcome })
+    },
+  )
 
-  app.post(V2_PATH, { onRequest }, async (request, reply) => {
-    const plan = planV2Schema.safeParse(parseJsonBody(await authenticateScheduler(request, options)))
+  app.post(V2_PATH, v2, async (request, reply) => {
+    const plan = planV2Schema.safeParse(parseJsonBody(await scheduler.body(request)))
     if (!plan.success) throw invalidPlan(plan.error)
     return reply.code(202).send(await assessment.apply(plan.data))
   })
 
-  app.post('/v2/control/capacity/check', { onRequest }, async (request) => {
-    const plan = planV2Schema.safeParse(parseJsonBody(await authenticateScheduler(request, options)))
+  app.post('/v2/control/capacity/check', v2, async (request) => {
+    const plan = planV2Schema.safeParse(parseJsonBody(await scheduler.body(request)))
     if (!plan.success) throw invalidPlan(plan.error)
     return assessment.check(plan.data)
   })

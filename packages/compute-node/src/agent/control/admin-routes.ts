@@ -1,17 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { TapNetwork } from '../../network/index.ts'
-import {
-  assertBoundedBody,
-  authenticateScheduler,
-  type SchedulerAuthOptions,
-  takeRawBodies,
-} from '../allocations/scheduler-auth.ts'
+import { type SchedulerAuth, schedulerDoor, takeRawBodies } from '../allocations/scheduler-auth.ts'
 import type { CustomDomains } from '../proxy/custom-domains.ts'
 import type { VmHost } from '../vm-host.ts'
 
-const MAX_BODY = 1024 * 1024
-
-export interface AdminRoutesOptions extends SchedulerAuthOptions {
+export interface AdminRoutesOptions {
+  scheduler: SchedulerAuth
   /** Null: instances have networks of their hypervisor's making, and there is nothing to make anew. */
   network: TapNetwork | null
   customDomains: CustomDomains
@@ -20,12 +14,12 @@ export interface AdminRoutesOptions extends SchedulerAuthOptions {
 
 /** What a scheduler may put right on a node (protocol 05 §8.6). */
 export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOptions): Promise<void> {
-  const { network, customDomains, vms } = options
-  takeRawBodies(app, MAX_BODY)
-  const onRequest = async (request: FastifyRequest) => assertBoundedBody(request, MAX_BODY)
+  const { scheduler, network, customDomains, vms } = options
+  takeRawBodies(app, schedulerDoor.maxBytes)
+  const onRequest = scheduler.through(schedulerDoor)
 
   app.post('/control/network/recreate', { onRequest }, async (request, reply) => {
-    await authenticateScheduler(request, options)
+    await scheduler.body(request)
     const hashes = new Map(vms.list().flatMap(({ id, link }) => (link ? [[link.tap, id]] : [])))
     const hashOf = (tap: string) => hashes.get(tap) ?? tap
     try {
@@ -48,7 +42,7 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
   })
 
   app.post('/control/proxy/regenerate', { onRequest }, async (request) => {
-    await authenticateScheduler(request, options)
+    await scheduler.body(request)
     customDomains.forgetAll()
     return { success: true, message: 'Domains are looked up anew' }
   })

@@ -94,6 +94,15 @@ export class MessageSource {
     await this.#keep(hash, verify(hash, raw, text), text)
   }
 
+  /**
+   * A message somebody showed this node, once it is proven: by itself when its content is inline, else by `get`. It is
+   * not kept. Throws AgentError as `get` does.
+   */
+  async prove(hash: string, raw: unknown): Promise<VerifiedMessage> {
+    const text = (raw as { item_content?: unknown } | null)?.item_content
+    return typeof text === 'string' ? verify(hash, raw, text) : this.get(hash)
+  }
+
   /** Whether a core node says the message was rejected, forgotten or removed. Who cannot be asked says no. */
   async isGone(hash: string): Promise<boolean> {
     try {

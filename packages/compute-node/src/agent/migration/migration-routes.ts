@@ -1,13 +1,12 @@
 import { createReadStream } from 'node:fs'
 import { isIP } from 'node:net'
-import { allocationAuthLimits, classifyHash } from '@aleph-ts/protocol'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { classifyHash } from '@aleph-ts/protocol'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { z } from 'zod'
 import {
-  assertBoundedBody,
-  authenticateScheduler,
   parseJsonBody,
-  type SchedulerAuthOptions,
+  type SchedulerAuth,
+  schedulerDoor,
   takeRawBodies,
 } from '../allocations/scheduler-auth.ts'
 import { isPublicAddress } from '../egress/public-address.ts'
@@ -19,7 +18,8 @@ import type { ImportJob, Imports } from './imports.ts'
 
 const MAX_DISKS = 64
 
-export interface MigrationRoutesOptions extends SchedulerAuthOptions {
+export interface MigrationRoutesOptions {
+  scheduler: SchedulerAuth
   exports: Exports
   imports: Imports
   isKnown: (hash: string) => boolean
@@ -49,15 +49,14 @@ const migrateSchema = z.object({
  * themselves by the export's token.
  */
 export async function migrationRoutes(app: FastifyInstance, options: MigrationRoutesOptions): Promise<void> {
-  const { exports, imports } = options
-  const bytes = allocationAuthLimits.bodyBytes
-  takeRawBodies(app, bytes)
-  const onRequest = async (request: FastifyRequest) => assertBoundedBody(request, bytes)
+  const { scheduler, exports, imports } = options
+  takeRawBodies(app, schedulerDoor.maxBytes)
+  const onRequest = scheduler.through(schedulerDoor)
   const path = '/control/machine/:ref/migration'
 
   app.post<MachineRequest>(`${path}/export`, { onRequest }, async (request, reply) => {
     const { ref } = request.params
-    await authenticateScheduler(request, options)
+    await scheduler.body(request)
     assertKnown(ref, options)
     const found = exports.find(ref)
     if (found?.state === 'exported') return reply.code(409).send(exportDescriptor(ref, found))
@@ -65,9 +64,9 @@ export async function migrationRoutes(app: FastifyInstance, options: MigrationRo
     return reply.code(202).send(exportDescriptor(ref, job))
   })
 
-  app.get<MachineRequest>(`${path}/export/status`, async (request) => {
+  app.get<MachineRequest>(`${path}/export/status`, { onRequest }, async (request) => {
     const { ref } = request.params
-    await authenticateScheduler(request, options)
+    await scheduler.body(request)
     const job = exports.find(ref)
     if (!job) throw new AgentError('not_found', 'No export job')
     return {
@@ -90,13 +89,13 @@ export async function migrationRoutes(app: FastifyInstance, options: MigrationRo
 
   app.post<MachineRequest>(`${path}/cleanup`, { onRequest }, async (request) => {
     const { ref } = request.params
-    await authenticateScheduler(request, options)
+    await scheduler.body(request)
     await exports.cleanUp(ref)
     return { status: 'completed', vm_hash: ref }
   })
 
   app.post('/control/migrate', { onRequest }, async (request, reply) => {
-    const body = migrateSchema.safeParse(parseJsonBody(await authenticateScheduler(request, options)))
+    const body = migrateSchema.safeParse(parseJsonBody(await scheduler.body(request)))
     if (!body.success) {
       throw new AgentError('invalid_request', `Body is no migration: ${z.prettifyError(body.error)}`)
     }
@@ -113,9 +112,9 @@ export async function migrationRoutes(app: FastifyInstance, options: MigrationRo
     return reply.code(202).send(importDescriptor(hash, job))
   })
 
-  app.get<MachineRequest>('/control/migrate/:ref/status', async (request) => {
+  app.get<MachineRequest>('/control/migrate/:ref/status', { onRequest }, async (request) => {
     const { ref } = request.params
-    await authenticateScheduler(request, options)
+    await scheduler.body(request)
     const job = imports.find(ref)
     if (!job) throw new AgentError('not_found', 'No import job')
     return {

@@ -69,7 +69,7 @@ export class ProgramHost {
     this.#idle = new IdleStopper({
       timeoutMs: options.reuseTimeoutMs,
       isExempt: options.isPlanned,
-      stop: (hash) => this.#stopIdle(hash),
+      stop: (hash) => this.#restIdle(hash),
     })
     const { loader, vms, updateIntervalMs: intervalMs, drainMs, logger } = options
     const isCurrent = (pool: ProgramPool) => this.#pools.get(pool.spec.id) === pool
@@ -343,10 +343,15 @@ export class ProgramHost {
     }
   }
 
-  #stopIdle(hash: string): void {
+  #restIdle(hash: string): void {
     if (this.#options.vms.get(hash)?.state !== 'running') return
-    this.#options.logger.info({ hash }, 'program is idle, stopping it')
-    this.#inBackground(hash, this.stop(hash))
+    this.#options.logger.info({ hash }, 'program is idle, it may rest')
+    this.#inBackground(hash, this.#rest(hash))
+  }
+
+  async #rest(hash: string): Promise<void> {
+    await this.#dropAll(hash)
+    await this.#options.vms.suspend(hash)
   }
 
   #inBackground(hash: string, stopping: Promise<void>): void {

@@ -129,6 +129,8 @@ export class ProgramLoader {
     const volumes = await prepareProgramVolumes(hash, content, {
       store: this.#options.volumes,
       file: async (ref, useLatest) => (await file(ref, useLatest, limits.maxCodeImageBytes)).image,
+      parentFile: async (ref, useLatest) =>
+        (await this.#file(ref, useLatest, limits.maxCodeImageBytes)).image.path,
       dataImage: (data) => this.#dataImage(data, file),
     })
     const hostname = vmHostLabel(hash)

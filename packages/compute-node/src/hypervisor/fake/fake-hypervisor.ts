@@ -30,6 +30,8 @@ export interface FakeMachine {
   mounts: string[]
   /** Set after a start from a snapshot in which the program ran. */
   restored: boolean
+  /** What it says of its memory, bytes. */
+  ownMemory: number
   /** Prints a line on the machine's console. */
   print(line: string): void
 }
@@ -60,6 +62,8 @@ export class FakeHypervisor implements Hypervisor {
   readonly #choose: FakeProgramChoice
   readonly #machines = new Map<string, FakeMachineProcess>()
   #nextBoot: 'well' | 'fails' = 'well'
+  /** VMs whose guests switched their machines off, in order. */
+  readonly switchedOff: string[] = []
   /** What it says of confidential machines. */
   confidentialSupport: ConfidentialSupport = { available: false, reason: 'the fake has no memory to encrypt' }
 
@@ -144,7 +148,10 @@ export class FakeHypervisor implements Hypervisor {
       if (ran) Object.assign(machine.facts, facts, { id: request.id, restored: true })
     }
     this.#machines.set(machine.record.launchId, machine)
-    machine.exited.then(() => this.#machines.delete(machine.record.launchId))
+    machine.exited.then(({ byGuest }) => {
+      this.#machines.delete(machine.record.launchId)
+      if (byGuest) this.switchedOff.push(request.id)
+    })
     return machine
   }
 
@@ -192,6 +199,7 @@ class FakeMachineProcess implements Machine {
       internet: false,
       mounts: [],
       restored: false,
+      ownMemory: 0,
       print: (line) => request.onConsole(Buffer.from(`${line}\n`)),
     }
     this.exited = new Promise((resolve) => {
@@ -233,6 +241,10 @@ class FakeMachineProcess implements Machine {
 
   async resume(): Promise<void> {
     if (this.#ended) throw new HypervisorError('hypervisor_failed', 'the fake machine is gone')
+  }
+
+  async ownMemory(): Promise<number> {
+    return this.facts.ownMemory
   }
 
   async powerDown(): Promise<void> {

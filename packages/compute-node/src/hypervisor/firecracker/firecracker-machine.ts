@@ -11,7 +11,7 @@ import {
   type MachineExit,
   type MachineRecord,
 } from '../hypervisor.ts'
-import { type HostProcess, killProcess } from '../qemu/host-process.ts'
+import { anonymousMemory, type HostProcess, killProcess } from '../qemu/host-process.ts'
 import { type ApiCall, callApi } from './api-client.ts'
 import { machineFiles, powerButtonCall, snapshotCalls, stateCall } from './machine-calls.ts'
 
@@ -72,6 +72,10 @@ export class FirecrackerMachine implements Machine {
 
   resume(): Promise<void> {
     return this.#call(stateCall('Resumed'))
+  }
+
+  ownMemory(): Promise<number> {
+    return anonymousMemory(this.#parts.host.pid)
   }
 
   powerDown(): Promise<void> {

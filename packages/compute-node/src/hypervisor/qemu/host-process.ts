@@ -50,6 +50,16 @@ export async function waitUntilGone(target: HostProcess, timeoutMs: number): Pro
   return true
 }
 
+/** Memory of a process that stands in no file, bytes: its own, and what it changed of files mapped for itself alone. */
+export async function anonymousMemory(pid: number): Promise<number> {
+  try {
+    const kib = /^RssAnon:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]
+    return Number(kib ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
 /** The arguments a process was started with; empty when it is gone. */
 export async function processArguments(pid: number): Promise<string[]> {
   try {

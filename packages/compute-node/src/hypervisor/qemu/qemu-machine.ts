@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import type { Forward, GuestLink, LaunchControl, Machine, MachineExit, MachineRecord } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
 import { forwardRules, networkId } from './disk-machine.ts'
-import { type HostProcess, isAlive, killProcess, waitUntilGone } from './host-process.ts'
+import { anonymousMemory, type HostProcess, isAlive, killProcess, waitUntilGone } from './host-process.ts'
 import { saveDeviceState } from './migration.ts'
 import type { QmpClient } from './qmp-client.ts'
 import type { LaunchPaths } from './run-directory.ts'
@@ -77,6 +77,10 @@ export class QemuMachine implements Machine {
 
   async resume(): Promise<void> {
     await this.#parts.qmp.execute('cont')
+  }
+
+  ownMemory(): Promise<number> {
+    return anonymousMemory(this.#parts.host.pid)
   }
 
   async powerDown(): Promise<void> {
