@@ -111,7 +111,7 @@ export class TestNamespace implements NodeSurroundings, AsyncDisposable {
   async hear(name: string, address: string, port: number): Promise<string> {
     const script = `require('node:net').connect(${port}, '${address}')
       .once('data', (data) => { console.log(String(data)); process.exit() })
-      .on('error', () => console.log('silence')).setTimeout(2000, () => { console.log('silence'); process.exit() })`
+      .on('error', () => console.log('silence')).setTimeout(5000, () => { console.log('silence'); process.exit() })`
     return (await this.exec(name, node, ['-e', script])).split('\n', 1)[0]?.trim() ?? ''
   }
 
