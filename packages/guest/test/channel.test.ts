@@ -19,7 +19,7 @@ afterEach(async () => {
 })
 
 async function connect(options = {}): Promise<GuestChannel> {
-  const channel = await GuestChannel.connect(guest.socketPath, { timeoutMs: 5_000, ...options })
+  const channel = await GuestChannel.connect(guest.socketPath, { timeoutMs: 30_000, ...options })
   open.push(channel)
   return channel
 }
