@@ -288,6 +288,7 @@ export {
 export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
+export { matchesSubscription } from './message/matches-subscription.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
 export { type CommunityShare, communityShare } from './payment-stream/community-share.ts'
 export { coveredMachines } from './payment-stream/covered-machines.ts'

@@ -111,7 +111,7 @@ export class Gossip {
       listenPort: config.p2p.port,
       topics: [profile.topics.messages, profile.topics.alive],
       conduct,
-      mayDial: dialRule(configuredPeers(context), { allowPrivate: config.allowPrivateNodes ?? false }),
+      dialRule: dialRule(configuredPeers(context), { allowPrivate: config.allowPrivateNodes ?? false }),
     })
     return new Gossip(context, registry, { host, conduct, version })
   }

@@ -4,9 +4,10 @@ import { type GossipSub, gossipsub, StrictSign } from '@libp2p/gossipsub'
 import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
+import { type TCPSocketOptions, tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
+import type { DialRule } from './dial-rule.ts'
 import { rememberImportedKeys } from './imported-keys.ts'
 import { refuseExcess } from './incoming-rpcs.ts'
 import { gatherOutgoingRpcs } from './outgoing-rpcs.ts'
@@ -30,8 +31,8 @@ export interface HostOptions {
   topics: string[]
   /** Who may connect, and what we think of peers. */
   conduct: PeerConduct
-  /** Whether an address may be connected to; all by default. */
-  mayDial?: (address: Multiaddr) => boolean
+  /** Which addresses may be connected to; all by default. */
+  dialRule?: DialRule
 }
 
 /** Bytes queued towards one slow peer before its gossip stream is dropped. */
@@ -44,7 +45,7 @@ const noData = new Uint8Array()
  * parameters (protocol 04 §2 and §5). Returned not yet started.
  */
 export async function createHost(options: HostOptions): Promise<P2pHost> {
-  const { conduct, mayDial = () => true } = options
+  const { conduct, dialRule } = options
   rememberImportedKeys()
   const isDenied = (peer: PeerId) => !conduct.mayConnect(peer.toString())
   const host: P2pHost = await createLibp2p({
@@ -54,14 +55,21 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
       listen: options.listenHosts.map((ip) => listenAddress(ip.trim(), options.listenPort)),
       announce: (options.announced ?? []).map(String),
     },
-    transports: [tcp({ outboundSocketInactivityTimeout: 120_000, inboundSocketInactivityTimeout: 120_000 })],
+    transports: [
+      tcp({
+        outboundSocketInactivityTimeout: 120_000,
+        inboundSocketInactivityTimeout: 120_000,
+        // They go to `net.connect` as they are.
+        ...(dialRule && { dialOpts: { lookup: dialRule.lookup } as TCPSocketOptions }),
+      }),
+    ],
     connectionEncrypters: [thriftyNoise()],
     streamMuxers: [yamux()],
     connectionManager: { maxConnections: 500, inboundConnectionThreshold: 50, dialTimeout: 10_000 },
     connectionGater: {
       denyDialPeer: isDenied,
       denyInboundEncryptedConnection: isDenied,
-      denyDialMultiaddr: (address) => !mayDial(address),
+      denyDialMultiaddr: (address) => dialRule?.mayDial(address) === false,
     },
     services: {
       identify: identify(),
