@@ -58,11 +58,6 @@ export async function reachVerdicts(
     const group = await asTheyStand(tx, next, current)
     current = new Set()
     const changes = await judgeGroup(tx, group, tools, verdicts)
-    const tooEarly = group.filter(
-      (candidate, index) => mayComeBack(candidate, tools) && hasMissed(candidate, index, changes),
-    )
-    for (const candidate of tooEarly) candidate.outcome = undefined
-    if (tooEarly.length > 0) queue = sorted([...queue, ...tooEarly], tools.profile)
     const again = await dependents(tx, changes)
     // Members saw what earlier members did, not what later ones do.
     for (const [index, candidate] of group.entries()) {
@@ -81,19 +76,6 @@ export async function reachVerdicts(
     if (reviewed.length > 0) queue = sorted([...queue, ...reviewed], tools.profile)
   }
   return verdicts
-}
-
-/** Whether a candidate was stopped, but not for good. */
-function mayComeBack(candidate: Candidate, { isFinal }: JudgingTools): boolean {
-  return candidate.outcome?.kind === 'deferred' || (candidate.outcome !== undefined && !isFinal(candidate))
-}
-
-/** Whether other members of the group changed something that a candidate had looked at before. */
-function hasMissed({ lookups, place }: Candidate, index: number, changes: Change[]): boolean {
-  return changes.some((change) => {
-    const when = change.index > index ? lookups?.get(change.name) : undefined
-    return when === 'ever' || (when === 'before' && change.place < place!)
-  })
 }
 
 export function notAmong(hashes: string[], candidates: Candidate[]): string[] {

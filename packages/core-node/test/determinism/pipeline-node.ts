@@ -40,6 +40,8 @@ class TestFiles implements Pick<FileStore, 'stat' | 'has' | 'readBytes'> {
 /** A node's inbox and pipeline without its doors and clocks: messages go in, and are judged when the test says so. */
 export class PipelineNode {
   readonly pool: pg.Pool
+  /** Hashes of messages that clients were told to be processed. */
+  readonly announced: string[] = []
   readonly #inbox: Inbox
   readonly #tools: ProcessingTools
   readonly #files = new TestFiles()
@@ -140,6 +142,7 @@ export class PipelineNode {
       if (candidates.length === 0 && !this.#tools.stale.some) return
       const result: BatchResult = await processBatch(candidates, this.#nextSeq, this.#tools)
       this.#nextSeq = result.nextSeq
+      this.announced.push(...result.processed.map(({ envelope }) => envelope.item_hash))
     }
   }
 

@@ -230,6 +230,8 @@ describe('forgetting', () => {
       ...Array(4).fill('forgotten'),
       'rejected 101',
     ])
+    expect(patient.announced).toContain(post.item_hash)
+    expect(patient.announced).not.toContain(amend.item_hash)
   })
 })
 
