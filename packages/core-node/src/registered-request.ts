@@ -1,4 +1,3 @@
-import { lookup as resolveName } from 'node:dns'
 import {
   Agent as HttpAgent,
   type IncomingMessage,
@@ -6,8 +5,9 @@ import {
   request as requestHttp,
 } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
-import { isIP, type LookupFunction } from 'node:net'
+import { isIP } from 'node:net'
 import { isPublicIp } from '@aleph-ts/protocol'
+import { checkedLookup, PrivateAddressError } from './checked-lookup.ts'
 
 export interface OpenRequest {
   method?: 'GET' | 'POST'
@@ -33,12 +33,6 @@ type AgentOf = (url: URL) => NonNullable<RequestOptions['agent']>
 /** Connections are used again, but not when the other side may be about to close them. */
 const keptOpen = { keepAlive: true, timeout: 4_000, maxFreeSockets: 64 }
 
-/** An address that somebody registered leads into a private network. */
-export class PrivateAddressError extends Error {
-  override readonly name = 'PrivateAddressError'
-  readonly code = 'private_address'
-}
-
 /** Sends a request to an address that somebody registered; resolves when the answer begins, whose body must be read. */
 export type OpenRegistered = (url: string | URL, request: OpenRequest) => Promise<IncomingMessage>
 
@@ -58,21 +52,13 @@ export function registeredRequests({ allowPrivate }: { allowPrivate: boolean }):
   open: OpenRegistered
 } {
   const isAllowed = allowPrivate ? () => true : isPublicIp
-  const lookup: LookupFunction = (name, options, callback) => {
-    resolveName(name, { ...options, all: true }, (error, found) => {
-      if (error) return callback(error, '', 4)
-      const addresses = found.filter(({ address }) => isAllowed(address))
-      const [first] = addresses
-      if (!first) return callback(closed(name), '', 4)
-      return options.all ? callback(null, addresses) : callback(null, first.address, first.family)
-    })
-  }
+  const lookup = checkedLookup((address) => isAllowed(address))
   const begin = (target: string | URL, asked: OpenRequest, agentOf: AgentOf): Promise<IncomingMessage> => {
     const { method = 'GET', headers = {}, body, signal } = asked
     const url = new URL(target)
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
     // What is an address already is not looked up.
-    if (isIP(host) !== 0 && !isAllowed(host)) return Promise.reject(closed(host))
+    if (isIP(host) !== 0 && !isAllowed(host)) return Promise.reject(new PrivateAddressError(host))
     const length: Record<string, string> = body ? { 'content-length': String(body.byteLength) } : {}
     const agent = agentOf(url)
     return send(url, { method, headers: { ...headers, ...length }, signal, lookup, agent }, body)
@@ -101,8 +87,4 @@ function send(url: URL, options: RequestOptions, body: Uint8Array | undefined): 
   return new Promise((resolve, reject) => {
     request(url, options, resolve).once('error', reject).end(body)
   })
-}
-
-function closed(host: string): PrivateAddressError {
-  return new PrivateAddressError(`${host} is no public address: this node connects to public ones only`)
 }

@@ -1,30 +1,42 @@
+import type { LookupFunction } from 'node:net'
 import { isPublicIp } from '@aleph-ts/protocol'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { checkedLookup } from '../checked-lookup.ts'
 import type { PeerAddress } from './peer-address.ts'
 
+/** Which addresses of peers are connected to. */
+export interface DialRule {
+  mayDial(address: Multiaddr): boolean
+  /** Resolves the names in addresses, to such addresses only. */
+  lookup: LookupFunction
+}
+
+/** What begins an address on the internet; sockets of this machine and the like are none. */
+const ipProtocols: ReadonlySet<string> = new Set(['ip4', 'ip6'])
+const nameProtocols: ReadonlySet<string> = new Set(['dns', 'dns4', 'dns6', 'dnsaddr'])
+
 /**
- * Which addresses may be connected to: anybody may register or announce any, so that only public ones are, and those
- * that the operator configured. Names are not looked up here.
+ * Anybody may register or announce any address, so that only public ones are connected to, and those that the operator
+ * configured. A name is judged by every address it has at the moment of connecting.
  *
  * @param options.allowPrivate for networks of one's own, where nodes have private addresses
  */
 export function dialRule(
   configured: readonly PeerAddress[],
   { allowPrivate }: { allowPrivate: boolean },
-): (address: Multiaddr) => boolean {
-  const trusted = new Set(configured.map(({ address }) => hostOf(address)))
-  return (address) => {
-    const { protocol, host } = hostPart(address)
-    return allowPrivate || protocol === 'name' || isPublicIp(host) || trusted.has(hostOf(address))
+): DialRule {
+  const trusted = new Set(configured.map(({ address }) => hostPart(address).host))
+  const isAllowed = (host: string) => allowPrivate || isPublicIp(host) || trusted.has(host)
+  return {
+    mayDial(address) {
+      const { protocol, host } = hostPart(address)
+      return nameProtocols.has(protocol) || (ipProtocols.has(protocol) && isAllowed(host))
+    },
+    lookup: checkedLookup((address, name) => isAllowed(address) || trusted.has(name)),
   }
 }
 
-function hostOf(address: Multiaddr): string {
-  return hostPart(address).host
-}
-
-function hostPart(address: Multiaddr): { protocol: 'ip' | 'name'; host: string } {
+function hostPart(address: Multiaddr): { protocol: string; host: string } {
   const [first] = address.getComponents()
-  const isIp = first?.name === 'ip4' || first?.name === 'ip6'
-  return { protocol: isIp ? 'ip' : 'name', host: first?.value ?? '' }
+  return { protocol: first?.name ?? '', host: first?.value ?? '' }
 }

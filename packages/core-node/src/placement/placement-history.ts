@@ -63,6 +63,14 @@ export class PlacementHistory {
     for (const event of events) this.events.emit('event', event)
   }
 
+  /** Notes that a VM that was on its way to a compute node is where it was after all. */
+  async noteReturn(vmHash: string, { from, to, reason }: { from: string; to: string; reason: string }) {
+    await this.#insert([
+      { vm_hash: vmHash, node_hash: from, action: 'migrated_from', reason },
+      { vm_hash: vmHash, node_hash: to, action: 'migrated_to', reason },
+    ])
+  }
+
   /** Entries about a VM or a compute node, newest first. */
   async page(
     column: 'vm_hash' | 'node_hash',

@@ -1,9 +1,11 @@
-import { apiRoutes, type ComputeNode } from '@aleph-ts/protocol'
+import { apiRoutes, type ComputeNode, hasPublicPool, type VmKind, vmIpv6 } from '@aleph-ts/protocol'
 import type { FastifyInstance } from 'fastify'
 import { serve } from '../api/serve.ts'
 import type { Placement } from './placement.ts'
+import type { Assignment } from './plan.ts'
 import { type NodePlan, planListOf } from './plan-pusher.ts'
 import { vmTypeOf } from './scheduler-views.ts'
+import type { WorkloadKind } from './workloads.ts'
 
 const periodSeconds = 60
 
@@ -29,8 +31,9 @@ export function placementRoutes(placement: Placement): (server: FastifyInstance)
       return {
         vm_hash,
         vm_type: vmTypeOf[assignment.workload.kind],
+        vm_ipv6: guestIpv6(assignment, placement),
         period: period(),
-        node: describe(node),
+        node: describe(node, placement),
         core_node: assignment.coreNode,
         since: assignment.since,
       }
@@ -47,7 +50,9 @@ export function placementRoutes(placement: Placement): (server: FastifyInstance)
       return { period: period(), plan }
     })
 
-    serve(server, apiRoutes.listComputeNodes, () => ({ nodes: linkedNodes(placement).map(describe) }))
+    serve(server, apiRoutes.listComputeNodes, () => ({
+      nodes: linkedNodes(placement).map((node) => describe(node, placement)),
+    }))
   }
 }
 
@@ -55,8 +60,27 @@ function linkedNodes(placement: Placement): ComputeNode[] {
   return (placement.corechannel?.resource_nodes ?? []).filter((node) => node.status === 'linked')
 }
 
-function describe(node: ComputeNode) {
-  return { node_id: node.hash, url: node.address, supports_ipv6: false }
+function describe(node: ComputeNode, placement: Placement) {
+  const report = placement.current.reports.get(node.hash)
+  return {
+    node_id: node.hash,
+    url: node.address,
+    supports_ipv6: report !== undefined && hasPublicPool(report),
+  }
+}
+
+const ipv6KindOf = {
+  on_demand_program: 'microvm',
+  persistent_program: 'persistent-program',
+  instance: 'instance',
+  v_program: 'v-program',
+} as const satisfies Record<WorkloadKind, VmKind>
+
+/** A VM's address follows from its node's pool (protocol 06 §7.6); undefined where the internet cannot reach it. */
+function guestIpv6({ workload, computeNode }: Assignment, placement: Placement): string | undefined {
+  const report = placement.current.reports.get(computeNode)
+  if (!report?.ipv6_pool || !hasPublicPool(report)) return undefined
+  return vmIpv6(report.ipv6_pool, ipv6KindOf[workload.kind], workload.hash).address
 }
 
 function period() {

@@ -6,8 +6,11 @@ export interface Refusal {
   until: number | null
 }
 
+/** The node did not manage to fetch a VM that moves there. */
+export const targetFailed = 'target_failed'
+
 /** The node is full now, and may have room later. */
-const passing = new Set(['insufficient_capacity', 'gpu_unavailable'])
+const passing = new Set(['insufficient_capacity', 'gpu_unavailable', targetFailed])
 /** The node will never run this VM. */
 const lasting = new Set([
   'node_mismatch',

@@ -18,12 +18,17 @@ export class ComputeNodeStub {
   readonly exported = new Set<string>()
   readonly imported = new Set<string>()
   readonly cleanedUp: string[] = []
+  /** Whether it cannot fetch the disks of instances. */
+  failingImports = false
   /** Why an instance does not start, if it does not. */
   failing: () => string | undefined = () => undefined
   /** VMs that run there, whatever its plan says. */
   readonly strays = new Set<string>()
+  /** Nothing of its plan runs. */
+  isIdle = false
   /** VMs that do not run there, whatever its plan says. */
   readonly hidden = new Set<string>()
+  ipv6Pool: string | null = null
   allocations = 1
   readonly #seen = new Set<string>()
   readonly #server: Server
@@ -86,7 +91,10 @@ export class ComputeNodeStub {
       return { status: 202, answer: {} }
     }
     const [, imported] = /^\/control\/migrate\/(\w+)\/status$/.exec(path) ?? []
-    if (imported) return job(this.imported.has(imported), { state: 'imported' })
+    if (imported) {
+      const state = this.failingImports ? 'import_failed' : 'imported'
+      return job(this.imported.has(imported), { state, error: this.failingImports ? 'no disk' : null })
+    }
     const [, vm, step] = /^\/control\/machine\/(\w+)\/migration\/(.+)$/.exec(path) ?? []
     if (!vm) return undefined
     if (step === 'export/status') {
@@ -102,13 +110,14 @@ export class ComputeNodeStub {
 
   #about(path: string): object {
     if (path === '/status/config') {
-      return { version: 'stub', api: { allocations: this.allocations }, capacity: this.caps }
+      const networking = { IPV6_ADDRESS_POOL: this.ipv6Pool }
+      return { version: 'stub', networking, api: { allocations: this.allocations }, capacity: this.caps }
     }
     if (path === '/v2/about/executions/list') {
       const { persistent_vms = [], instances = [] } = this.plans.at(-1) ?? {}
       return Object.fromEntries(
         [...persistent_vms, ...instances, ...this.strays]
-          .filter((hash) => !this.hidden.has(hash))
+          .filter((hash) => !this.isIdle && !this.hidden.has(hash))
           .map((hash) => [hash, { running: true }]),
       )
     }

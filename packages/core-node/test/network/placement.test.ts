@@ -1,3 +1,4 @@
+import { vmIpv6 } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { ComputePair, coreHash } from './compute-pair.ts'
 
@@ -10,6 +11,7 @@ beforeAll(async () => {
   pair = await ComputePair.start({
     placement: { moveProgramsAfterSeconds: 0.2 },
     prepare: (stub) => {
+      stub.ipv6Pool = '2a01:4f8:110:142e::/64'
       stub.caps = { vcpus: 2, instance_memory_mib: 0, program_memory_mib: 4096, disk_mib: 1000 }
     },
   })
@@ -60,13 +62,20 @@ test('compute nodes are listed with what is left of them, as clients choose from
     address: pair.stubs[0]!.url,
     qemu_support: true,
     gpu_support: false,
-    ipv6_check: null,
+    ipv6_check: { host: true, vm: true },
     system_usage: {
       cpu: { count: 2, load_average: { load1: 2 } },
       mem: { total_kB: 4096 * 1024 },
       active: true,
     },
   })
+})
+
+test('clients are told the address that a VM has on its compute node', async () => {
+  const [placed] = running(0)
+  const { body } = await pair.node.get(`/api/v0/allocation/${placed}`)
+  expect(body.vm_ipv6).toBe(vmIpv6('2a01:4f8:110:142e::/64', 'persistent-program', placed!).address)
+  expect(body.node.supports_ipv6).toBe(true)
 })
 
 test('the API of the scheduler tells what is wanted, what is seen, and why', async () => {
