@@ -130,6 +130,26 @@ test('a guest has no way to the host: no network device, and no address answers'
   expect(body).toMatchObject({ interfaces: ['lo'], reached: [] })
 }, 120_000)
 
+test('a program is told of messages it subscribed to, by one compute node and once', async () => {
+  const wanted = JSON.stringify({ type: 'POST', content: { type: 'chat' } })
+  const path = join(import.meta.dirname, 'programs/hears')
+  const { item_hash } = await deploy(path, ['--on-message', wanted])
+  const heardAt = async ({ url }: { url: string }) =>
+    (await (await fetch(programUrl(url, item_hash, '/'))).json()) as string[]
+  const heard = async () => (await Promise.all(network.computeNodes.map(heardAt))).flat()
+  const post = (content: string) => devnet.client(1, testAccount()).publishPost({ postType: 'chat', content })
+  expect(await heard()).toEqual([])
+  // Its compute node listens from a second or two after it has the program in its plan.
+  const heardEarly = async () => {
+    await post('early')
+    return heard()
+  }
+  await expect.poll(heardEarly, { timeout: 60_000, interval: 1_000 }).toContain('early')
+  await post('hello')
+  await expect.poll(heard, { timeout: 30_000, interval: 500 }).toContain('hello')
+  expect((await heard()).filter((content) => content === 'hello')).toEqual(['hello'])
+}, 240_000)
+
 test('network.json tells where everything is, to its owner only', () => {
   const file = JSON.parse(readFileSync(networkFilePath(dataDir), 'utf8')) as NetworkFile
   expect(file).toEqual(network)
