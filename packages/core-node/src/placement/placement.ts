@@ -2,6 +2,7 @@ import { CapacityLedger, type ComputeNode, type CorechannelAggregate } from '@al
 import { type ArrivalSituation, Arrivals } from './arrivals.ts'
 import { isRefused } from './capacity-check.ts'
 import { publishClaims } from './claim-publisher.ts'
+import type { IgnoredClaim } from './claims.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
 import { loadWantedNodes } from './instance-moves.ts'
@@ -200,6 +201,11 @@ export class Placement {
   /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */
   refusalOf(node: ComputeNode, workload?: Workload): string | null {
     return this.#standing.reasonAgainst(node, workload)
+  }
+
+  /** Claims of core nodes that lead to nothing, with the reason. */
+  get ignoredClaims(): readonly IgnoredClaim[] {
+    return this.#planner.ignoredClaims
   }
 
   /** Address whose key signs plans. */

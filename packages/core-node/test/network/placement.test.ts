@@ -116,6 +116,7 @@ test('the API of the scheduler tells what is wanted, what is seen, and why', asy
     body: { schedulable: false, reasons: ['vcpus'] },
   })
   expect((await pair.node.get(`/scheduler/api/v1/vms/${'0'.repeat(64)}`)).status).toBe(404)
+  expect((await pair.node.get('/scheduler/api/v1/allocations/ignored')).body).toMatchObject({ items: [] })
 })
 
 test('a VM that runs where it should not is told of', async () => {
