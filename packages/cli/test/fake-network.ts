@@ -39,6 +39,8 @@ export class FakeNetwork implements AsyncDisposable {
   computeNodeIsUp = true
   /** What owners asked of its VMs. */
   readonly operations: string[] = []
+  /** Ports of its host that lead into every instance, by the instance's. */
+  forwarded: Record<string, number> = { '22': 24_000 }
   /** Another server that VMs were put on. */
   computeNodeUrl: string | undefined
   /** Nodes of the production network do not. */
@@ -210,7 +212,8 @@ export class FakeNetwork implements AsyncDisposable {
   }
 
   #executions() {
-    const networking = { mapped_ports: { '22': { host: 24_000 } } }
+    const ports = Object.entries(this.forwarded).map(([port, host]) => [port, { host }])
+    const networking = { mapped_ports: Object.fromEntries(ports) }
     const entries = this.ofType('INSTANCE').map(({ item_hash }) => [item_hash, { running: true, networking }])
     return Object.fromEntries(entries)
   }

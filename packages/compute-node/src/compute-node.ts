@@ -126,13 +126,14 @@ export class ComputeNode implements AsyncDisposable {
     for (const store of services.stores) await store.start()
     await services.reconciler.start()
     services.programs.start()
-    services.amends.start()
+    for (const listener of services.listeners) listener.start()
     await services.expiries.start()
     for (const work of services.repeated) work.start()
     const tlsPort = await services.tls?.start()
+    const sshPort = await services.ssh?.start()
     const url = await services.http.start()
     const status = { url, ...this.#identity() }
-    this.#logger.info({ ...status, tlsPort }, 'compute node is ready')
+    this.#logger.info({ ...status, tlsPort, sshPort }, 'compute node is ready')
     return status
   }
 
@@ -147,8 +148,9 @@ export class ComputeNode implements AsyncDisposable {
     const { http, reconciler, programs, egress, guestApi, supervisor } = services
     await http.stop(this.#config.drainTimeoutMs)
     await services.tls?.stop()
+    await services.ssh?.stop()
     services.expiries.stop()
-    services.amends.stop()
+    for (const listener of services.listeners) listener.stop()
     await Promise.all(services.repeated.map((work) => work.stop()))
     const reconciled = reconciler.stop()
     programs.close()

@@ -11,6 +11,7 @@ import {
 } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { type ArchiveLimits, defaultArchiveLimits } from './agent/programs/zip-archive.ts'
+import { hasSshCertificate, type SshSettings, sshSettings } from './agent/proxy/ssh-settings.ts'
 import { type TlsSettings, tlsSettings } from './agent/proxy/tls-settings.ts'
 import { environmentTable, webAddress } from './environment.ts'
 import type { DiskLimits, HypervisorChoice } from './hypervisor/index.ts'
@@ -26,6 +27,8 @@ export interface ComputeNodeConfig {
   domainName: string
   /** Where TLS connections for domains of instances are taken and passed on; null: nowhere. */
   tls: TlsSettings | null
+  /** Where ssh into instances is taken by name; null: nowhere. */
+  ssh: SshSettings | null
   apiServers: string[]
   nodeHash: string | null
   ownerAddress: string
@@ -100,7 +103,10 @@ export class ConfigError extends Error {
   readonly code = 'invalid_config'
 }
 
-const environmentSchema = z.object(environmentTable)
+const environmentSchema = z.object(environmentTable).refine(hasSshCertificate, {
+  path: ['ALEPH_VM_SSH_PORT'],
+  error: 'needs ALEPH_VM_SSH_CERTIFICATE and ALEPH_VM_SSH_KEY beside it',
+})
 
 /**
  * Reads the settings from the environment; empty variables count as absent.
@@ -130,6 +136,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     port: env.ALEPH_VM_SUPERVISOR_PORT,
     domainName: env.ALEPH_VM_DOMAIN_NAME,
     tls: tlsSettings(env),
+    ssh: sshSettings(env),
     apiServers: known,
     nodeHash: env.ALEPH_VM_NODE_HASH ?? null,
     ownerAddress: env.ALEPH_VM_OWNER_ADDRESS,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { isEvmAddress } from '@aleph-ts/protocol'
 import { z } from 'zod'
+import { sshEnvironmentTable } from './agent/proxy/ssh-settings.ts'
 import { tlsEnvironmentTable } from './agent/proxy/tls-settings.ts'
 import { commaList } from './comma-list.ts'
 import { isPrefix, networkEnvironmentTable } from './network/index.ts'
@@ -155,6 +156,7 @@ export const environmentTable = {
     ),
   ...networkEnvironmentTable,
   ...tlsEnvironmentTable,
+  ...sshEnvironmentTable,
   ALEPH_VM_ENABLE_GPU_SUPPORT: flag
     .default(false)
     .describe('Give VMs the GPUs of this host that are bound to the driver vfio-pci'),

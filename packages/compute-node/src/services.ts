@@ -1,5 +1,6 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { parseVmHostLabel } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import { Admission } from './agent/allocations/admission.ts'
 import { PlanFile } from './agent/allocations/plan.ts'
@@ -7,7 +8,6 @@ import { isAlive, Reconciler } from './agent/allocations/reconciler.ts'
 import { Confidential } from './agent/confidential/confidential.ts'
 import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
-import { AmendWatch } from './agent/core-nodes/amend-watch.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
@@ -37,6 +37,7 @@ import { CodeImages } from './agent/programs/code-image.ts'
 import { ProgramHost } from './agent/programs/program-host.ts'
 import { ProgramLoader } from './agent/programs/program-loader.ts'
 import { CustomDomains } from './agent/proxy/custom-domains.ts'
+import { SshByName } from './agent/proxy/ssh-by-name.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import type { RepeatedWork } from './agent/repeated-work.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
@@ -44,17 +45,20 @@ import { Workloads } from './agent/workloads.ts'
 import { backgroundWork } from './background-work.ts'
 import type { ComputeNodeConfig } from './config.ts'
 import { createHttpServer } from './create-http-server.ts'
+import { type MessageListener, messageListeners } from './message-listeners.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
-/** Where instances end TLS of their domains. */
+/** Where instances end TLS of their domains, and where they take ssh. */
 const TLS_PORT = 443
+const SSH_PORT = 22
 
 /** The parts of a node that have a life of their own. */
 export interface Services {
   supervisor: Supervisor
   programs: ProgramHost
-  amends: AmendWatch
+  /** What follows the messages of the network. */
+  listeners: MessageListener[]
   reconciler: Reconciler
   expiries: Expiries
   /** What is done again and again while the node runs. */
@@ -65,6 +69,8 @@ export interface Services {
   guestApi: GuestApi
   /** Null: TLS is none of this node's. */
   tls: TlsPassthrough | null
+  /** Null: ssh is not taken by name. */
+  ssh: SshByName | null
   http: HttpServer
 }
 
@@ -151,15 +157,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     updateIntervalMs: config.updateIntervalMs,
     drainMs: config.drainTimeoutMs,
     metrics,
-    logger,
-  })
-  const amends = new AmendWatch({
-    coreNodes,
-    wanted: () => programs.followedRefs(),
-    onAmend(ref) {
-      messages.forgetLatest(ref)
-      programs.onAmend(ref)
-    },
     logger,
   })
   const parents = new ParentImages(join(dataDir, 'parents'))
@@ -293,6 +290,18 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     domainsOf: (owner) => messages.aggregate(owner, 'domains'),
     ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
   })
+  const listeners = messageListeners({
+    coreNodes,
+    messages,
+    programs,
+    loader,
+    instances,
+    customDomains,
+    reconciler,
+    vms: supervisor,
+    metrics,
+    logger,
+  })
   const tls =
     config.tls &&
     new TlsPassthrough({
@@ -300,6 +309,18 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
       async placeOf(name) {
         const hash = await customDomains.lookup(name)
         return hash === null ? null : web.placeOf(hash, TLS_PORT)
+      },
+      logger,
+    })
+  const ssh =
+    config.ssh &&
+    new SshByName({
+      listen: config.ssh.listen,
+      certificate: await readFile(config.ssh.certificatePath, 'utf8'),
+      key: await readFile(config.ssh.keyPath, 'utf8'),
+      async placeOf(name) {
+        const hash = parseVmHostLabel(name.split('.', 1)[0] ?? '') ?? (await customDomains.lookup(name))
+        return hash === null ? null : web.placeOf(hash, SSH_PORT)
       },
       logger,
     })
@@ -365,7 +386,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   return {
     supervisor,
     programs,
-    amends,
+    listeners,
     reconciler,
     expiries,
     repeated,
@@ -373,6 +394,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     egress,
     guestApi,
     tls,
+    ssh,
     http,
   }
 }

@@ -27,11 +27,19 @@ export interface CoreNodeConfig {
   role?: Role
   /** Folder of everything this node keeps: database, files, keys. */
   dataDir: string
-  http: { host: string; port: number }
+  http: {
+    host: string
+    port: number
+    /** Where others find the API; by default where it listens. */
+    publicUrl?: string | undefined
+  }
   p2p: {
+    /** IP address to listen on, or several with commas. */
     host: string
     port: number
     peers: string[]
+    /** Multiaddresses that others are told to dial, without `/p2p`; by default those it listens on. */
+    announced?: string[]
     /** Seconds between two comparisons with peers. */
     reconcileSeconds?: number
     /** Only configured and registered peers may connect. */
@@ -42,6 +50,8 @@ export interface CoreNodeConfig {
   ethereumRpc?: string
   /** JSON-RPC URLs of chains whose wallet contracts are asked about signatures. */
   evmRpc: Partial<Record<Chain, string>>
+  /** Multichain indexer (or several, with commas) that tells what contracts say on EVM chains without an endpoint here. */
+  evmIndexer?: string
   /** Event indexer (or several, with commas) of Tezos, where its contract's messages are read. */
   tezosIndexer?: string
   /** JSON-RPC URL (or several, with commas) of Solana, where its program's messages are read. */
@@ -143,13 +153,16 @@ const environmentSchema = z.object({
   ALEPH_CORE_DATA_DIR: z.string().min(1),
   ALEPH_CORE_HTTP_HOST: z.string().min(1).default('127.0.0.1'),
   ALEPH_CORE_HTTP_PORT: port.default(4024),
+  ALEPH_CORE_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
   ALEPH_CORE_P2P_HOST: z.string().min(1).default('127.0.0.1'),
   ALEPH_CORE_P2P_PORT: port.default(4025),
   ALEPH_CORE_P2P_PEERS: z.string().default(''),
+  ALEPH_CORE_P2P_ANNOUNCED: z.string().default(''),
   ALEPH_CORE_P2P_MEMBERS_ONLY: z.stringbool().default(false),
   ALEPH_CORE_RECONCILE_SECONDS: z.coerce.number().min(1).max(86_400).default(30),
   ALEPH_CORE_PROFILE: z.string().min(1).default('devnet'),
   ALEPH_CORE_ETHEREUM_RPC: endpoints,
+  ALEPH_CORE_EVM_INDEXER: endpoints,
   ALEPH_CORE_TEZOS_INDEXER: endpoints,
   ALEPH_CORE_SOLANA_RPC: endpoints,
   ALEPH_CORE_IPFS_URL: z.url({ protocol: /^https?$/ }).optional(),
@@ -209,19 +222,23 @@ export function configFromEnvironment(environment: Record<string, string | undef
   return {
     role: env.ALEPH_CORE_ROLE,
     dataDir,
-    http: { host: env.ALEPH_CORE_HTTP_HOST, port: env.ALEPH_CORE_HTTP_PORT },
+    http: {
+      host: env.ALEPH_CORE_HTTP_HOST,
+      port: env.ALEPH_CORE_HTTP_PORT,
+      publicUrl: env.ALEPH_CORE_PUBLIC_URL,
+    },
     p2p: {
       host: env.ALEPH_CORE_P2P_HOST,
       port: env.ALEPH_CORE_P2P_PORT,
-      peers: env.ALEPH_CORE_P2P_PEERS.split(',')
-        .map((peer) => peer.trim())
-        .filter(Boolean),
+      peers: listOf(env.ALEPH_CORE_P2P_PEERS),
+      announced: listOf(env.ALEPH_CORE_P2P_ANNOUNCED),
       reconcileSeconds: env.ALEPH_CORE_RECONCILE_SECONDS,
       membersOnly: env.ALEPH_CORE_P2P_MEMBERS_ONLY,
     },
     profile,
     ethereumRpc: env.ALEPH_CORE_ETHEREUM_RPC,
     evmRpc: evmRpcUrls(given),
+    evmIndexer: env.ALEPH_CORE_EVM_INDEXER,
     tezosIndexer: env.ALEPH_CORE_TEZOS_INDEXER,
     solanaRpc: env.ALEPH_CORE_SOLANA_RPC,
     ipfsUrl: env.ALEPH_CORE_IPFS_URL,
@@ -257,6 +274,13 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     maxRetries: 10,
   }
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean)
 }
 
 /**

@@ -70,12 +70,14 @@ async function ssh(command: string): Promise<string> {
   const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'BatchMode=yes']
   options.push('ConnectTimeout=10', 'LogLevel=ERROR')
   const args = ['-i', join(dataDir, 'key'), '-p', port, ...options.flatMap((option) => ['-o', option])]
-  for (let attempt = 0; ; attempt++) {
+  // Emulated systems take their time to boot.
+  const deadline = Date.now() + 150_000
+  for (;;) {
     try {
       return (await run('ssh', [...args, 'root@127.0.0.1', command])).stdout.trim()
     } catch (error) {
       // The port is open before the system behind it is up.
-      if ((error as { code?: number }).code !== 255 || attempt === 90) throw error
+      if ((error as { code?: number }).code !== 255 || Date.now() > deadline) throw error
       await new Promise((resolve) => setTimeout(resolve, 500))
     }
   }

@@ -2,15 +2,23 @@
 #include "agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 /* Memory mounts hold the writable side of copy-on-write volumes. */
 #define COW_FOLDER "/run/aleph"
+/* EXT4_IOC_RESIZE_FS, which older headers lack. */
+#define RESIZE_EXT4 _IOW('f', 16, uint64_t)
+#define MAX_OPEN_FOLDERS 32
 
 static char failure[384];
 
@@ -53,6 +61,42 @@ static const char *mount_copy_on_write(const char *device, const char *path, con
   return give_to_program(path);
 }
 
+/* Lets a mounted ext4 file system use all of its disk. */
+static bool grow(const char *device, const char *path) {
+  int disk = open(device, O_RDONLY | O_CLOEXEC), folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  struct statfs facts;
+  uint64_t bytes;
+  bool done = false;
+  if (disk >= 0 && folder >= 0 && ioctl(disk, BLKGETSIZE64, &bytes) == 0 && fstatfs(folder, &facts) == 0) {
+    uint64_t blocks = bytes / (uint64_t)facts.f_bsize;
+    done = ioctl(folder, RESIZE_EXT4, &blocks) == 0;
+  }
+  int reason = errno;
+  close(disk);
+  close(folder);
+  errno = reason;
+  return done;
+}
+
+static int give_one(const char *path, const struct stat *facts, int type, struct FTW *place) {
+  (void)type;
+  (void)place;
+  return facts->st_uid == 0 ? lchown(path, PROGRAM_UID, PROGRAM_UID) : 0;
+}
+
+/*
+ * A disk that began as a published image: it is larger than its file system, and what belongs to root in it belongs to
+ * the program, which was root where such images were made for. The topmost folder comes last, and says it was done.
+ */
+static const char *take_over(const char *device, const char *path) {
+  struct stat top;
+  if (!grow(device, path)) say("the file system at %s does not grow to its disk: %s", path, strerror(errno));
+  if (stat(path, &top) < 0) return failed(path);
+  if (top.st_uid == PROGRAM_UID) return NULL;
+  if (nftw(path, give_one, MAX_OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT | FTW_DEPTH) != 0) return failed(path);
+  return give_to_program(path);
+}
+
 const char *mounts_add(const char *specification) {
   static char copy[512];
   if (snprintf(copy, sizeof copy, "%s", specification) >= (int)sizeof copy) return "mount: specification too long";
@@ -69,7 +113,8 @@ const char *mounts_add(const char *specification) {
     return failure;
   }
   if (strcmp(mode, "cow") == 0) return mount_copy_on_write(device, path, type);
-  bool writable = strcmp(mode, "rw") == 0;
+  bool grows = strcmp(mode, "grow") == 0, writable = grows || strcmp(mode, "rw") == 0;
   if (mount(device, path, type, (writable ? 0 : MS_RDONLY) | MS_NODEV | MS_NOSUID, NULL) < 0) return failed(path);
+  if (grows) return take_over(device, path);
   return writable ? give_to_program(path) : NULL;
 }

@@ -40,6 +40,9 @@ list mounts | tr -d '[]" ' | while IFS=, read -r device folder type rest; do
     [ "$(cat "$disk/serial" 2>/dev/null)" = "$serial" ] || continue
     mkdir -p "$folder"
     mount -t "$type" "/dev/${disk##*/}" "$folder" || echo "the volume $folder could not be mounted"
+    case $rest in
+      *x-systemd.growfs*) resize2fs "/dev/${disk##*/}" >/dev/null 2>&1 || echo "the volume $folder could not be grown" ;;
+    esac
   done
 done
 umount /run/seed

@@ -5,6 +5,7 @@ export {
   type StreamHandler,
 } from './channel/guest-channel.ts'
 export { GuestError, type GuestErrorCode } from './guest-error.ts'
+export { withLock } from './images/build-lock.ts'
 export {
   buildGuestImages,
   type GuestImages,

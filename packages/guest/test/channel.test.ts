@@ -19,7 +19,7 @@ afterEach(async () => {
 })
 
 async function connect(options = {}): Promise<GuestChannel> {
-  const channel = await GuestChannel.connect(guest.socketPath, { timeoutMs: 5_000, ...options })
+  const channel = await GuestChannel.connect(guest.socketPath, { timeoutMs: 30_000, ...options })
   open.push(channel)
   return channel
 }
@@ -220,6 +220,17 @@ describe('a guest that breaks the rules', () => {
     channel.openStream('tcp:8080')
     const closed = once(channel, 'close')
     for (let i = 0; i < 5; i++) guest.send(frameType.data, 1, Buffer.alloc(65_536))
+    expect((await closed)[0]).toMatchObject({ code: 'channel_protocol' })
+  })
+
+  it('loses the channel: it asks without end and reads no answer', async () => {
+    const channel = await connect()
+    const closed = once(channel, 'close')
+    guest.stopReading()
+    while (!channel.closed) {
+      for (let count = 0; count < 1000; count++) guest.send(frameType.open, 2, Buffer.from('egress'))
+      await turn()
+    }
     expect((await closed)[0]).toMatchObject({ code: 'channel_protocol' })
   })
 })

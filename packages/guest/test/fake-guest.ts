@@ -68,6 +68,11 @@ export class FakeGuest {
     this.send(frameType.event, 0, encodeVerb(verb, fields))
   }
 
+  /** Reads nothing any more. */
+  stopReading(): void {
+    this.#socket?.pause()
+  }
+
   /** Payload bytes received on streams. */
   get dataBytes(): number {
     return this.frames

@@ -199,7 +199,7 @@ describe('a Node.js program that serves by itself', () => {
           let accepted = 0
           server.on('connection', (socket) => {
             accepted++
-            setTimeout(() => socket.bytesRead === 0 && socket.destroy(), 1000)
+            setTimeout(() => socket.bytesRead === 0 && socket.destroy(), 2000)
           })
           server.prependListener('request', (request, response) => response.setHeader('accepted', accepted))
           server.listen(process.env.PORT)
@@ -212,7 +212,7 @@ describe('a Node.js program that serves by itself', () => {
     await guest.channel.control('connect')
     expect((await guest.fetch('/')).headers.accepted, 'a connection made ahead is used').toBe('1')
     await guest.channel.control('connect')
-    await sleep(3000)
+    await sleep(4000)
     expect((await guest.fetch('/')).headers.accepted, 'one that the program closed is not').toBe('3')
 
     const stream = guest.channel.openStream('tcp:8080')

@@ -6,6 +6,7 @@ const application = `
 import random
 
 started = False
+heard = []
 random.seed(1)
 
 async def app(scope, receive, send):
@@ -15,8 +16,11 @@ async def app(scope, receive, send):
         started = True
         await send({'type': 'lifespan.startup.complete'})
         return
+    if scope['type'] == 'aleph.message':
+        heard.append(scope['body'] + (await receive())['body'])
+        return
     drawn = str(random.random()) if scope['path'] == '/draw' else ''
-    headers = [[b'drawn', drawn.encode()]]
+    headers = [[b'drawn', drawn.encode()], [b'heard', ','.join(heard).encode()]]
     await send({'type': 'http.response.start', 'status': 200 if started else 500, 'headers': headers})
     more = True
     while more:
@@ -27,7 +31,7 @@ async def app(scope, receive, send):
 `
 
 describe('a Python ASGI application', () => {
-  it('starts with its lifespan, streams 2 MiB in and out, and is no copy after a reseed', async () => {
+  it('starts with its lifespan, streams 2 MiB in and out, hears of messages, and is no copy after a reseed', async () => {
     await using guest = await QemuGuest.boot({
       runtime: 'python',
       files: { 'main.py': application },
@@ -39,6 +43,9 @@ describe('a Python ASGI application', () => {
     const { status, body } = await guest.fetch('/?a=b%26c', { method: 'POST', body: sent })
     expect(status).toBe(200)
     expect(body.equals(Buffer.concat([sent, Buffer.from('a=b%26c')]))).toBe(true)
+    const message = { method: 'POST', headers: { 'aleph-event': 'message' }, body: Buffer.from('{}') }
+    expect((await guest.fetch('/.well-known/aleph/message', message)).status).toBe(204)
+    expect((await guest.fetch('/')).headers.heard).toBe('{}{}')
     const draw = async () => Number((await guest.fetch('/draw')).headers.drawn)
     const [first, second] = [0.13436424411240122, 0.8474337369372327]
     expect(await draw()).toBe(first)

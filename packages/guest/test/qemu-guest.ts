@@ -91,7 +91,7 @@ export class QemuGuest {
       { stdio: 'ignore' },
     )
     try {
-      const channel = await GuestChannel.connect(socketPath, { ...device.channel, timeoutMs: 30_000 })
+      const channel = await GuestChannel.connect(socketPath, { ...device.channel, timeoutMs: 120_000 })
       if (options.prepare) await channel.control('prepare')
       await channel.control('configure', { hostname: 'guest-under-test', ...options.configure })
       return new QemuGuest(channel, socketPath, child, folder, device.daemon)

@@ -82,6 +82,7 @@ export {
   type TreeNode,
   verifyMessageProof,
 } from './chain-bridge/message-tree.ts'
+export { mayPack } from './chain-bridge/packing-turn.ts'
 export { offChainPayload, parseSyncPayload, type SyncPayload } from './chain-bridge/sync-payload.ts'
 export type { AggregateContent } from './content/aggregate.ts'
 export { type ContentOf, contentSchemas } from './content/content-of.ts'
@@ -287,6 +288,7 @@ export {
 export type { FormatIssue } from './message/format-issues.ts'
 export { judgeMessage, type MessageFault, type MessageJudgement } from './message/judge-message.ts'
 export { messageLimits } from './message/limits.ts'
+export { matchesSubscription } from './message/matches-subscription.ts'
 export { parseEnvelope } from './message/parse-envelope.ts'
 export { type CommunityShare, communityShare } from './payment-stream/community-share.ts'
 export { coveredMachines } from './payment-stream/covered-machines.ts'

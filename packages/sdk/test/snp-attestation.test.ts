@@ -1,7 +1,4 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { createHash } from 'node:crypto'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import {
   type AttestedGuest,
@@ -12,7 +9,7 @@ import {
   type SnpExpectation,
   verifySnpReport,
 } from '../src/confidential/index.ts'
-import { type FakeAmd, fakeAmd, guestCertificate, measurement, tcb } from './fake-amd.ts'
+import { type FakeAmd, FakeSnpGuest, fakeAmd, measurement, tcb } from '../src/testing/index.ts'
 
 let amd: FakeAmd
 let stranger: FakeAmd
@@ -101,44 +98,14 @@ describe('a report of a processor', () => {
 })
 
 describe('a guest that has to prove itself', () => {
-  let server: Server | undefined
-  let received: string[] = []
-  afterEach(() => {
-    server?.close()
-    received = []
-  })
+  let agent: FakeSnpGuest | undefined
+  afterEach(() => agent?.[Symbol.asyncDispose]())
 
-  /** A guest's agent; `maker` made the processor that it shows reports of. */
-  async function guest(maker: FakeAmd, isKeyBound = true): Promise<AttestedGuest> {
-    const key = generateKeyPairSync('ec', { namedCurve: 'P-384' })
-    const { x, y } = key.publicKey.export({ format: 'jwk' })
-    const point = Buffer.concat([Buffer.from([4]), ...[x!, y!].map((part) => Buffer.from(part, 'base64url'))])
-    const bound = isKeyBound ? createHash('sha384').update(point).digest() : nonce
-    const pem = key.privateKey.export({ type: 'pkcs8', format: 'pem' })
-    server = createServer(
-      { key: pem, cert: guestCertificate(key, maker.report(bound)) },
-      (request, response) => {
-        const url = new URL(request.url!, 'https://guest')
-        if (request.method === 'GET') {
-          const data = maker.report(Buffer.from(url.searchParams.get('nonce')!, 'hex'))
-          response.end(JSON.stringify({ tee_type: 'sev-snp', data: data.toString('hex') }))
-          return
-        }
-        let body = ''
-        request.on('data', (chunk) => {
-          body += chunk
-        })
-        request.on('end', () => {
-          if (received.length > 0) return response.writeHead(409).end('{"error":"secrets already injected"}')
-          received.push(body)
-          return response.end(JSON.stringify({ injected: Object.keys(JSON.parse(body)) }))
-        })
-      },
-    )
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
+  /** `maker` made the processor that the guest shows reports of. */
+  async function guest(maker: FakeAmd, options?: { boundTo: Uint8Array }): Promise<AttestedGuest> {
+    agent = await FakeSnpGuest.start(maker, options)
     return {
-      url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      url: agent.url,
       expectation: { measurements: [measurement.toString('hex')], roots: [amd.root] },
       certificates: async () => parseSnpCertificates(maker.chain, maker.vcek),
       timeoutMs: 10_000,
@@ -149,7 +116,7 @@ describe('a guest that has to prove itself', () => {
     const trusted = await guest(amd)
     expect((await attestGuest(trusted)).measurement).toEqual(measurement)
     expect(await releaseSecrets(trusted, { luks_passphrase: 'open' })).toEqual(['luks_passphrase'])
-    expect(received).toEqual(['{"luks_passphrase":"open"}'])
+    expect(agent?.received).toEqual(['{"luks_passphrase":"open"}'])
     await expect(releaseSecrets(trusted, { luks_passphrase: 'open' })).rejects.toMatchObject({
       code: 'conflict',
     })
@@ -160,15 +127,15 @@ describe('a guest that has to prove itself', () => {
     await expect(releaseSecrets(pretender, { key: 'secret' })).rejects.toMatchObject({
       code: 'chain_untrusted',
     })
-    expect(received).toEqual([])
+    expect(agent?.received).toEqual([])
   })
 
   test('gets nothing when it shows the report of another', async () => {
-    const thief = await guest(amd, false)
+    const thief = await guest(amd, { boundTo: nonce })
     await expect(releaseSecrets(thief, { key: 'secret' })).rejects.toMatchObject({
       code: 'report_data_mismatch',
     })
-    expect(received).toEqual([])
+    expect(agent?.received).toEqual([])
   })
 
   test('gets nothing when it runs something else', async () => {
@@ -177,7 +144,7 @@ describe('a guest that has to prove itself', () => {
     await expect(releaseSecrets({ ...trusted, expectation }, { key: 'x' })).rejects.toMatchObject({
       code: 'measurement_mismatch',
     })
-    expect(received).toEqual([])
+    expect(agent?.received).toEqual([])
   })
 
   test('is not asked for what no guest takes, and one that is away is told so', async () => {

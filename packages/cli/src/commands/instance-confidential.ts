@@ -9,7 +9,7 @@ import {
   releaseSecrets,
   verifySevMeasurement,
 } from '@aleph-ts/sdk/confidential'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type AttestOptions, attestedInstance } from '../confidential/attested-instance.ts'
 import { firmwareDigest, trustedExecutionOf } from '../confidential/trusted-instance.ts'
 import { exitCodes } from '../exit-codes.ts'
@@ -81,6 +81,11 @@ export function confidentialCommands(instance: Command, terminal: Terminal): voi
         new Option('--amd-product <name>', 'family of the processor').choices(['Milan', 'Genoa', 'Turin']),
       )
       .option('--key-server <url>', "server with the chips' certificates; default: AMD's")
+      .option(
+        '--amd-root <sha256>',
+        "public key to trust in the place of AMD's known roots, for a newer family",
+        sha256,
+      )
   }
 }
 
@@ -232,6 +237,11 @@ function assertSev(trusted: TrustedExecution): void {
     exitCode: exitCodes.usage,
     hint: 'Go on with: aleph instance confidential start HASH',
   })
+}
+
+function sha256(text: string): string {
+  if (/^[0-9a-f]{64}$/.test(text)) return text
+  throw new InvalidArgumentError('Give it as 64 lower-case hex digits.')
 }
 
 /** One line; never an argument, which others on this machine could read. */

@@ -18,6 +18,8 @@ export interface AttestOptions {
   url?: string
   amdProduct?: AmdProduct
   keyServer?: string
+  /** Sha256 of a root key to trust in the place of AMD's. */
+  amdRoot?: string
 }
 
 /** A running instance with SEV-SNP, and what it has to prove by its message. */
@@ -25,7 +27,7 @@ export async function attestedInstance(
   { node, computeNode }: VmNode,
   hash: string,
   trusted: TrustedExecution,
-  { url, amdProduct, keyServer, signal }: AttestOptions & { signal: AbortSignal },
+  { url, amdProduct, keyServer, amdRoot, signal }: AttestOptions & { signal: AbortSignal },
 ): Promise<AttestedGuest> {
   const registers = (trusted.measurements ?? []).flatMap((measurement) =>
     measurement.platform === 'sev_snp' ? [measurement.registers.launch] : [],
@@ -34,7 +36,11 @@ export async function attestedInstance(
   let certificates: Promise<SnpCertificates> | undefined
   return {
     url: url ?? (await guestUrl()),
-    expectation: { measurements: registers, policy: trusted.policy },
+    expectation: {
+      measurements: registers,
+      policy: trusted.policy,
+      ...(amdRoot === undefined ? {} : { roots: [amdRoot] }),
+    },
     // All reports of one guest are of one chip, and AMD's server answers seldom.
     certificates: (report: SnpReport) => {
       certificates ??= fetchSnpCertificates(report, {

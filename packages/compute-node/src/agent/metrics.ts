@@ -27,6 +27,7 @@ export class AgentMetrics {
   readonly refusals: Counter<'code'>
   readonly downloadedBytes: Counter
   readonly egressConnections: Counter<'outcome'>
+  readonly triggers: Counter<'outcome'>
 
   constructor(vms: VmHost) {
     const registers = [this.registry]
@@ -64,6 +65,12 @@ export class AgentMetrics {
     this.egressConnections = new Counter({
       name: 'aleph_egress_connections_total',
       help: 'Outgoing connections of guests, by outcome',
+      labelNames: ['outcome'],
+      registers,
+    })
+    this.triggers = new Counter({
+      name: 'aleph_program_messages_total',
+      help: 'Messages that programs subscribed to, by outcome: answered, failed, dropped',
       labelNames: ['outcome'],
       registers,
     })

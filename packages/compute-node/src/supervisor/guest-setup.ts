@@ -53,8 +53,9 @@ export function configuration(spec: ProgramSpec): Record<string, string | string
     const serial = volumeSerial(index)
     if (volume.kind === 'memory') {
       fields[`mount.${index}`] = `tmpfs:${volume.mount}:tmpfs:${volume.sizeMiB}`
-    } else if (volume.kind === 'disk') fields[`mount.${index}`] = `${serial}:${volume.mount}:ext4:rw`
-    else {
+    } else if (volume.kind === 'disk') {
+      fields[`mount.${index}`] = `${serial}:${volume.mount}:ext4:${volume.grows ? 'grow' : 'rw'}`
+    } else {
       const mode = volume.copyOnWrite ? 'cow' : 'ro'
       fields[`mount.${index}`] = `${serial}:${volume.mount}:${volume.fileSystem}:${mode}`
     }

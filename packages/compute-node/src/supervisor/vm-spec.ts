@@ -8,7 +8,7 @@ export type VmKind = 'on-demand' | 'persistent'
 /** A read-only squashfs image on the host, with the hash its content was verified against. */
 export interface DiskImage {
   path: string
-  /** Lower-case hexadecimal SHA-256 of the file. */
+  /** Lower-case hexadecimal SHA-256 of the file, or its CID. */
   sha256: string
 }
 
@@ -22,8 +22,8 @@ export type VolumeMount = { mount: string } & (
       /** Lets the program write, into memory. */
       copyOnWrite: boolean
     }
-  /** An ext4 image of the VM's own, which outlives it. */
-  | { kind: 'disk'; path: string }
+  /** An ext4 image of the VM's own, which outlives it; one that grows began as somebody's smaller image. */
+  | { kind: 'disk'; path: string; grows?: boolean }
   /** The guest's own memory. */
   | { kind: 'memory'; sizeMiB: number }
 )

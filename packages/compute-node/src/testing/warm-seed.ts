@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { GuestImages, RuntimeName } from '@aleph-ts/guest'
+import { type GuestImages, type RuntimeName, withLock } from '@aleph-ts/guest'
 import { pino } from 'pino'
 import { QemuHypervisor } from '../hypervisor/index.ts'
 import { RuntimeTemplates } from '../supervisor/runtime-templates.ts'
@@ -16,6 +16,7 @@ const budgetBytes = 4 * 1024 ** 3
 const shapes: { runtime: RuntimeName; disks: number }[] = [
   { runtime: 'node', disks: 2 },
   { runtime: 'binary', disks: 2 },
+  { runtime: 'binary', disks: 3 },
 ]
 
 /** Where guest images are built once for all tests. */
@@ -40,22 +41,19 @@ export async function warmUp(dataDir: string, images: GuestImages): Promise<void
 async function findOrMakeSeed(images: GuestImages): Promise<string> {
   const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim().slice(0, 8)
   const folder = join(imagesDir(), '../compute-node-tests')
-  const seed = join(folder, `${boot}-${images.key}`)
-  if (await exists(seed)) return seed
+  const kinds = shapes.map(({ runtime, disks }) => `${runtime}${disks}`)
+  const seed = join(folder, [boot, images.key, ...kinds].join('-'))
   await mkdir(folder, { recursive: true })
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith('making-') && !name.startsWith(boot))
-      await rm(join(folder, name), { recursive: true })
-  }
-  const making = await mkdtemp(join(folder, 'making-'))
-  await makeSeed(making, images)
-  try {
+  // Files run side by side, and boots are dear: one makes it, the others wait.
+  await withLock(join(folder, 'lock'), async () => {
+    if (await exists(seed)) return
+    for (const name of await readdir(folder)) {
+      if (!name.startsWith(boot) && name !== 'lock') await rm(join(folder, name), { recursive: true })
+    }
+    const making = await mkdtemp(join(folder, 'making-'))
+    await makeSeed(making, images)
     await rename(making, seed)
-  } catch (error) {
-    // Another test file was faster.
-    if (!(await exists(seed))) throw error
-    await rm(making, { recursive: true })
-  }
+  })
   return seed
 }
 

@@ -49,6 +49,7 @@ function plan(persistent: string[], more: Record<string, unknown> = {}): string 
 
 interface Execution {
   running: boolean
+  status: { stopped_at: string | null }
   allocation: { state: string; attempts: number; next_retry_at: string | null } | null
 }
 
@@ -189,8 +190,10 @@ describe('what an allocation does', () => {
     expect(await state()).toMatchObject({ state: 'failed', attempts: 1, error: { code: 'program_failed' } })
     await eventually(async () => (await state())?.attempts === 2)
     await eventually(async () => (await state())?.state === 'failed')
-    const pause = Date.parse((await state())?.next_retry_at ?? '') - Date.now()
-    expect(pause).toBeGreaterThan(2_000)
+    const execution = (await executions())[hash]
+    const failedAt = Date.parse(execution?.status.stopped_at ?? '')
+    const pause = Date.parse(execution?.allocation?.next_retry_at ?? '') - failedAt
+    expect(pause).toBeGreaterThan(3_000)
     node.programs.set(hash, (_request, response) => response.end('mended'))
     await expect.poll(async () => (await state())?.state, { timeout: 10_000 }).toBe('running')
     expect(await (await node.call(hash)).text()).toBe('mended')

@@ -1,3 +1,26 @@
+/** Opens connections to its node without end once it is called: some are kept, some dropped, some talk nonsense. */
+export const knockingSource = `
+import { connect } from 'node:net'
+const kept = []
+function knock(count: number): void {
+  const socket = connect(process.env.ALEPH_API_UNIX_SOCKET!)
+  socket.on('error', () => {}).on('connect', () => {
+    if (count % 3 === 0) socket.write('GET /cache/visits HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'.repeat(100))
+    if (count % 3 === 1) socket.write('nonsense')
+    if (count % 3 === 2) socket.destroy()
+  })
+  if (count % 100 === 0) kept.push(socket)
+  else setTimeout(() => socket.destroy(), 20)
+}
+export default (): Response => {
+  let count = 0
+  setInterval(() => {
+    for (let burst = 0; burst < 50; burst++) knock(count++)
+  }, 5)
+  return new Response('knocking')
+}
+`
+
 /** Serves a page that says hello, and does harm when asked. */
 export const harmfulSource = `#!/bin/sh
 mkdir -p /tmp/www/cgi-bin

@@ -39,13 +39,15 @@ export class InstanceOwner implements AsyncDisposable {
       environment: { internet: true, hypervisor: 'qemu' },
       resources: { vcpus: 1, memory: 256, seconds: 30 },
       payment: { chain: 'ETH', type: 'credit' },
-      rootfs: {
-        parent: { ref: node.core.store(this.#image), use_latest: false },
-        persistence: 'host',
-        size_mib: 1024,
-      },
+      rootfs: this.rootfs(node),
       ...changes,
     })
+  }
+
+  /** A root disk over the image, to publish instances with. */
+  rootfs(node: RealNode) {
+    const parent = { ref: node.core.store(this.#image), use_latest: false }
+    return { parent, persistence: 'host', size_mib: 1024 }
   }
 
   /** Runs a command as root inside an instance, at the port that its node says; waits until it lets us in. */

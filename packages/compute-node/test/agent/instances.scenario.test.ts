@@ -1,9 +1,15 @@
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { vmHostLabel } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ext4Image } from './disk-images.ts'
 import { InstanceOwner } from './instance-owner.ts'
 import { ownerHeaders } from './owner-headers.ts'
+import { patientSsh } from './patient-ssh.ts'
 import { RealNode } from './real-node.ts'
 import { socketFolders, tracesOf } from './traces.ts'
 
@@ -12,13 +18,19 @@ let other: RealNode
 let owner: InstanceOwner
 let folder: string
 let hash: string
+let sshPort: number
 
 beforeAll(async () => {
   owner = await InstanceOwner.create()
   folder = owner.folder
-  node = await RealNode.start()
+  sshPort = await freePort()
+  node = await RealNode.start({ ALEPH_VM_SSH_PORT: String(sshPort), ...nodeCertificate() })
+  const library = { ref: node.core.store(await ext4Image({ book: 'one page' }, 16)), use_latest: false }
   hash = owner.publish(node, {
-    volumes: [{ name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' }],
+    volumes: [
+      { name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' },
+      { name: 'library', persistence: 'host', size_mib: 96, mount: '/srv/library', parent: library },
+    ],
   })
 }, 600_000)
 
@@ -27,6 +39,23 @@ afterAll(async () => {
   await node?.[Symbol.asyncDispose]()
   await owner?.[Symbol.asyncDispose]()
 })
+
+/** What the node ends TLS with where it takes ssh. */
+function nodeCertificate() {
+  const [certificate, key] = [join(folder, 'tls-certificate'), join(folder, 'tls-key')]
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
+  const files = ['-subj', '/CN=node', '-keyout', key, '-out', certificate]
+  execFileSync('openssl', ['req', '-x509', ...kind, ...files], { stdio: 'ignore' })
+  return { ALEPH_VM_SSH_CERTIFICATE: certificate, ALEPH_VM_SSH_KEY: key }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
 
 const ssh = (command: string, at = node) => owner.ssh(at, hash, command)
 const operate = (operation: string, at = node) => owner.operate(at, hash, operation)
@@ -39,6 +68,21 @@ test('an instance starts by the scheduler, takes its owner in by ssh, and has wh
   expect(await ssh('hostname')).toMatch(/^[a-z2-7]{52}$/)
   expect(Number(await ssh("df -m / | awk 'END { print $2 }'"))).toBeGreaterThan(900)
   expect(await ssh("mount | grep -c 'on /srv/data type ext4 (rw'")).toBe('1')
+})
+
+test('its owner also gets in by its name, at the one port for all instances', async () => {
+  const proxy = `openssl s_client -quiet -connect 127.0.0.1:${sshPort} -servername %h 2>/dev/null`
+  const byName = async (args: string[]) => {
+    const { stdout } = await promisify(execFile)('ssh', ['-o', `ProxyCommand=${proxy}`, ...args])
+    return stdout
+  }
+  const host = `${vmHostLabel(hash)}.node.example`
+  expect(await patientSsh({ folder, host, port: sshPort, command: 'whoami', run: byName })).toBe('root')
+})
+
+test('a volume with a parent begins as the published image, and is as large as ordered', async () => {
+  expect(await ssh('cat /srv/library/book')).toBe('one page')
+  expect(Number(await ssh("df -m /srv/library | awk 'END { print $2 }'"))).toBeGreaterThan(80)
 })
 
 test('it reaches neither its host nor the outside', async () => {
@@ -109,7 +153,11 @@ test('it moves to another node with its disks, and nothing of it stays behind', 
   const exported = async () => (await node.asScheduler('GET', `${path}/export/status`)).json()
   await expect.poll(exported, { timeout: 60_000, interval: 500 }).toMatchObject({ state: 'exported' })
   const { export_token, disk_files } = (await exported()) as { export_token: string; disk_files: object[] }
-  expect(disk_files).toMatchObject([{ name: 'data.ext4.qcow2' }, { name: 'rootfs.qcow2' }])
+  expect(disk_files).toMatchObject([
+    { name: 'data.ext4.qcow2' },
+    { name: 'library.ext4.qcow2' },
+    { name: 'rootfs.qcow2' },
+  ])
   // Whoever still has it in a plan does not bring it back here meanwhile.
   const again = await node.allocate({ instances: [hash] })
   expect(again.errors[hash]).toContain('moved to another node')

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeZip } from '../../src/testing/zip-writer.ts'
 import { RealNode } from './real-node.ts'
+import { eventually } from './test-node.ts'
 
 const application = `
 import os
 started = False
+heard = []
 
 async def app(scope, receive, send):
     global started
@@ -17,11 +19,18 @@ async def app(scope, receive, send):
         started = True
         await send({"type": "lifespan.startup.complete"})
         return
+    if scope["type"] == "aleph.message":
+        heard.append(scope["body"])
+        return
     body, more = b"", True
     while more:
         event = await receive()
         body += event["body"]
         more = event["more_body"]
+    if scope["path"] == "/heard":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": ",".join(heard).encode()})
+        return
     if scope["path"] == "/broken":
         raise RuntimeError("broken on purpose")
     await send({"type": "http.response.start", "status": 201, "headers": [(b"x-query", scope["query_string"])]})
@@ -68,4 +77,21 @@ test('an ASGI application is served in a runtime that brings no server', async (
   expect(await Promise.all(answers.map((each) => each.text()))).toEqual(
     answers.map((_, index) => `/${index}||2.0.0,hello,True,/code`),
   )
+})
+
+test('an application there gets the messages it subscribed to as events', async () => {
+  const hash = node.core.program({
+    runtime,
+    code: node.core.store(writeZip([{ name: 'main.py', content: application }])),
+    entrypoint: 'main:app',
+    seconds: 20,
+    variables: { GREETING: 'hello' },
+    extra: { on: { http: true, persistent: false, message: [{ type: 'POST', content: { type: 'chat' } }] } },
+  })
+  expect(await node.allocate({ on_demand_vms: [hash] })).toMatchObject({ success: true })
+  await eventually(() => node.core.followerCount > 0)
+  node.core.publish('POST', { type: 'chat', content: 'from the network' })
+  await eventually(async () => (await node.call(hash, '/heard')).text().then((text) => text !== ''))
+  const heard = await (await node.call(hash, '/heard')).text()
+  expect(JSON.parse(heard)).toMatchObject({ type: 'POST', content: { content: 'from the network' } })
 })

@@ -11,6 +11,9 @@ export interface PatientSsh {
   run: (args: string[]) => Promise<string>
 }
 
+/** A system that several others boot beside, all of them emulated, takes its time. */
+const patienceMs = 150_000
+
 /** Runs a command as root inside an instance, as its owner would; waits until it lets us in. */
 export async function patientSsh({ folder, host, port, command, run }: PatientSsh): Promise<string> {
   const options = [
@@ -25,13 +28,14 @@ export async function patientSsh({ folder, host, port, command, run }: PatientSs
     `ControlPath=${join(folder, `ssh-${port}`)}`,
   ]
   const args = ['-i', join(folder, 'key'), '-p', String(port), ...options.flatMap((option) => ['-o', option])]
-  for (let attempt = 0; ; attempt++) {
+  const deadline = Date.now() + patienceMs
+  for (;;) {
     try {
       return (await run([...args, `root@${host}`, command])).trim()
     } catch (error) {
       // The port is open before the system behind it is up.
       const { code, stderr } = error as { code?: number; stderr?: string }
-      if (code !== 255 || attempt === 60 || stderr?.includes('Permission denied')) throw error
+      if (code !== 255 || Date.now() > deadline || stderr?.includes('Permission denied')) throw error
       await sleep(500)
     }
   }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { vmHostLabel } from '@aleph-ts/protocol'
+import { FileDag, sha256Hex, vmHostLabel } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
 import { writeZip } from '../../src/testing/zip-writer.ts'
+import { ext4Image } from './disk-images.ts'
 import { eventually, squashfs, TestNode } from './test-node.ts'
 
 let node: TestNode
@@ -73,6 +74,29 @@ describe('messages', () => {
     expect(await refusal(hash)).toMatchObject({ status: 502, code: 'message_invalid' })
   })
 
+  test('files of IPFS are fetched by their CID, and believed by it alone', async () => {
+    const onIpfs = (bytes: Buffer, served = bytes) => {
+      const cid = new FileDag({ cidVersion: 0 }).update(bytes).finish().cid.toString()
+      node.core.files.set(cid, served)
+      return node.core.store(bytes, { item_type: 'ipfs', item_hash: cid })
+    }
+    const code = (words: string) => writeZip([{ name: 'main.ts', content: words }])
+    const hash = await node.deploy(ok, { code: onIpfs(code('one')) })
+    expect((await node.call(hash)).status).toBe(200)
+    const deceived = await node.deploy(ok, { code: onIpfs(code('two'), code('three')) })
+    expect(await refusal(deceived)).toMatchObject({ status: 502, code: 'content_mismatch' })
+  })
+
+  test('a message whose content is on IPFS is believed by its CID', async () => {
+    const file = writeZip([{ name: 'main.ts', content: 'four' }])
+    const code = node.core.publishOnIpfs('STORE', { item_type: 'storage', item_hash: sha256Hex(file) })
+    node.core.files.set(sha256Hex(file), file)
+    expect((await node.call(await node.deploy(ok, { code }))).status).toBe(200)
+    const forged = node.core.publishOnIpfs('STORE', { item_type: 'storage', item_hash: sha256Hex('five') })
+    node.core.files.set(forged, Buffer.from('{}'))
+    expect(await refusal(await node.deploy(ok, { code: forged }))).toMatchObject({ code: 'message_invalid' })
+  })
+
   test('what the node cannot do yet is said, not silently left out', async () => {
     const volumes = [{ mount: '/data', persistence: 'store', name: 'data', size_mib: 5 }]
     const hash = await node.deploy(ok, { extra: { volumes } })
@@ -93,6 +117,38 @@ describe('messages', () => {
   ])('a volume %s is refused', async (_where, volumes) => {
     const hash = await node.deploy(ok, { extra: { volumes } })
     expect(await refusal(hash)).toMatchObject({ status: 422, code: 'invalid_program' })
+  })
+
+  const withParent = (image: Buffer, sizeMiB: number) => {
+    const parent = { ref: node.core.store(image), use_latest: false }
+    const volumes = [{ mount: '/data', name: 'data', size_mib: sizeMiB, persistence: 'host', parent }]
+    return node.deploy(ok, { extra: { volumes } })
+  }
+
+  test('a volume with a parent is a copy of it, grown by the guest', async () => {
+    const hash = await withParent(await ext4Image({ note: 'hello' }, 4, 'qcow2'), 8)
+    expect((await node.call(hash)).status).toBe(200)
+    expect(node.machines.get(hash)?.mounts).toEqual(['volume0:/data:ext4:grow'])
+    const disk = await readFile(join(node.dataDir, 'volumes', hash, 'data.ext4'))
+    expect([disk.length, disk.includes('hello')]).toEqual([8 * 1024 * 1024, true])
+  })
+
+  test('a volume whose parent does not fit or suit it is refused with the reason', async () => {
+    const image = await ext4Image({}, 4)
+    expect(await refusal(await withParent(image, 3))).toMatchObject({
+      code: 'invalid_program',
+      error: expect.stringContaining('its parent needs at least 4'),
+    })
+    expect(await refusal(await withParent(Buffer.alloc(1024 * 1024), 8))).toMatchObject({
+      code: 'broken_archive',
+      error: expect.stringContaining('holds no ext4 file system'),
+    })
+    const overlay = await ext4Image({}, 4, 'qcow2')
+    overlay.writeBigUInt64BE(512n, 8)
+    expect(await refusal(await withParent(overlay, 8))).toMatchObject({
+      code: 'broken_archive',
+      error: expect.stringContaining('names a backing file'),
+    })
   })
 
   test('volumes are mounted as the message says, with the defaults of the network', async () => {

@@ -109,7 +109,7 @@ export class RealNode implements AsyncDisposable {
   }
 
   /** Pushes a whole plan as the scheduler. */
-  async allocate(plan: { persistent_vms?: string[]; instances?: string[] }) {
+  async allocate(plan: { persistent_vms?: string[]; instances?: string[]; on_demand_vms?: string[] }) {
     const whole = { persistent_vms: [], instances: [], ...plan }
     const response = await this.asScheduler('POST', '/control/allocations', whole)
     return (await response.json()) as { success: boolean; errors: Record<string, string> }

@@ -7,10 +7,10 @@ import { livingMachines } from './living-machines.ts'
 
 const run = promisify(execFile)
 
-/**
- * What a node still has of a VM, but the messages that everybody can read: files and folders that name it or hold its
- * name, and processes.
- */
+/** What is not of a VM: messages, which everybody can read, and what a scheduler plans. */
+const elsewhere = /cache\/messages\/|state\/plan\.json$/
+
+/** What a node still has of a VM: files and folders that name it or hold its name, and processes. */
 export async function tracesOf(dataDir: string, hash: string): Promise<string[]> {
   const names = (await readdir(dataDir, { recursive: true })).filter((name) =>
     name.includes(hash.slice(0, 16)),
@@ -24,10 +24,7 @@ export async function tracesOf(dataDir: string, hash: string): Promise<string[]>
   )
   const files = [...names, ...stdout.split('\n').filter((line) => line !== '')]
   const processes = (await livingMachines(dataDir)).filter(({ vm }) => vm.startsWith(hash))
-  return [
-    ...files.filter((name) => !name.includes('cache/messages/')),
-    ...processes.map(({ pid }) => `process ${pid}`),
-  ]
+  return [...files.filter((name) => !elsewhere.test(name)), ...processes.map(({ pid }) => `process ${pid}`)]
 }
 
 /** Folders of sockets that a node keeps, one for each of its machines. */

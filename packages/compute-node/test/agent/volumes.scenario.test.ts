@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeZip } from '../../src/testing/zip-writer.ts'
+import { ext4Image } from './disk-images.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
 import { squashfs } from './test-node.ts'
@@ -35,6 +36,7 @@ export default async function (request: Request): Promise<Response> {
     if (pathname === '/read') return new Response(readFileSync(path, 'utf8'))
     if (pathname === '/append') { appendFileSync(path, searchParams.get('text') ?? ''); return new Response('ok') }
     if (pathname === '/fill') { writeFileSync(path, Buffer.alloc(Number(searchParams.get('mib')) * 1048576)); return new Response('ok') }
+    if (pathname === '/mib') { const { blocks, bsize } = statfsSync(path); return new Response(String(Math.round(blocks * bsize / 1048576))) }
     if (pathname === '/exists') return new Response(String(existsSync(path)))
     if (pathname === '/args') return Response.json(process.argv.slice(2))
     if (pathname === '/api') return new Response(await api(request.method, path, await request.text()))
@@ -44,6 +46,12 @@ export default async function (request: Request): Promise<Response> {
   }
 }
 `
+
+/** What a disk begins as: smaller than it, and published as qcow2. */
+async function library() {
+  const image = await ext4Image({ 'shelf/book': 'one page' }, 16, 'qcow2')
+  return { ref: node.core.store(image), use_latest: true }
+}
 
 let node: RealNode
 let folder: string
@@ -73,6 +81,7 @@ beforeAll(async () => {
         },
         { ephemeral: true, size_mib: 8, mount: '/scratch' },
         { name: 'state', persistence: 'host', size_mib: 64, mount: '/state' },
+        { name: 'library', persistence: 'host', size_mib: 96, mount: '/library', parent: await library() },
       ],
       data: {
         encoding: 'zip',
@@ -109,11 +118,6 @@ test('a program uses the cache of its node', async () => {
 
 test('a volume of its own outlives the VM, kill -9 of it included; the others do not; erase ends it', async () => {
   expect(await ask('/append?path=/state/log&text=one')).toBe('ok')
-  const operate = async (operation: string) => {
-    const path = `/control/machine/${hash}/${operation}`
-    const headers = ownerHeaders(node.core.owner, path, 'POST')
-    return (await fetch(`${node.url}${path}`, { method: 'POST', headers })).status
-  }
   expect(await operate('stop')).toBe(200)
   expect(await ask('/append?path=/state/log&text=two')).toBe('ok')
   expect(await ask('/read?path=/state/log')).toBe('onetwo')
@@ -123,3 +127,20 @@ test('a volume of its own outlives the VM, kill -9 of it included; the others do
   expect(await tracesOf(node.dataDir, hash)).toEqual([])
   expect(await ask('/exists?path=/state/log')).toBe('false')
 })
+
+test("a volume with a parent begins as the published image, is as large as ordered, and is the program's own", async () => {
+  expect(await ask('/read?path=/library/shelf/book')).toBe('one page')
+  expect(Number(await ask('/mib?path=/library'))).toBeGreaterThan(80)
+  expect(await ask('/append?path=/library/shelf/book&text=, two pages')).toBe('ok')
+  expect(await ask('/append?path=/library/new&text=x')).toBe('ok')
+  await operate('stop')
+  expect(await ask('/read?path=/library/shelf/book')).toBe('one page, two pages')
+  await operate('erase')
+  expect(await ask('/read?path=/library/shelf/book')).toBe('one page')
+})
+
+async function operate(operation: string): Promise<number> {
+  const path = `/control/machine/${hash}/${operation}`
+  const headers = ownerHeaders(node.core.owner, path, 'POST')
+  return (await fetch(`${node.url}${path}`, { method: 'POST', headers })).status
+}

@@ -1,14 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { buildInstanceImage } from '@aleph-ts/guest'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { imagesDir } from '../../src/testing/warm-seed.ts'
 import { writeZip } from '../../src/testing/zip-writer.ts'
 import { harmfulSource } from '../agent/harmful-program.ts'
+import { InstanceOwner } from '../agent/instance-owner.ts'
 import { patientSsh } from '../agent/patient-ssh.ts'
 import { type Execution, RealNode } from '../agent/real-node.ts'
+import { tracesOf } from '../agent/traces.ts'
 import { TestNamespace, whyNoNamespaces, world } from './test-namespace.ts'
 
 const obstacle = await whyNoNamespaces()
@@ -19,14 +16,12 @@ describe.skipIf(obstacle !== null)(
   () => {
     let space: TestNamespace
     let node: RealNode
-    let folder: string
+    let owner: InstanceOwner
     let first: string
     let second: string
 
     beforeAll(async () => {
-      const image = await buildInstanceImage({ cacheDir: imagesDir() })
-      folder = await mkdtemp(join(tmpdir(), 'aleph-taps-'))
-      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'key')])
+      owner = await InstanceOwner.create()
       space = await TestNamespace.create()
       await space.answer(space.host, servicePort)
       await space.answer(space.outside, 80)
@@ -37,32 +32,24 @@ describe.skipIf(obstacle !== null)(
         ALEPH_VM_NETWORK_MBIT: '8',
       }
       node = await RealNode.start(environment, undefined, space)
-      const parent = node.core.store(await readFile(image.path))
-      const publish = async (internet: boolean) =>
-        node.core.publish('INSTANCE', {
-          allow_amend: false,
-          authorized_keys: [await readFile(join(folder, 'key.pub'), 'utf8')],
-          environment: { internet, hypervisor: 'qemu' },
-          resources: { vcpus: 1, memory: 256, seconds: 30 },
-          payment: { chain: 'ETH', type: 'credit' },
-          rootfs: { parent: { ref: parent, use_latest: false }, persistence: 'host', size_mib: 1024 },
-        })
-      first = await publish(true)
-      second = await publish(false)
+      const publish = (internet: boolean) =>
+        owner.publish(node, { environment: { internet, hypervisor: 'qemu' } })
+      first = publish(true)
+      second = publish(false)
       expect(await node.allocate({ instances: [first, second] })).toMatchObject({ success: true })
     }, 600_000)
 
     afterAll(async () => {
       await node?.[Symbol.asyncDispose]()
       await space?.[Symbol.asyncDispose]()
-      if (folder) await rm(folder, { recursive: true, force: true })
+      await owner?.[Symbol.asyncDispose]()
     })
 
     /** Runs a command as root inside an instance, coming in from outside at its forwarded port. */
     async function ssh(hash: string, command: string): Promise<string> {
       const port = (await networking(hash)).mapped_ports?.['22']?.host
       const run = (args: string[]) => space.exec(space.outside, 'ssh', args)
-      return patientSsh({ folder, host: world.host4, port, command, run })
+      return patientSsh({ folder: owner.folder, host: world.host4, port, command, run })
     }
 
     async function networking(hash: string): Promise<Execution['networking']> {
@@ -76,6 +63,27 @@ describe.skipIf(obstacle !== null)(
     const hear = (hash: string, address: string, port = 80) =>
       ssh(hash, `nc -w 2 ${address} ${port} </dev/null 2>/dev/null | grep -e hello -e SSH || echo silence`)
 
+    /** What an instance hears when it sends a datagram to an address, or `silence`. */
+    const datagramTo = (hash: string, address: string, port = servicePort) =>
+      ssh(
+        hash,
+        `timeout 2 bash -c 'exec 3<>/dev/udp/${address}/${port} && echo >&3 && timeout 1 head -n 1 <&3' 2>/dev/null | grep hello || echo silence`,
+      )
+
+    /** What another machine hears when it sends a datagram to the host's service, or `silence`. */
+    async function hearDatagram(from: string, address: string): Promise<string> {
+      const script = `
+        const socket = require('node:dgram').createSocket('udp4')
+        const say = (text) => { console.log(String(text)); process.exit() }
+        socket.on('message', say).send('', ${servicePort}, '${address}')
+        setTimeout(say, 2000, 'silence')`
+      return (await space.exec(from, process.execPath, ['-e', script])).trim()
+    }
+
+    /** An instance hears what it should; packets may come late where everything is emulated. */
+    const expectHears = (hash: string, address: string, words: string) =>
+      expect.poll(() => hear(hash, address), { timeout: 30_000 }).toBe(words)
+
     test('its owner comes in from outside, and it has the addresses that the node says', async () => {
       expect(await ssh(first, 'whoami')).toBe('root')
       const { ipv4_ip, ipv6_ip, host_ipv4 } = await networking(first)
@@ -86,10 +94,10 @@ describe.skipIf(obstacle !== null)(
     }, 180_000)
 
     test('it reaches the world in the name of its host, and by IPv6 in its own', async () => {
-      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+      await expectHears(first, world.public4, `hello ${world.host4}`)
       const { ipv6_ip } = await networking(first)
       // An address of IPv6 is not used before nobody else was found to have it.
-      await expect.poll(() => hear(first, world.public6), { timeout: 20_000 }).toBe(`hello ${ipv6_ip}`)
+      await expectHears(first, world.public6, `hello ${ipv6_ip}`)
     })
 
     test('the world reaches it by IPv6, without any port being forwarded', async () => {
@@ -99,16 +107,40 @@ describe.skipIf(obstacle !== null)(
 
     test('it reaches no service of its host, by none of its addresses', async () => {
       expect(await space.hear(space.outside, world.host4, servicePort)).toBe('hello 80.80.80.1')
-      for (const address of [await gateway(first), world.host4, world.host6]) {
-        expect(await hear(first, address, servicePort)).toBe('silence')
+      expect(await hearDatagram(space.outside, world.host4)).toBe('hello 80.80.80.1')
+      const { ipv6_ip } = await networking(first)
+      const gateway6 = `${ipv6_ip}`.replace(/.$/, '0')
+      const tap = await space.exec(space.host, 'ip', [
+        '-6',
+        '-o',
+        'addr',
+        'show',
+        'dev',
+        'vmtap4',
+        'scope',
+        'link',
+      ])
+      const linkLocal = `${/fe80:[0-9a-f:]+/.exec(tap)?.[0]}%eth0`
+      expect(linkLocal).toContain('fe80')
+      const addresses = [await gateway(first), gateway6, linkLocal, world.host4, world.host6]
+      for (const address of [...addresses, `::ffff:${world.host4}`]) {
+        expect(await hear(first, address, servicePort), address).toBe('silence')
+        expect(await datagramTo(first, address), address).toBe('silence')
       }
-    })
+    }, 120_000)
 
     test('it reaches neither metadata nor private networks, but those that its operator allows', async () => {
-      for (const address of [world.metadata, ...world.privates])
-        expect(await hear(first, address)).toBe('silence')
-      expect(await hear(first, world.allowed)).toBe(`hello ${world.host4}`)
-    })
+      for (const address of world.privates6) {
+        expect(await space.hear(space.host, address, 80)).toContain('hello')
+      }
+      const mapped = world.privates.map((address) => `::ffff:${address}`)
+      for (const address of [world.metadata, ...world.privates, ...mapped, ...world.privates6]) {
+        expect(await hear(first, address), address).toBe('silence')
+        expect(await datagramTo(first, address, 80), address).toBe('silence')
+      }
+      await expectHears(first, world.allowed, `hello ${world.host4}`)
+      expect(await datagramTo(first, world.allowed, 80)).toBe(`hello ${world.host4}`)
+    }, 120_000)
 
     test('it does not reach its neighbour', async () => {
       await ssh(second, 'while :; do echo hello | nc -l -p 80; done >/dev/null 2>&1 </dev/null &')
@@ -164,7 +196,7 @@ describe.skipIf(obstacle !== null)(
         expect(await dropped()).toBeGreaterThan(before)
       }
       await ssh(first, `ip route del ${world.public4}`)
-      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+      await expectHears(first, world.public4, `hello ${world.host4}`)
     })
 
     test('what goes beyond its rate is dropped, in either direction', async () => {
@@ -194,7 +226,7 @@ describe.skipIf(obstacle !== null)(
       await space.exec(space.host, 'ip', ['tuntap', 'add', 'dev', 'vmtap99', 'mode', 'tap'])
       await node.run()
       expect(await ssh(first, 'cat /proc/sys/kernel/random/boot_id')).toBe(boot)
-      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+      await expectHears(first, world.public4, `hello ${world.host4}`)
       expect(await space.exec(space.host, 'ip', ['link'])).not.toContain('vmtap99')
 
       const ports = { '8080': { tcp: true, udp: false } }
@@ -221,8 +253,25 @@ describe.skipIf(obstacle !== null)(
         recreated_vms: expect.arrayContaining([first, second]),
         failed_vms: [],
       })
-      expect(await hear(first, world.public4)).toBe(`hello ${world.host4}`)
+      await expectHears(first, world.public4, `hello ${world.host4}`)
       expect(await ssh(second, 'whoami')).toBe('root')
+    })
+
+    test('one that is erased takes its link along: tap, addresses and rules', async () => {
+      const { ipv4_ip, ipv6_ip } = await networking(second)
+      const ofSecond = async () => {
+        const rules = await space.exec(space.host, 'nft', ['list', 'ruleset'])
+        const addresses = await space.exec(space.host, 'ip', ['address'])
+        const proxies = await space.exec(space.host, 'ip', ['-6', 'neighbour', 'show', 'proxy'])
+        const network4 = `${ipv4_ip}`.replace(/2$/, '')
+        const network6 = `${ipv6_ip}`.replace(/.$/, '')
+        return [rules, addresses, proxies].map((text) => text.includes(network4) || text.includes(network6))
+      }
+      expect(await ofSecond()).toEqual([true, true, true])
+      await owner.operate(node, second, 'erase')
+      expect(await ofSecond()).toEqual([false, false, false])
+      expect(await tracesOf(node.dataDir, second)).toEqual([])
+      await expectHears(first, world.public4, `hello ${world.host4}`)
     })
 
     test('when the node stops its instances, nothing of them stays on the host', async () => {

@@ -24,6 +24,8 @@ export const world = {
   metadata: '169.254.169.254',
   privates: ['10.0.0.9', '192.168.7.9'],
   allowed: '10.1.0.9',
+  /** Local ones, and those that mean 10.0.0.9 in the networks of translators. */
+  privates6: ['fd00::9', '64:ff9b::a00:9', '2002:a00:9::9'],
 }
 
 /** Why there can be no namespaces here; null when there can. */
@@ -83,7 +85,7 @@ export class TestNamespace implements NodeSurroundings, AsyncDisposable {
       'netns',
       outside,
     ])
-    const { host4, host6, public4, public6, metadata, privates, allowed } = world
+    const { host4, host6, public4, public6, metadata, privates, privates6, allowed } = world
     await self.#ip(host, `address add ${host4}/24 dev up0`, `address add ${host6}/64 dev up0 nodad`)
     await self.#ip(
       outside,
@@ -95,7 +97,8 @@ export class TestNamespace implements NodeSurroundings, AsyncDisposable {
     const extra = [public4, metadata, ...privates, allowed].map(
       (address) => `address add ${address}/32 dev lo`,
     )
-    await self.#ip(outside, ...extra, `-6 address add ${public6}/128 dev lo nodad`)
+    const extra6 = [public6, ...privates6].map((address) => `-6 address add ${address}/128 dev lo nodad`)
+    await self.#ip(outside, ...extra, ...extra6)
     return self
   }
 
@@ -108,7 +111,7 @@ export class TestNamespace implements NodeSurroundings, AsyncDisposable {
   async hear(name: string, address: string, port: number): Promise<string> {
     const script = `require('node:net').connect(${port}, '${address}')
       .once('data', (data) => { console.log(String(data)); process.exit() })
-      .on('error', () => console.log('silence')).setTimeout(2000, () => { console.log('silence'); process.exit() })`
+      .on('error', () => console.log('silence')).setTimeout(5000, () => { console.log('silence'); process.exit() })`
     return (await this.exec(name, node, ['-e', script])).split('\n', 1)[0]?.trim() ?? ''
   }
 

@@ -4,6 +4,7 @@ import type { CoreNodeContext } from '../context.ts'
 import type { ChainSource, FinalityPolicy } from './chain-source.ts'
 import type { ContractEvent } from './contract-event.ts'
 import { evmContractEvents } from './evm-contract-events.ts'
+import { indexedContractEvents, isIndexed } from './indexed-contract-events.ts'
 import { SolanaContractEvents } from './solana-contract-events.ts'
 import { tezosContractEvents } from './tezos-contract-events.ts'
 
@@ -15,6 +16,11 @@ export const evmFinality: FinalityPolicy = { headLag: 0, reorgWindow: 64 }
 const tezosFinality: FinalityPolicy = { headLag: 0, reorgWindow: 1_000 }
 /** Only what is final is read. */
 const solanaFinality: FinalityPolicy = { headLag: 0, reorgWindow: 0 }
+const indexedFinality: FinalityPolicy = { headLag: 0, reorgWindow: 0 }
+/** No EVM chain is older: epoch seconds, which is how what the indexer has is counted. */
+const firstSecond = 1_438_214_400
+/** Most seconds of them say nothing to us. */
+const mostSeconds = 400_000_000
 /** Slots of Solana read in one step, at most: most of them say nothing to us. */
 const mostSlots = 1_000_000
 
@@ -75,6 +81,23 @@ function follow(contract: MessageContract, config: CoreNodeConfig): FollowedCont
   }
 }
 
+/** A chain without an endpoint, as somebody tells it who has one. */
+function followIndexed(
+  { chain, contract, authorizedEmitters }: { chain: Chain; contract: string; authorizedEmitters: string[] },
+  stream: string,
+  { evmIndexer: indexerUrl }: CoreNodeConfig,
+): FollowedContract | undefined {
+  if (!indexerUrl || !isIndexed(chain)) return undefined
+  return {
+    chain,
+    stream,
+    startBlock: firstSecond,
+    finality: indexedFinality,
+    maxRange: mostSeconds,
+    source: indexedContractEvents({ indexerUrl, chain, contract, authorizedEmitters }),
+  }
+}
+
 function followEvm(
   contract: {
     chain: Chain
@@ -88,7 +111,7 @@ function followEvm(
 ): FollowedContract | undefined {
   const { chain, startBlock } = contract
   const rpcUrl = evmRpcUrl(config, chain)
-  if (!rpcUrl) return undefined
+  if (!rpcUrl) return followIndexed(contract, stream, config)
   return {
     chain,
     stream,

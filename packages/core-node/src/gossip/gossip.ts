@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Envelope } from '@aleph-ts/protocol'
 import { type GossipsubMessage, type SubscriptionChangeData, TopicValidatorResult } from '@libp2p/gossipsub'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { CoreNodeContext } from '../context.ts'
 import type { Registry } from '../registry/registry.ts'
 import { Alive } from './alive.ts'
@@ -13,6 +14,7 @@ import { createHost, type P2pHost } from './host.ts'
 import { loadHostKey } from './host-key.ts'
 import { MessageJudge } from './message-judge.ts'
 import { MessageRelay } from './message-relay.ts'
+import { addressesToTell } from './own-addresses.ts'
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
 import { PeerConduct } from './peer-conduct.ts'
 import { PeerTable } from './peer-table.ts'
@@ -104,7 +106,8 @@ export class Gossip {
     const conduct = new PeerConduct({ membersOnly: config.p2p.membersOnly ?? false })
     const host = await createHost({
       privateKey: await loadHostKey(join(config.dataDir, 'keys')),
-      listenHost: config.p2p.host,
+      listenHosts: config.p2p.host.split(','),
+      announced: (config.p2p.announced ?? []).map(parseOwnAddress),
       listenPort: config.p2p.port,
       topics: [profile.topics.messages, profile.topics.alive],
       conduct,
@@ -118,7 +121,8 @@ export class Gossip {
     const { profile, events } = this.#context
     const { pubsub } = this.host.services
     await this.host.start()
-    this.#httpUrl = httpUrl && reachableUrl(httpUrl, this.#ownAddress())
+    const { publicUrl } = this.#context.config.http
+    this.#httpUrl = publicUrl ?? (httpUrl && reachableUrl(httpUrl, addressesToTell(this.multiaddrs)[0]))
     this.#relay.start(this.#onMessage)
     pubsub.addEventListener('gossipsub:message', this.#onAnnouncement)
     pubsub.subscribe(profile.topics.messages)
@@ -213,16 +217,13 @@ export class Gossip {
 
   #ownAnnouncements(): Announcement[] {
     const announcements: Announcement[] = []
-    const address = this.#ownAddress()
-    if (address) announcements.push({ address, peer_type: 'P2P' })
-    if (this.#httpUrl) announcements.push({ address: this.#httpUrl, peer_type: 'HTTP' })
+    const [first, ...more] = addressesToTell(this.multiaddrs)
+    // The same host gives blocks to IPFS nodes, by bitswap.
+    for (const peer_type of ['P2P', 'IPFS'] as const) {
+      if (first) announcements.push({ addresses: [first, ...more], peer_type })
+    }
+    if (this.#httpUrl) announcements.push({ addresses: [this.#httpUrl], peer_type: 'HTTP' })
     return announcements
-  }
-
-  /** Of several interfaces, one that others may reach. */
-  #ownAddress(): string | undefined {
-    const addresses = this.multiaddrs
-    return addresses.find((address) => !/^\/(ip4\/127\.|ip6\/::1\/)/.test(address)) ?? addresses[0]
   }
 }
 
@@ -234,6 +235,18 @@ function reachableUrl(url: string, ownAddress: string | undefined): string {
 
 function configuredPeers({ config, profile }: Pick<GossipContext, 'config' | 'profile'>): PeerAddress[] {
   return [...profile.bootstrapPeers, ...config.p2p.peers].map(parseConfiguredPeer)
+}
+
+function parseOwnAddress(text: string): Multiaddr {
+  try {
+    const address = multiaddr(text)
+    if (address.getComponents().every(({ name }) => name !== 'p2p')) return address
+  } catch {
+    // Whatever is wrong with it, this is how it should be.
+  }
+  throw new GossipConfigError(
+    `"${text}" (of ALEPH_CORE_P2P_ANNOUNCED) is no address of this node; write it as /dns4/node.example/tcp/4025, without /p2p`,
+  )
 }
 
 function parseConfiguredPeer(text: string): PeerAddress {

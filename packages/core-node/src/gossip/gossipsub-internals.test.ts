@@ -32,7 +32,7 @@ const used = {
 test('gossipsub still has everything that we use of its insides', async () => {
   const host = await createHost({
     privateKey: await generateKeyPair('Ed25519'),
-    listenHost: '127.0.0.1',
+    listenHosts: ['127.0.0.1'],
     listenPort: 0,
     topics: ['messages'],
     conduct: new PeerConduct({ membersOnly: false }),

@@ -5,6 +5,7 @@ import { type Identify, identify } from '@libp2p/identify'
 import type { Libp2p, PeerId, PrivateKey } from '@libp2p/interface'
 import { type Ping, ping } from '@libp2p/ping'
 import { type TCPSocketOptions, tcp } from '@libp2p/tcp'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import type { DialRule } from './dial-rule.ts'
 import { rememberImportedKeys } from './imported-keys.ts'
@@ -20,10 +21,12 @@ export type P2pHost = Libp2p<{ identify: Identify; ping: Ping; pubsub: GossipSub
 
 export interface HostOptions {
   privateKey: PrivateKey
-  /** IP address (v4 or v6) to listen on. */
-  listenHost: string
+  /** IP addresses (v4 or v6) to listen on. */
+  listenHosts: string[]
   /** TCP port; 0 takes a free one. */
   listenPort: number
+  /** Where others are told to dial, when that is not where it listens. */
+  announced?: Multiaddr[]
   /** Topics worth remembering a peer's subscription to; others are ignored. */
   topics: string[]
   /** Who may connect, and what we think of peers. */
@@ -45,11 +48,13 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
   const { conduct, dialRule } = options
   rememberImportedKeys()
   const isDenied = (peer: PeerId) => !conduct.mayConnect(peer.toString())
-  const family = options.listenHost.includes(':') ? 'ip6' : 'ip4'
   const host: P2pHost = await createLibp2p({
     start: false,
     privateKey: options.privateKey,
-    addresses: { listen: [`/${family}/${options.listenHost}/tcp/${options.listenPort}`] },
+    addresses: {
+      listen: options.listenHosts.map((ip) => listenAddress(ip.trim(), options.listenPort)),
+      announce: (options.announced ?? []).map(String),
+    },
     transports: [
       tcp({
         outboundSocketInactivityTimeout: 120_000,
@@ -96,6 +101,10 @@ export async function createHost(options: HostOptions): Promise<P2pHost> {
   refuseExcess(host.services.pubsub, conduct)
   gatherOutgoingRpcs(host.services.pubsub)
   return host
+}
+
+function listenAddress(ip: string, port: number): string {
+  return `/${ip.includes(':') ? 'ip6' : 'ip4'}/${ip}/tcp/${port}`
 }
 
 /** Ids are short ASCII digits. */

@@ -1,5 +1,7 @@
 import type { Connection } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Logger } from 'pino'
+import { maxAddresses } from './announcement.ts'
 import { hasOutboundStream, offerGossip } from './gossipsub-internals.ts'
 import type { P2pHost } from './host.ts'
 import { type PeerAddress, parsePeerAddress } from './peer-address.ts'
@@ -11,6 +13,10 @@ const quickDials = 8
 const quickDialMs = 1_000
 const dialTimeoutMs = 10_000
 const maxDials = 100
+/** IPFS nodes that are dialed: a file is where it was published, and at nodes that keep everything. */
+const maxIpfsPeers = 32
+/** Addresses of one peer that are tried together: from the operator, the registry, and its own announcements. */
+const maxAddressesDialed = 2 + maxAddresses
 /** Time a fresh connection has to show up in gossipsub by itself, ms. */
 const identifyPatienceMs = 2_000
 const gossipProtocols = ['/meshsub/1.1.0', '/meshsub/1.0.0']
@@ -25,7 +31,10 @@ export interface PeeringOptions {
   logger: Logger
 }
 
-/** Keeps this node connected: dials configured, registered and announced peers, and again when they are lost (protocol 04 §6.4). */
+/**
+ * Keeps this node connected: dials configured, registered and announced peers and the IPFS nodes beside them, and again
+ * when they are lost (protocol 04 §6.4).
+ */
 export class Peering {
   readonly #options: PeeringOptions
   readonly #stopped = new AbortController()
@@ -81,40 +90,54 @@ export class Peering {
     const connected = new Set(host.getPeers().map(String))
     const targets = await this.#targets()
     await Promise.all(
-      targets
-        .filter(({ peerId }) => !connected.has(peerId))
+      [...targets]
+        .filter(([peerId]) => !connected.has(peerId))
         .slice(0, maxDials)
-        .map(async ({ address }) => {
+        .map(async ([peer, addresses]) => {
           try {
             const timeout = AbortSignal.timeout(dialTimeoutMs)
-            await host.dial(address, { signal: AbortSignal.any([this.#stopped.signal, timeout]) })
+            await host.dial(addresses, { signal: AbortSignal.any([this.#stopped.signal, timeout]) })
           } catch (error) {
-            logger.debug({ peer: address.toString(), reason: (error as Error).message }, 'peer not reachable')
+            const reason = (error as Error).message
+            logger.debug({ peer, addresses: addresses.map(String), reason }, 'peer not reachable')
           }
         }),
     )
   }
 
-  async #targets(): Promise<PeerAddress[]> {
-    const { configured, registered, host, peers, logger } = this.#options
-    const self = host.peerId.toString()
-    const targets = new Map<string, PeerAddress>()
-    for (const peer of configured) targets.set(peer.peerId, peer)
-    for (const text of registered()) {
-      const peer = parsePeerAddress(text)
-      if (peer && !targets.has(peer.peerId)) targets.set(peer.peerId, peer)
+  /** Peers and all their addresses that we know of, the most trusted ones first. */
+  async #targets(): Promise<Map<string, Multiaddr[]>> {
+    const { configured, registered, host } = this.#options
+    const known = [
+      ...configured,
+      ...registered().flatMap((text) => parsePeerAddress(text) ?? []),
+      ...(await this.#announced()),
+    ]
+    const targets = new Map<string, Multiaddr[]>()
+    for (const { peerId, address } of known) {
+      const addresses = targets.get(peerId) ?? []
+      const isNew = !addresses.some((other) => other.equals(address))
+      if (isNew && addresses.length < maxAddressesDialed) targets.set(peerId, [...addresses, address])
     }
+    targets.delete(host.peerId.toString())
+    return targets
+  }
+
+  async #announced(): Promise<PeerAddress[]> {
+    const { peers, logger } = this.#options
     try {
-      for (const row of await peers.addresses('P2P')) {
-        const known = parsePeerAddress(row.address)
+      const own = (await peers.addresses('P2P')).flatMap((row) => {
+        const peer = parsePeerAddress(row.address)
         // An address that names another peer than the one who announced it is not its own.
-        if (known?.peerId === row.peerId && !targets.has(row.peerId)) targets.set(row.peerId, known)
-      }
+        return peer?.peerId === row.peerId ? peer : []
+      })
+      // The IPFS node beside a core node has a peer id of its own; blocks are asked of those that are connected.
+      const beside = (await peers.addresses('IPFS')).flatMap(({ address }) => parsePeerAddress(address) ?? [])
+      return [...own, ...beside.slice(0, maxIpfsPeers)]
     } catch (error) {
       logger.warn({ err: error }, 'cannot read the peer table; dialing configured peers only')
+      return []
     }
-    targets.delete(self)
-    return [...targets.values()]
   }
 
   readonly #onConnection = (event: CustomEvent<Connection>): void => {

@@ -1,3 +1,4 @@
+import { clearLeftovers } from './leftovers.ts'
 import { NamespacedNetwork } from './namespaced-network.ts'
 import { whyNoNamespaces } from './namespaces.ts'
 import { ProxiedNetwork } from './proxied-network.ts'
@@ -30,6 +31,7 @@ export interface ClusterNetwork extends AsyncDisposable {
 
 /** The ways to part nodes; those that this machine does not allow say why. */
 export async function clusterNetworks() {
+  await clearLeftovers()
   return [
     {
       title: 'network namespaces',

@@ -7,10 +7,11 @@ import { Registry as MetricsRegistry } from 'prom-client'
 import { type CoreNodeConfig, defaultLimits } from '../../src/config.ts'
 import { CoreEvents } from '../../src/events.ts'
 import { Gossip, type GossipContext } from '../../src/gossip/gossip.ts'
+import { peerIdOf } from '../../src/gossip/peer-address.ts'
 import { createVerifier } from '../../src/identity/create-verifier.ts'
 import type { SignatureVerifier } from '../../src/identity/signature-verifier.ts'
 import type { Origin } from '../../src/inbox/inbox.ts'
-import { Registry } from '../../src/registry/registry.ts'
+import type { Registry } from '../../src/registry/registry.ts'
 
 /** A real gossip door on loopback, with an inbox that only remembers what it was given. */
 export class GossipNode {
@@ -18,8 +19,8 @@ export class GossipNode {
   readonly events: CoreEvents
   readonly received: { envelope: Envelope; origin: Origin }[]
   readonly announced: string[]
-  /** What the peer table was told, as rows of peer id, type, address. */
-  readonly savedPeers: string[][]
+  /** What the peer table was told, as rows of peer id, type, address, more addresses. */
+  readonly savedPeers: unknown[][]
   readonly #verifier: SignatureVerifier
   readonly #dataDir: string
 
@@ -39,7 +40,20 @@ export class GossipNode {
     this.#dataDir = dataDir
   }
 
-  static async start(options: { peers?: string[]; unannounced?: Envelope[] } = {}): Promise<GossipNode> {
+  static async start(
+    options: {
+      peers?: string[]
+      unannounced?: Envelope[]
+      announced?: string[]
+      publicUrl?: string
+      /** Rows of the peer table. */
+      known?: { peer_id: string; peer_type: string; address: string }[]
+      /** Multiaddresses that core nodes are registered with. */
+      registered?: string[]
+      membersOnly?: boolean
+    } = {},
+  ): Promise<GossipNode> {
+    const { known = [] } = options
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-gossip-'))
     const events = new CoreEvents()
     const logger = pino({ level: 'silent' })
@@ -49,9 +63,10 @@ export class GossipNode {
       savedPeers: [],
     }
     const pool = {
-      async query(sql: string, values: string[]) {
+      async query(sql: string, values: unknown[]) {
         if (sql.includes('insert into peers')) record.savedPeers.push(values)
-        return { rows: [] }
+        const isAsked = sql.includes('from peers')
+        return { rows: isAsked ? known.filter(({ peer_type }) => peer_type === values[0]) : [] }
       },
     } as unknown as GossipContext['pool']
     const inbox = {
@@ -64,9 +79,16 @@ export class GossipNode {
     } as unknown as GossipContext['inbox']
     const config: CoreNodeConfig = {
       dataDir,
-      http: { host: '127.0.0.1', port: 0 },
-      p2p: { host: '127.0.0.1', port: 0, peers: options.peers ?? [] },
+      http: { host: '127.0.0.1', port: 0, publicUrl: options.publicUrl },
+      p2p: {
+        host: '127.0.0.1',
+        port: 0,
+        peers: options.peers ?? [],
+        announced: options.announced,
+        membersOnly: options.membersOnly,
+      },
       profile: devnetProfile,
+      allowPrivateNodes: true,
       evmRpc: {},
       verifyWorkers: 1,
       privateKeyFile: join(dataDir, 'operator.key'),
@@ -74,7 +96,7 @@ export class GossipNode {
       limits: defaultLimits,
       maxRetries: 10,
     }
-    const registry = new Registry({ profile: devnetProfile, pool, events, logger })
+    const registry = registryOf(options.registered ?? [])
     const verifier = createVerifier({ config, pool, logger })
     const metrics = { registry: new MetricsRegistry() } as unknown as GossipContext['metrics']
     const context = { config, profile: devnetProfile, pool, logger, events, inbox, verifier, metrics }
@@ -99,4 +121,14 @@ export class GossipNode {
     await this.#verifier[Symbol.asyncDispose]()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
+}
+
+/** A registry in which core nodes stand with these multiaddresses. */
+function registryOf(multiaddresses: string[]): Registry {
+  const registry = {
+    corechannel: { nodes: multiaddresses.map((multiaddress) => ({ multiaddress })) },
+    peerIds: new Set(multiaddresses.map(peerIdOf)),
+    onChange() {},
+  }
+  return registry as unknown as Registry
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { ClusterNetwork, Door, Site } from './cluster-network.ts'
 import { ip } from './namespaces.ts'
+import { ownPrefix } from './owned-names.ts'
 
 const httpPort = 4024
 const p2pPort = 4025
@@ -20,7 +21,6 @@ const partingPriority = 100
  */
 export class NamespacedNetwork implements ClusterNetwork {
   readonly #names: string[]
-  readonly #prefix = `aleph-${process.pid}`
   readonly #folder: string
   #doors: ChildProcess | undefined
   #parted: string[] = []
@@ -31,7 +31,7 @@ export class NamespacedNetwork implements ClusterNetwork {
   }
 
   static async create(names: string[]): Promise<NamespacedNetwork> {
-    const network = new NamespacedNetwork(names, await mkdtemp(join(tmpdir(), 'aleph-doors-')))
+    const network = new NamespacedNetwork(names, await mkdtemp(join(tmpdir(), `${ownPrefix}-doors-`)))
     try {
       await network.#build()
     } catch (error) {
@@ -118,11 +118,11 @@ export class NamespacedNetwork implements ClusterNetwork {
   }
 
   get #router(): string {
-    return `${this.#prefix}-router`
+    return `${ownPrefix}-router`
   }
 
   #namespace(name: string): string {
-    return `${this.#prefix}-${name}`
+    return `${ownPrefix}-${name}`
   }
 
   #address(name: string): string {

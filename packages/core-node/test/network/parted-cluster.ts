@@ -9,6 +9,7 @@ import { NodeProcess } from '../testing/node-process.ts'
 import type { Parcel } from './agreement-story.ts'
 import type { ClusterNetwork } from './cluster-network.ts'
 import { openPool } from './core-cluster.ts'
+import { ownPrefix } from './owned-names.ts'
 
 /** One member: what is there whether it runs or not, and the running node. */
 export interface PartedMember {
@@ -41,7 +42,7 @@ export class PartedCluster implements AsyncDisposable {
   }
 
   static async create(network: ClusterNetwork, profile: NetworkProfile): Promise<PartedCluster> {
-    const folder = await mkdtemp(join(tmpdir(), 'aleph-parted-'))
+    const folder = await mkdtemp(join(tmpdir(), `${ownPrefix}-`))
     await writeFile(join(folder, 'profile.json'), JSON.stringify(profile))
     return new PartedCluster(network, folder)
   }

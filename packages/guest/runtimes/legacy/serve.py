@@ -155,9 +155,29 @@ class Call:
         lines = [b"HTTP/1.1 %d -" % self.start["status"], *(name + b": " + value for name, value in headers)]
         self.writer.write(b"\r\n".join(lines) + b"\r\n\r\n")
 
+    async def deliver_message(self, application):
+        """What the node posts for the program's message triggers is the event `aleph.message`."""
+        body = b""
+        while not self.body_read:
+            body += (await self.receive())["body"]
+        message = {"type": "aleph.message", "body": body.decode()}
+
+        async def receive():
+            return {**message, "more_body": False}
+
+        async def ignore(result):
+            pass
+
+        await application(message, receive, ignore)
+        self.start = {"status": 204, "headers": []}
+        await self.send({"type": "http.response.body", "body": b""})
+
     async def finish(self, application):
         try:
-            await application(self.scope(), self.receive, self.send)
+            if (b"aleph-event", b"message") in self.headers:
+                await self.deliver_message(application)
+            else:
+                await application(self.scope(), self.receive, self.send)
         except Exception:
             traceback.print_exc()
             if self.head_sent:

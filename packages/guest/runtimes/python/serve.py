@@ -42,6 +42,33 @@ class Randomness:
         return renewing
 
 
+def with_messages(application):
+    """What the node posts for the program's message triggers is the event `aleph.message` of ASGI on Aleph."""
+
+    async def serving(scope, receive, send):
+        if scope["type"] != "http" or (b"aleph-event", b"message") not in scope["headers"]:
+            await application(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            part = await receive()
+            body += part.get("body", b"")
+            more = part.get("more_body", False)
+        message = {"type": "aleph.message", "body": body.decode()}
+
+        async def receive_message():
+            return {**message, "more_body": False}
+
+        async def ignore(result):
+            pass
+
+        await application(message, receive_message, ignore)
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return serving
+
+
 def tell_ready():
     """Tells the agent that this process is ready for a snapshot, and looks at the generation itself."""
     fd = int(os.environ.pop("ALEPH_RENEW_FD", "-1"))
@@ -116,7 +143,7 @@ def main():
         timeout_keep_alive=2_000_000,
     )
     config.load()
-    config.loaded_app = randomness.before_each_call(config.loaded_app)
+    config.loaded_app = randomness.before_each_call(with_messages(config.loaded_app))
     server = uvicorn.Server(config)
     server.run()
     if not server.started:

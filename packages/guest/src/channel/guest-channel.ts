@@ -33,6 +33,12 @@ type ChannelLimits = Required<Omit<GuestChannelOptions, 'vsockPort'>>
 
 const defaultLimits: ChannelLimits = { timeoutMs: 60_000, controlTimeoutMs: 30_000, maxStreams: 1024 }
 
+/**
+ * What a guest may leave unread. Data waits for it, so only answers to what it asks for come together: a guest that
+ * asks without reading shall not fill its host's memory.
+ */
+const maxUnreadBytes = 1024 * 1024
+
 /** What the program in the guest is doing: `idle` before `start`, `ready` once it listens. */
 export type ProgramState = 'idle' | 'starting' | 'ready' | 'exited'
 
@@ -230,6 +236,10 @@ export class GuestChannel extends EventEmitter<ChannelEvents> {
   #send(type: number, stream: number, payload?: Uint8Array): boolean {
     if (this.#closed) return false
     if (!this.#socket.write(encodeFrame(type, stream, payload))) this.#congested = true
+    if (this.#socket.writableLength > maxUnreadBytes) {
+      const problem = `The guest left more than ${maxUnreadBytes} bytes of what it was sent unread`
+      this.#end(new GuestError('channel_protocol', problem))
+    }
     return !this.#congested
   }
 

@@ -7,9 +7,9 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { AgentError } from '../errors.ts'
 import type { VmHost } from '../vm-host.ts'
+import { diskBytes } from '../volumes/disk-image.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
 import { rootDiskName } from './instance-loader.ts'
-import { diskBytes } from './parent-images.ts'
 
 const LIFE_SECONDS = 24 * 3600
 const metadataSchema = z.object({

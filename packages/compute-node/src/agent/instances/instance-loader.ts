@@ -1,6 +1,6 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type InstanceContent, vmHostLabel } from '@aleph-ts/protocol'
+import type { InstanceContent } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { TapLinks } from '../../network/index.ts'
 import type { InstanceDisk, InstanceSpec } from '../../supervisor/index.ts'
@@ -9,11 +9,14 @@ import type { Confidential } from '../confidential/confidential.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import { vmHostName } from '../vm-host-name.ts'
+import { standsAlone } from '../volumes/disk-image.ts'
+import { volumeOverParent } from '../volumes/parent-volume.ts'
 import { fileSystemOf } from '../volumes/program-volumes.ts'
 import { type NamedVolume, nameVolumes } from '../volumes/volume-names.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
 import { bootCommands } from './boot-commands.ts'
-import { type ParentImage, type ParentImages, standsAlone } from './parent-images.ts'
+import type { ParentImage, ParentImages } from './parent-images.ts'
 import type { RescueDisks } from './rescue-disks.ts'
 import { seedImage } from './seed.ts'
 
@@ -58,23 +61,25 @@ export class InstanceLoader {
   async load(hash: string): Promise<Omit<InstanceSpec, 'forwards'>> {
     const content = await this.content(hash)
     assertSupported(content)
+    const hostname = vmHostName(hash)
     const { volumes, outbound, links, nameservers, forwardHost } = this.#options
     const { folder, disk: root } = await this.#rootDisk(hash, content)
     const named = nameVolumes(content.volumes)
-    const prepared: { disk: InstanceDisk; mount: string; fileSystem: string }[] = []
+    const prepared: PreparedVolume[] = []
     for (const [index, volume] of named.entries()) prepared.push(await this.#volume(hash, volume, index))
     const link = links ? await links.of(hash) : null
     const seed = seedImage({
       hash,
-      hostname: vmHostLabel(hash),
+      hostname,
       authorizedKeys: content.authorized_keys ?? [],
       variables: content.variables ?? {},
       bootCommands: bootCommands(content),
-      mounts: prepared.map(({ disk, mount, fileSystem }) => ({
+      mounts: prepared.map(({ disk, mount, fileSystem, grows = false }) => ({
         serial: disk.serial,
         folder: mount,
         fileSystem,
         readOnly: !disk.writable,
+        grows,
       })),
       network: link && { link, nameservers },
     })
@@ -166,26 +171,43 @@ export class InstanceLoader {
     return parents.of({ path: await files.fetch(sha256, limits.maxImageBytes), sha256 })
   }
 
-  async #volume(hash: string, { volume, name, mount }: NamedVolume, index: number) {
-    const { volumes, messages, files, limits } = this.#options
+  async #volume(hash: string, { volume, name, mount }: NamedVolume, index: number): Promise<PreparedVolume> {
+    const { volumes, limits } = this.#options
     const serial = `volume${index}`
     if (volume.kind === 'immutable') {
-      const store = await messages.store(volume.ref, volume.use_latest)
-      const path = await files.fetch(store.content.item_hash, limits.maxVolumeBytes)
+      const path = await this.#file(volume.ref, volume.use_latest, limits.maxVolumeBytes)
       const fileSystem = (await fileSystemOf(path)) ?? 'auto'
       return { disk: { serial, path, format: 'raw' as const, writable: false }, mount, fileSystem }
     }
     if (volume.kind === 'persistent' && volume.parent) {
-      throw new AgentError(
-        'unsupported',
-        `The volume "${name}" asks for a parent image, which this node does not offer`,
-      )
+      const { parent, size_mib: sizeMiB } = volume
+      const path = await volumeOverParent(volumes, hash, {
+        name,
+        sizeMiB,
+        fetch: () => this.#file(parent.ref, parent.use_latest, limits.maxImageBytes),
+      })
+      const disk = { serial, path, format: 'raw' as const, writable: true }
+      return { disk, mount, fileSystem: 'auto', grows: true }
     }
     const isEphemeral = volume.kind === 'ephemeral'
     if (isEphemeral) await rm(join(volumes.folder(hash), `ephemeral-${index}.ext4`), { force: true })
     const path = await volumes.volume(hash, isEphemeral ? `ephemeral-${index}` : name, volume.size_mib)
     return { disk: { serial, path, format: 'raw' as const, writable: true }, mount, fileSystem: 'ext4' }
   }
+
+  /** Path of a published file, by its STORE message. */
+  async #file(ref: string, useLatest: boolean, maxBytes: number): Promise<string> {
+    const store = await this.#options.messages.store(ref, useLatest)
+    return this.#options.files.fetch(store.content.item_hash, maxBytes)
+  }
+}
+
+interface PreparedVolume {
+  disk: InstanceDisk
+  mount: string
+  fileSystem: string
+  /** Whether the guest has its file system grow to the disk's size. */
+  grows?: boolean
 }
 
 function assertSupported({ environment }: InstanceContent): void {

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { VmInfo } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import type { ProxyLease } from '../proxy/program-proxy.ts'
-import type { Place } from '../proxy/tls-passthrough.ts'
+import type { Place } from '../proxy/relay.ts'
 import type { VmHost } from '../vm-host.ts'
 
 const WEB_PORT = 80

@@ -6,10 +6,10 @@ import { pipeline } from 'node:stream/promises'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import { assertSelfContained, diskBytes, isQcow2 } from '../volumes/disk-image.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
 import type { WorkloadHost } from '../workloads.ts'
 import type { InstanceLoader } from './instance-loader.ts'
-import { assertSelfContained, diskBytes, isQcow2 } from './parent-images.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,6 +1,15 @@
 import type { TapLink } from '../../network/index.ts'
 import { isoImage } from './iso-image.ts'
 
+export interface SeedMount {
+  serial: string
+  folder: string
+  fileSystem: string
+  readOnly: boolean
+  /** Whether the file system is to grow to the size of its disk, as systemd does it at boot. */
+  grows: boolean
+}
+
 export interface SeedContent {
   /** Item hash of the instance. */
   hash: string
@@ -10,7 +19,7 @@ export interface SeedContent {
   bootCommands: readonly string[]
   variables: Readonly<Record<string, string>>
   /** Volumes by the serial of their disk. */
-  mounts: readonly { serial: string; folder: string; fileSystem: string; readOnly: boolean }[]
+  mounts: readonly SeedMount[]
   /** Null: the network gives addresses away. */
   network: { link: TapLink; nameservers: readonly string[] } | null
 }
@@ -66,12 +75,12 @@ function userData({ hostname, authorizedKeys, bootCommands, variables, mounts }:
     ),
     ...list(
       'mounts',
-      mounts.map(({ serial, folder, fileSystem, readOnly }) =>
+      mounts.map(({ serial, folder, fileSystem, readOnly, grows }) =>
         JSON.stringify([
           `/dev/disk/by-id/virtio-${serial}`,
           folder,
           fileSystem,
-          `${readOnly ? 'ro' : 'defaults'},nofail`,
+          `${readOnly ? 'ro' : 'defaults'},nofail${grows ? ',x-systemd.growfs' : ''}`,
           '0',
           '2',
         ]),

@@ -13,7 +13,14 @@ const hopByHop = new Set([
   'upgrade',
 ])
 const setByNode = new Set(['server', 'aleph-program-itemhash', 'aleph-program-code-ref'])
-const forwarding = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-prefix'])
+/** Said by the node alone: through whom a call came, and that it is a message rather than a call. */
+const saidByNode = new Set([
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-prefix',
+  'aleph-event',
+])
 
 /** Headers for the program, as a flat list that keeps order, case and duplicates. */
 export function headersForProgram(request: IncomingMessage, target: ProgramTarget): string[] {
@@ -21,7 +28,7 @@ export function headersForProgram(request: IncomingMessage, target: ProgramTarge
   const named = connectionNamed(request.headers.connection)
   for (const [name, value] of pairs(request.rawHeaders)) {
     const lower = name.toLowerCase()
-    if (hopByHop.has(lower) || named.has(lower) || forwarding.has(lower) || lower === 'expect') continue
+    if (hopByHop.has(lower) || named.has(lower) || saidByNode.has(lower) || lower === 'expect') continue
     headers.push(name, value)
   }
   const chain = [request.headers['x-forwarded-for'], request.socket.remoteAddress].filter(Boolean).join(', ')

@@ -8,7 +8,8 @@ import { buffer, text } from 'node:stream/consumers'
 import { connect, createServer, type Server } from 'node:tls'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Place, TlsPassthrough } from './tls-passthrough.ts'
+import type { Place } from './relay.ts'
+import { TlsPassthrough } from './tls-passthrough.ts'
 
 let folder: string
 let shop: Server

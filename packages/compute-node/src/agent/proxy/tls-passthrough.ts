@@ -1,19 +1,14 @@
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { readClientHello } from './client-hello.ts'
+import { type Place, Relay } from './relay.ts'
 
 const MAX_CONNECTIONS = 4_096
 const MAX_HELLO = 64 * 1024
 const HELLO_MS = 10_000
-const CONNECT_MS = 5_000
 const IDLE_MS = 600_000
 /** Fatal alert `unrecognized_name` (RFC 6066 §3). */
 const UNRECOGNIZED_NAME = Buffer.from([21, 3, 3, 0, 2, 2, 112])
-
-export interface Place {
-  host: string
-  port: number
-}
 
 export interface TlsPassthroughOptions {
   listen: Place
@@ -31,12 +26,12 @@ export interface TlsPassthroughOptions {
 export class TlsPassthrough {
   readonly #options: TlsPassthroughOptions
   readonly #server: Server
-  readonly #sockets = new Set<Socket>()
+  readonly #relay = new Relay(IDLE_MS)
 
   constructor(options: TlsPassthroughOptions) {
     this.#options = options
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
-      this.#track(socket)
+      this.#relay.hold(socket)
       this.#pass(socket).catch((error: Error) => {
         options.logger.debug({ reason: error.message }, 'a TLS connection was not passed on')
         socket.destroy()
@@ -58,7 +53,7 @@ export class TlsPassthrough {
   /** Closes every connection. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
-    for (const socket of this.#sockets) socket.destroy()
+    this.#relay.close()
     await closed
   }
 
@@ -67,24 +62,8 @@ export class TlsPassthrough {
     const { name, bytes } = await readHello(client)
     const place = (name === null ? null : await placeOf(name)) ?? fallback
     if (client.destroyed) return
-    if (!place) {
-      client.end(UNRECOGNIZED_NAME)
-      return
-    }
-    const upstream = connect({ ...place, allowHalfOpen: true })
-    this.#track(upstream)
-    const impatience = setTimeout(() => upstream.destroy(), CONNECT_MS)
-    upstream.once('connect', () => clearTimeout(impatience))
-    upstream.once('close', () => clearTimeout(impatience))
-    upstream.write(bytes)
-    join(client, upstream)
-  }
-
-  #track(socket: Socket): void {
-    this.#sockets.add(socket)
-    socket.setTimeout(IDLE_MS, () => socket.destroy())
-    socket.on('error', () => socket.destroy())
-    socket.once('close', () => this.#sockets.delete(socket))
+    if (place) this.#relay.passOn(client, place, bytes)
+    else client.end(UNRECOGNIZED_NAME)
   }
 }
 
@@ -109,11 +88,4 @@ function readHello(socket: Socket): Promise<{ name: string | null; bytes: Buffer
     }
     socket.on('data', onData).on('close', onClose).on('end', onClose)
   })
-}
-
-/** Each side gets what the other says, and ends when the other ends. */
-function join(one: Socket, other: Socket): void {
-  one.pipe(other).pipe(one)
-  one.once('close', () => other.destroy())
-  other.once('close', () => one.destroy())
 }

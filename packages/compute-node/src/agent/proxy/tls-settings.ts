@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Place } from './tls-passthrough.ts'
+import type { Place } from './relay.ts'
 
 export interface TlsSettings {
   listen: Place

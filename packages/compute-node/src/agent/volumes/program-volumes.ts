@@ -3,6 +3,7 @@ import type { ProgramContent } from '@aleph-ts/protocol'
 import type { DiskImage, VolumeMount } from '../../supervisor/index.ts'
 import { AgentError } from '../errors.ts'
 import { isSquashfs } from '../programs/squashfs.ts'
+import { volumeOverParent } from './parent-volume.ts'
 import { mountPoint, type NamedVolume, nameVolumes } from './volume-names.ts'
 import type { VolumeStore } from './volume-store.ts'
 
@@ -14,6 +15,8 @@ export interface ProgramVolumesOptions {
   store: VolumeStore
   /** A published file by its STORE message, downloaded and verified. */
   file: (ref: string, useLatest: boolean) => Promise<DiskImage>
+  /** Path of the image that a disk of the program's own begins as; its newer versions change nothing. */
+  parentFile: (ref: string, useLatest: boolean) => Promise<string>
   /** The image of a program's `data`, whatever its encoding. */
   dataImage: (data: NonNullable<ProgramContent['data']>) => Promise<{ image: DiskImage; file: DiskImage }>
 }
@@ -49,13 +52,18 @@ export async function prepareProgramVolumes(
 async function prepare(
   hash: string,
   { volume, name, mount }: NamedVolume,
-  { store, file }: ProgramVolumesOptions,
+  { store, file, parentFile }: ProgramVolumesOptions,
 ): Promise<VolumeMount> {
   if (volume.kind === 'ephemeral') return { kind: 'memory', mount, sizeMiB: volume.size_mib }
   if (volume.kind === 'persistent') {
-    if (volume.parent) throw unsupported(name, 'a parent image')
     if (volume.persistence === 'store') throw unsupported(name, 'persistence "store"')
-    return { kind: 'disk', mount, path: await store.volume(hash, name, volume.size_mib) }
+    const { parent, size_mib: sizeMiB } = volume
+    if (parent) {
+      const fetch = () => parentFile(parent.ref, parent.use_latest)
+      const path = await volumeOverParent(store, hash, { name, sizeMiB, fetch, check: assertExt4 })
+      return { kind: 'disk', mount, path, grows: true }
+    }
+    return { kind: 'disk', mount, path: await store.volume(hash, name, sizeMiB) }
   }
   const image = await file(volume.ref, volume.use_latest)
   const fileSystem = await fileSystemOf(image.path)
@@ -79,6 +87,11 @@ export async function fileSystemOf(path: string): Promise<'squashfs' | 'ext4' | 
   } finally {
     await file.close()
   }
+}
+
+async function assertExt4(path: string, name: string): Promise<void> {
+  if ((await fileSystemOf(path)) === 'ext4') return
+  throw new AgentError('broken_archive', `The parent of the volume "${name}" holds no ext4 file system`)
 }
 
 function unsupported(name: string, what: string): AgentError {

@@ -1,0 +1,2 @@
+export { chipId, type FakeAmd, fakeAmd, guestCertificate, measurement, tcb } from './fake-amd.ts'
+export { FakeSnpGuest } from './fake-snp-guest.ts'
