@@ -63,9 +63,11 @@ test('compute nodes are listed with what is left of them, as clients choose from
     qemu_support: true,
     gpu_support: false,
     ipv6_check: { host: true, vm: true },
+    config_from_crn: true,
+    debug_config_from_crn_error: null,
     system_usage: {
       cpu: { count: 2, load_average: { load1: 2 } },
-      mem: { total_kB: 4096 * 1024 },
+      mem: { total_kB: Math.round((4096 * 1_048_576) / 1000) },
       active: true,
     },
   })
