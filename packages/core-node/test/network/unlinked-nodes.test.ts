@@ -1,5 +1,6 @@
 import { sha256Hex } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { sign } from '../testing/wallet.ts'
 import { ComputePair } from './compute-pair.ts'
 
 const patience = { timeout: 20_000, interval: 25 }
@@ -79,4 +80,19 @@ test('instances of a compute node that was unlinked move away with their disks, 
   expect(pair.stubs[1 - index]!.imported).toContain(vm)
   await vi.waitFor(() => expect(pair.stubs[index]!.cleanedUp).toContain(vm), patience)
   expect(await newest(vm)).toMatchObject({ action: 'migrated_to', reason: 'not_linked' })
+})
+
+test('a compute node that the network excludes is emptied', async () => {
+  await pair.register([{}, {}])
+  const { vm, index } = await start()
+  await vi.waitFor(async () => expect((await statusOf(vm)).status).toBe('dispatched'), patience)
+  const content = { blacklisted_nodes: [pair.hashes[index]] }
+  await pair.node.publish(sign(pair.registrar, 'AGGREGATE', { key: 'settings', content }))
+  await vi.waitFor(async () => {
+    await pair.publishProgram()
+    expect(await pair.placeOf(vm)).toBe(pair.hashes[1 - index])
+  }, slowly)
+  expect(await newest(vm)).toMatchObject({ action: 'migrated_to', reason: 'blacklist' })
+  const { nodes } = (await pair.node.get(`/scheduler/api/v1/vms/${vm}/explanation`)).body
+  expect(nodes[index]).toMatchObject({ node_hash: pair.hashes[index], reason: 'blacklist' })
 })
