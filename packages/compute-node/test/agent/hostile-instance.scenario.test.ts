@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeZip } from '../../src/testing/zip-writer.ts'
-import { harmfulSource } from './harmful-program.ts'
+import { harmfulSource, knockingSource } from './harmful-program.ts'
 import { InstanceOwner } from './instance-owner.ts'
 import { RealNode } from './real-node.ts'
 import { tracesOf } from './traces.ts'
@@ -135,6 +135,19 @@ test('it floods its log: others are served, and the node keeps a bounded part', 
   const sizes = await Promise.all(names.map(async (name) => (await stat(join(logs, name))).size))
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(4 * mib)
 }, 180_000)
+
+test('a program knocks at its node’s door without end: others are served', async () => {
+  const knocking = node.core.program({
+    runtime: node.core.store(await readFile(node.images.runtimes.node.path)),
+    code: node.core.store(writeZip([{ name: 'main.ts', content: knockingSource }])),
+    seconds: 20,
+    extra: { resources: { vcpus: 1, memory: 256, seconds: 20 } },
+  })
+  expect(await (await node.call(knocking)).text()).toBe('knocking')
+  await expectOthersServed()
+  expect(await owner.operate(node, knocking, 'erase')).toBe(`Erased VM with ref ${knocking}`)
+  expect(await tracesOf(node.dataDir, knocking)).toEqual([])
+})
 
 test('it forks without end: others are served, and it can be erased without a trace', async () => {
   await harm('bomb() { bomb | bomb & }; bomb >/dev/null 2>&1 </dev/null &')

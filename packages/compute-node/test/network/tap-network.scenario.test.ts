@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeZip } from '../../src/testing/zip-writer.ts'
 import { harmfulSource } from '../agent/harmful-program.ts'
 import { InstanceOwner } from '../agent/instance-owner.ts'
+import { killAtOnce, livingMachines } from '../agent/living-machines.ts'
 import { patientSsh } from '../agent/patient-ssh.ts'
 import { type Execution, RealNode } from '../agent/real-node.ts'
 import { tracesOf } from '../agent/traces.ts'
@@ -255,6 +256,18 @@ describe.skipIf(obstacle !== null)(
       })
       await expectHears(first, world.public4, `hello ${world.host4}`)
       expect(await ssh(second, 'whoami')).toBe('root')
+    })
+
+    test('kill -9 of its machine gives it back, with its link', async () => {
+      const { ipv4_ip, ipv6_ip, mapped_ports } = await networking(first)
+      const [machine] = (await livingMachines(node.dataDir)).filter(({ vm }) => vm === first)
+      killAtOnce(machine!.pid)
+      const state = async () => (await node.execution(first))?.allocation?.state
+      await expect.poll(state).toBe('failed')
+      await expect.poll(state, { timeout: 60_000 }).toBe('running')
+      expect(await networking(first)).toMatchObject({ ipv4_ip, ipv6_ip, mapped_ports })
+      await expectHears(first, world.public4, `hello ${world.host4}`)
+      expect(await hear(first, world.host4, servicePort)).toBe('silence')
     })
 
     test('one that is erased takes its link along: tap, addresses and rules', async () => {
