@@ -8,7 +8,6 @@ import { isAlive, Reconciler } from './agent/allocations/reconciler.ts'
 import { Confidential } from './agent/confidential/confidential.ts'
 import { Sessions } from './agent/confidential/sessions.ts'
 import { Expiries } from './agent/control/expiries.ts'
-import { AmendWatch } from './agent/core-nodes/amend-watch.ts'
 import { CoreNodes } from './agent/core-nodes/core-nodes.ts'
 import { FileStore } from './agent/core-nodes/file-store.ts'
 import { MessageSource } from './agent/core-nodes/message-source.ts'
@@ -41,13 +40,12 @@ import { CustomDomains } from './agent/proxy/custom-domains.ts'
 import { SshByName } from './agent/proxy/ssh-by-name.ts'
 import { TlsPassthrough } from './agent/proxy/tls-passthrough.ts'
 import type { RepeatedWork } from './agent/repeated-work.ts'
-import { MessageTriggers } from './agent/triggers/message-triggers.ts'
-import { Subscriptions } from './agent/triggers/subscriptions.ts'
 import { VolumeStore } from './agent/volumes/volume-store.ts'
 import { Workloads } from './agent/workloads.ts'
 import { backgroundWork } from './background-work.ts'
 import type { ComputeNodeConfig } from './config.ts'
 import { createHttpServer } from './create-http-server.ts'
+import { type MessageListener, messageListeners } from './message-listeners.ts'
 import { TapLinks, type TapNetwork } from './network/index.ts'
 import type { Supervisor } from './supervisor/index.ts'
 
@@ -59,8 +57,8 @@ const SSH_PORT = 22
 export interface Services {
   supervisor: Supervisor
   programs: ProgramHost
-  amends: AmendWatch
-  triggers: MessageTriggers
+  /** What follows the messages of the network. */
+  listeners: MessageListener[]
   reconciler: Reconciler
   expiries: Expiries
   /** What is done again and again while the node runs. */
@@ -161,15 +159,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     metrics,
     logger,
   })
-  const amends = new AmendWatch({
-    coreNodes,
-    wanted: () => programs.followedRefs(),
-    onAmend(ref) {
-      messages.forgetLatest(ref)
-      programs.onAmend(ref)
-    },
-    logger,
-  })
   const parents = new ParentImages(join(dataDir, 'parents'))
   const forwardHost = config.forwardHost ?? network?.hostIpv4 ?? '127.0.0.1'
   const ports = new PortStore(join(state, 'ports.json'), forwardHost)
@@ -254,11 +243,6 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
     planFile: new PlanFile(join(state, 'plan.json')),
     logger,
   })
-  const subscriptions = new Subscriptions({
-    planned: () => [...reconciler.planned(), ...reconciler.onDemand()],
-    content: (hash) => loader.content(hash),
-  })
-  const triggers = new MessageTriggers({ coreNodes, messages, programs, subscriptions, metrics, logger })
   const exports: Exports = new Exports({
     dir: join(dataDir, 'exports'),
     vms: supervisor,
@@ -305,6 +289,18 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   const customDomains = new CustomDomains({
     domainsOf: (owner) => messages.aggregate(owner, 'domains'),
     ...(parts.resolveTxt && { resolveTxt: parts.resolveTxt }),
+  })
+  const listeners = messageListeners({
+    coreNodes,
+    messages,
+    programs,
+    loader,
+    instances,
+    customDomains,
+    reconciler,
+    vms: supervisor,
+    metrics,
+    logger,
   })
   const tls =
     config.tls &&
@@ -390,8 +386,7 @@ export async function assembleServices(parts: ServiceParts): Promise<Services> {
   return {
     supervisor,
     programs,
-    amends,
-    triggers,
+    listeners,
     reconciler,
     expiries,
     repeated,

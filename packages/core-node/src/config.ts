@@ -79,6 +79,8 @@ export interface CoreNodeConfig {
     moveInstancesAfterSeconds: number
     /** How long one's score may be too low before it is emptied. */
     drainAfterSeconds?: number
+    /** How long one may be unlinked before it is emptied. */
+    unlinkSeconds?: number
     /** How long a plan that would stop most VMs of one for no reason is held back. */
     holdPlansSeconds?: number
   }
@@ -174,6 +176,7 @@ const environmentSchema = z.object({
     .number()
     .positive()
     .default(3 * 86_400),
+  ALEPH_CORE_UNLINK_SECONDS: z.coerce.number().nonnegative().default(900),
   ALEPH_CORE_HOLD_PLANS_SECONDS: z.coerce
     .number()
     .nonnegative()
@@ -248,6 +251,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
       moveProgramsAfterSeconds: env.ALEPH_CORE_MOVE_PROGRAMS_AFTER_SECONDS,
       moveInstancesAfterSeconds: env.ALEPH_CORE_MOVE_INSTANCES_AFTER_SECONDS,
       drainAfterSeconds: env.ALEPH_CORE_DRAIN_AFTER_SECONDS,
+      unlinkSeconds: env.ALEPH_CORE_UNLINK_SECONDS,
       holdPlansSeconds: env.ALEPH_CORE_HOLD_PLANS_SECONDS,
     },
     asnFile: env.ALEPH_CORE_ASN_FILE,

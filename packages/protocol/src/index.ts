@@ -82,6 +82,7 @@ export {
   type TreeNode,
   verifyMessageProof,
 } from './chain-bridge/message-tree.ts'
+export { mayPack } from './chain-bridge/packing-turn.ts'
 export { offChainPayload, parseSyncPayload, type SyncPayload } from './chain-bridge/sync-payload.ts'
 export type { AggregateContent } from './content/aggregate.ts'
 export { type ContentOf, contentSchemas } from './content/content-of.ts'

@@ -1,5 +1,8 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  apiRoutes,
   corechannelSchema,
   domainsSchema,
   nodeWeight,
@@ -27,6 +30,7 @@ const objects = readFixture<{
     crn_observed: Observed
   }
   aggregates: Record<string, Observed>
+  scheduler: Record<string, unknown>
   vectors: {
     rendezvous: {
       cases: {
@@ -53,6 +57,37 @@ describe('rendezvous ranking', () => {
       nodes.map((node) => ({ hash: node.node_hash, weight: node.weight })),
     )
     expect(order.map((node) => node.hash)).toEqual(ranked.map((entry) => entry.node_hash))
+  })
+
+  const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
+
+  it('is that of the rule, computed in another way, for whatever network', () => {
+    const network = fc.uniqueArray(fc.record({ hash: hex, weight: fc.integer({ min: 1, max: 16 }) }), {
+      selector: ({ hash }) => hash,
+      minLength: 1,
+      maxLength: 6,
+    })
+    fc.assert(
+      fc.property(fc.constantFrom('ccn', 'crn'), hex, network, (level, vm, nodes) => {
+        const best = ({ hash, weight }: (typeof nodes)[number]) =>
+          Array.from({ length: weight }, (_, k) =>
+            createHash('sha256')
+              .update([`aleph-sched/1/${level}`, vm, hash, k].join('\n'))
+              .digest('hex'),
+          )
+            .sort()
+            .at(-1)!
+        const expected = nodes.toSorted((a, b) => (best(a) < best(b) ? 1 : -1)).map(({ hash }) => hash)
+        expect(rankNodes(level, vm, nodes).map(({ hash }) => hash)).toEqual(expected)
+        expect(rankNodes(level, vm, nodes.toReversed()).map(({ hash }) => hash)).toEqual(expected)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('leaves out who weighs nothing, and does not need anybody', () => {
+    expect(rankNodes('crn', 'vm', [])).toEqual([])
+    expect(rankNodes('crn', 'vm', [{ hash: 'only', weight: 1 }])).toHaveLength(1)
   })
 
   it.each(objects.vectors.score_multiplier)('a score of $score keeps $multiplier of the share', (vector) => {
@@ -123,7 +158,46 @@ describe('published aggregates are understood', () => {
   })
 })
 
+describe('answers of a scheduler are read as they are', () => {
+  it.each([
+    ['v0_allocation', apiRoutes.getAllocation],
+    ['v0_nodes', apiRoutes.listComputeNodes],
+    ['v0_simulate_ok', apiRoutes.simulatePlacement],
+    ['v1_stats', apiRoutes.getSchedulerStats],
+    ['v1_vms', apiRoutes.listSchedulerVms],
+    ['v1_nodes', apiRoutes.listSchedulerNodes],
+    ['v1_history', apiRoutes.listVmHistory],
+  ] as const)('%s', (name, route) => {
+    const answer = objects.scheduler[name]
+    expect(route.answer.parse(answer)).toEqual(answer)
+  })
+})
+
 describe('the IPv6 network of a VM', () => {
+  const group = fc.integer({ min: 0, max: 0xffff })
+  // Zeros are where spellings differ.
+  const part = fc.oneof(group, fc.constant(0))
+  const kinds = { microvm: 1, 'persistent-program': 2, instance: 3, 'v-program': 4 } as const
+
+  it('is that of the formula, in the one spelling of RFC 5952', () => {
+    fc.assert(
+      fc.property(
+        fc.tuple(part, part, part, part),
+        fc.constantFrom(...(Object.keys(kinds) as (keyof typeof kinds)[])),
+        fc.tuple(part, part, part),
+        fc.constantFrom(64, 56),
+        (pool, kind, [first, second, third], length) => {
+          const hash = [first, second, third].map((each) => each.toString(16).padStart(4, '0')).join('')
+          const last = third & 0xfff0
+          const written = [...pool, kinds[kind], first, second, last + 1].map((each) => each.toString(16))
+          const address = new URL(`http://[${written.join(':')}]`).hostname.slice(1, -1)
+          const prefix = `${pool.map((each) => each.toString(16)).join(':')}::/${length}`
+          expect(vmIpv6(prefix, kind, hash.padEnd(64, 'f')).address).toBe(address)
+        },
+      ),
+    )
+  })
+
   it.each(objects.vectors.guest_ipv6)('in $pool', ({ pool, type, vm_hash, network, address }) => {
     expect(vmIpv6(pool, type, vm_hash)).toMatchObject({ network, address })
   })

@@ -8,7 +8,7 @@ export type VmKind = 'on-demand' | 'persistent'
 /** A read-only squashfs image on the host, with the hash its content was verified against. */
 export interface DiskImage {
   path: string
-  /** Lower-case hexadecimal SHA-256 of the file. */
+  /** Lower-case hexadecimal SHA-256 of the file, or its CID. */
   sha256: string
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import {
   type Envelope,
   evmAddress,
+  FileDag,
   itemHash,
   type MessageType,
   sha256Hex,
@@ -77,21 +78,31 @@ export class FakeCoreNode implements AsyncDisposable {
   publish(type: MessageType, content: Record<string, unknown>, sender = this.owner): string {
     const full = { address: sender.address, time: Date.now() / 1000, ...content }
     const item_content = JSON.stringify(full)
+    const proof = { item_type: 'inline' as const, item_hash: itemHash(item_content), item_content }
+    return this.#keep(type, full, proof, sender)
+  }
+
+  /** A message that tells the CID of its content alone. */
+  publishOnIpfs(type: MessageType, content: Record<string, unknown>, sender = this.owner): string {
+    const full = { address: sender.address, time: Date.now() / 1000, ...content }
+    const bytes = Buffer.from(JSON.stringify(full))
+    const item_hash = new FileDag().update(bytes).finish().cid.toString()
+    this.files.set(item_hash, bytes)
+    return this.#keep(type, full, { item_type: 'ipfs', item_hash, item_content: null }, sender)
+  }
+
+  #keep(
+    type: MessageType,
+    content: { address: string; time: number },
+    proof: Pick<Envelope, 'item_type' | 'item_hash' | 'item_content'>,
+    sender: TestAccount,
+  ): string {
     const message = signEnvelope(
-      {
-        sender: sender.address,
-        chain: 'ETH',
-        type,
-        item_type: 'inline',
-        item_hash: itemHash(item_content),
-        item_content,
-        time: full.time,
-        channel: 'TEST',
-      },
+      { sender: sender.address, chain: 'ETH', type, ...proof, time: content.time, channel: 'TEST' },
       sender.privateKey,
     )
-    this.messages.set(message.item_hash, { status: 'processed', message, content: full })
-    this.announce({ ...message, content: full })
+    this.messages.set(message.item_hash, { status: 'processed', message, content })
+    this.announce({ ...message, content })
     return message.item_hash
   }
 

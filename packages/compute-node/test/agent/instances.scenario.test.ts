@@ -13,8 +13,6 @@ import { patientSsh } from './patient-ssh.ts'
 import { RealNode } from './real-node.ts'
 import { socketFolders, tracesOf } from './traces.ts'
 
-const run = promisify(execFile)
-
 let node: RealNode
 let other: RealNode
 let owner: InstanceOwner
@@ -26,7 +24,7 @@ beforeAll(async () => {
   owner = await InstanceOwner.create()
   folder = owner.folder
   sshPort = await freePort()
-  node = await RealNode.start({ ALEPH_VM_SSH_PORT: String(sshPort), ...sshCertificate() })
+  node = await RealNode.start({ ALEPH_VM_SSH_PORT: String(sshPort), ...nodeCertificate() })
   const library = { ref: node.core.store(await ext4Image({ book: 'one page' }, 16)), use_latest: false }
   hash = owner.publish(node, {
     volumes: [
@@ -43,15 +41,12 @@ afterAll(async () => {
   await owner?.[Symbol.asyncDispose]()
 })
 
-const ssh = (command: string, at = node) => owner.ssh(at, hash, command)
-const operate = (operation: string, at = node) => owner.operate(at, hash, operation)
-
-/** A certificate of the node's own for ssh by name. */
-function sshCertificate(): Record<string, string> {
+/** What the node ends TLS with where it takes ssh. */
+function nodeCertificate() {
   const [certificate, key] = [join(folder, 'tls-certificate'), join(folder, 'tls-key')]
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1']
-  const files = ['-keyout', key, '-out', certificate]
-  execFileSync('openssl', ['req', '-x509', ...kind, '-subj', '/CN=node', ...files], { stdio: 'ignore' })
+  const files = ['-subj', '/CN=node', '-keyout', key, '-out', certificate]
+  execFileSync('openssl', ['req', '-x509', ...kind, ...files], { stdio: 'ignore' })
   return { ALEPH_VM_SSH_CERTIFICATE: certificate, ALEPH_VM_SSH_KEY: key }
 }
 
@@ -62,6 +57,9 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve))
   return port
 }
+
+const ssh = (command: string, at = node) => owner.ssh(at, hash, command)
+const operate = (operation: string, at = node) => owner.operate(at, hash, operation)
 
 test('an instance starts by the scheduler, takes its owner in by ssh, and has what was ordered', async () => {
   expect(await node.allocate({ instances: [hash] })).toMatchObject({ success: true, successful: [hash] })
@@ -74,9 +72,9 @@ test('an instance starts by the scheduler, takes its owner in by ssh, and has wh
 })
 
 test('its owner also gets in by its name, at the one port for all instances', async () => {
-  const proxy = `openssl s_client -quiet -connect 127.0.0.1:${sshPort} -servername %h`
+  const proxy = `openssl s_client -quiet -connect 127.0.0.1:${sshPort} -servername %h 2>/dev/null`
   const byName = async (args: string[]) => {
-    const { stdout } = await run('ssh', ['-o', `ProxyCommand=${proxy} 2>/dev/null`, ...args])
+    const { stdout } = await promisify(execFile)('ssh', ['-o', `ProxyCommand=${proxy}`, ...args])
     return stdout
   }
   const host = `${vmHostLabel(hash)}.node.example`

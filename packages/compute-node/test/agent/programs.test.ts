@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { vmHostLabel } from '@aleph-ts/protocol'
+import { FileDag, sha256Hex, vmHostLabel } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
 import { writeZip } from '../../src/testing/zip-writer.ts'
@@ -72,6 +72,29 @@ describe('messages', () => {
     const entry = node.core.messages.get(hash)!
     entry.message = { ...entry.message, item_content: '{"address":"0x0"}' }
     expect(await refusal(hash)).toMatchObject({ status: 502, code: 'message_invalid' })
+  })
+
+  test('files of IPFS are fetched by their CID, and believed by it alone', async () => {
+    const onIpfs = (bytes: Buffer, served = bytes) => {
+      const cid = new FileDag({ cidVersion: 0 }).update(bytes).finish().cid.toString()
+      node.core.files.set(cid, served)
+      return node.core.store(bytes, { item_type: 'ipfs', item_hash: cid })
+    }
+    const code = (words: string) => writeZip([{ name: 'main.ts', content: words }])
+    const hash = await node.deploy(ok, { code: onIpfs(code('one')) })
+    expect((await node.call(hash)).status).toBe(200)
+    const deceived = await node.deploy(ok, { code: onIpfs(code('two'), code('three')) })
+    expect(await refusal(deceived)).toMatchObject({ status: 502, code: 'content_mismatch' })
+  })
+
+  test('a message whose content is on IPFS is believed by its CID', async () => {
+    const file = writeZip([{ name: 'main.ts', content: 'four' }])
+    const code = node.core.publishOnIpfs('STORE', { item_type: 'storage', item_hash: sha256Hex(file) })
+    node.core.files.set(sha256Hex(file), file)
+    expect((await node.call(await node.deploy(ok, { code }))).status).toBe(200)
+    const forged = node.core.publishOnIpfs('STORE', { item_type: 'storage', item_hash: sha256Hex('five') })
+    node.core.files.set(forged, Buffer.from('{}'))
+    expect(await refusal(await node.deploy(ok, { code: forged }))).toMatchObject({ code: 'message_invalid' })
   })
 
   test('what the node cannot do yet is said, not silently left out', async () => {

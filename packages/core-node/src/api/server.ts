@@ -161,7 +161,7 @@ export async function createServer(
     await server.register(routes({ ...context, hub, totals }, services))
   }
   await server.register(placementRoutes(services.placement))
-  await server.register(schedulerRoutes(services.placement))
+  await server.register(schedulerRoutes(services.placement, context.pool))
   await server.register(arrivalRoutes(services.placement.arrivals))
   await server.register(heldPlanRoutes(services.placement))
   await server.register(computeListRoutes(services.placement))

@@ -1,5 +1,5 @@
 import { alephSyncAbi } from '@aleph-ts/contracts'
-import { offChainPayload } from '@aleph-ts/protocol'
+import { mayPack, type NetworkProfile, offChainPayload } from '@aleph-ts/protocol'
 import {
   BaseError,
   bytesToHex,
@@ -19,7 +19,6 @@ import type { CoreNodeContext } from '../context.ts'
 import { RepeatedWork } from '../repeated-work.ts'
 import type { ChainReader } from './chain-reader.ts'
 import type { ContractEvent } from './contract-event.ts'
-import type { EvmContract } from './evm-contract-events.ts'
 import { endpointUrls } from './json-endpoint.ts'
 import {
   allEventsSettled,
@@ -37,14 +36,15 @@ export interface PackerConfig {
   context: Pick<CoreNodeContext, 'pool' | 'logger' | 'fileStore'>
   settings: PackerSettings
   privateKey: Uint8Array
-  contract: Pick<EvmContract, 'chain' | 'evmChainId' | 'contract' | 'authorizedEmitters'>
+  contract: NonNullable<NetworkProfile['syncContract']>
   rpcUrl: string
   reader: ChainReader<ContractEvent>
   reorgWindow: number
 }
 
 /**
- * Packs unconfirmed messages into batches and puts each on chain exactly once (protocol 04 §16).
+ * Packs unconfirmed messages into batches and puts each on chain exactly once (protocol 04 §16), in turns with other
+ * packers where the profile says so.
  *
  * A batch is written down before anything is sent, and so is each signed transaction. All transactions of a batch
  * share a nonce until somebody else has used it, so that at most one of them ever counts. A batch is watched until
@@ -96,7 +96,8 @@ export class Packer {
       if (batch.block_number === null) missing.push(batch)
       else if (Number(batch.block_number) <= head - reorgWindow) await markDone(context, batch.file_hash)
     }
-    if (missing.length === 0 && (await packMessages(context, where.emitter))) {
+    const isTurn = mayPack(head, where.emitter, contract)
+    if (missing.length === 0 && isTurn && (await packMessages(context, where.emitter))) {
       const open = await openBatches(context, where)
       missing.push(...open.filter((batch) => batch.block_number === null))
     }

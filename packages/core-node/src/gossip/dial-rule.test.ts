@@ -58,7 +58,7 @@ test('a peer whose registered name leads into a private network is not connected
   const { port } = server.address() as { port: number }
   const options = {
     privateKey: await generateKeyPair('Ed25519'),
-    listenHost: '127.0.0.1',
+    listenHosts: ['127.0.0.1'],
     listenPort: 0,
     topics: [],
     conduct: new PeerConduct({ membersOnly: false }),

@@ -218,7 +218,10 @@ export class Gossip {
   #ownAnnouncements(): Announcement[] {
     const announcements: Announcement[] = []
     const [first, ...more] = addressesToTell(this.multiaddrs)
-    if (first) announcements.push({ addresses: [first, ...more], peer_type: 'P2P' })
+    // The same host gives blocks to IPFS nodes, by bitswap.
+    for (const peer_type of ['P2P', 'IPFS'] as const) {
+      if (first) announcements.push({ addresses: [first, ...more], peer_type })
+    }
     if (this.#httpUrl) announcements.push({ addresses: [this.#httpUrl], peer_type: 'HTTP' })
     return announcements
   }

@@ -13,6 +13,8 @@ const quickDials = 8
 const quickDialMs = 1_000
 const dialTimeoutMs = 10_000
 const maxDials = 100
+/** IPFS nodes that are dialed: a file is where it was published, and at nodes that keep everything. */
+const maxIpfsPeers = 32
 /** Addresses of one peer that are tried together: from the operator, the registry, and its own announcements. */
 const maxAddressesDialed = 2 + maxAddresses
 /** Time a fresh connection has to show up in gossipsub by itself, ms. */
@@ -29,7 +31,10 @@ export interface PeeringOptions {
   logger: Logger
 }
 
-/** Keeps this node connected: dials configured, registered and announced peers, and again when they are lost (protocol 04 §6.4). */
+/**
+ * Keeps this node connected: dials configured, registered and announced peers and the IPFS nodes beside them, and again
+ * when they are lost (protocol 04 §6.4).
+ */
 export class Peering {
   readonly #options: PeeringOptions
   readonly #stopped = new AbortController()
@@ -121,11 +126,14 @@ export class Peering {
   async #announced(): Promise<PeerAddress[]> {
     const { peers, logger } = this.#options
     try {
-      return (await peers.addresses('P2P')).flatMap((row) => {
+      const own = (await peers.addresses('P2P')).flatMap((row) => {
         const peer = parsePeerAddress(row.address)
         // An address that names another peer than the one who announced it is not its own.
         return peer?.peerId === row.peerId ? peer : []
       })
+      // The IPFS node beside a core node has a peer id of its own; blocks are asked of those that are connected.
+      const beside = (await peers.addresses('IPFS')).flatMap(({ address }) => parsePeerAddress(address) ?? [])
+      return [...own, ...beside.slice(0, maxIpfsPeers)]
     } catch (error) {
       logger.warn({ err: error }, 'cannot read the peer table; dialing configured peers only')
       return []

@@ -16,6 +16,8 @@ export interface Claim {
   since: number
   /** The compute node that it is on its way to. */
   target?: string
+  /** By the core node that the compute node was linked to before. */
+  isFormer?: boolean
 }
 
 /** One owner's `allocations` aggregate: VM hash → allocation, or null where it was released. */
@@ -36,11 +38,14 @@ export async function loadAllocations(pool: pg.Pool, owners: string[]): Promise<
 /**
  * The claims that count: published by the owner of an active registered core node, for a compute node linked to that
  * core node; or, where the network has one scheduler, by that one. Everything else in the aggregates is ignored.
+ *
+ * @param former the core node that a compute node was linked to until a moment ago: what it claimed there goes on
  */
 export function validClaims(
   aggregates: OwnerAllocations[],
   corechannel: CorechannelAggregate,
   scheduler: string | null = null,
+  former: ReadonlyMap<string, string> = new Map(),
 ): Claim[] {
   const owners = claimants(corechannel, scheduler)
   const parents = new Map(corechannel.resource_nodes.map((node) => [node.hash, node.parent]))
@@ -51,9 +56,21 @@ export function validClaims(
       if (!allocation.success) return []
       const { node, since, state, target } = allocation.data
       const coreNode = parents.get(node)
-      if (!coreNode || owners.get(coreNode) !== ownerKey) return []
+      if (!coreNode) return []
+      const isOf = (core: string | undefined) => owners.get(core ?? '') === ownerKey
+      const isFormer = !isOf(coreNode) && isOf(former.get(node))
+      if (!isOf(coreNode) && !isFormer) return []
       const isMoving = state === 'migrating' && owners.has(parents.get(target ?? '') ?? '')
-      return [{ vmHash, coreNode, computeNode: node, since, ...(isMoving ? { target: target! } : {}) }]
+      return [
+        {
+          vmHash,
+          coreNode,
+          computeNode: node,
+          since,
+          ...(isMoving ? { target: target! } : {}),
+          ...(isFormer && { isFormer }),
+        },
+      ]
     })
   })
 }

@@ -39,7 +39,7 @@ const configSchema = z.looseObject({
     .optional(),
   api: z.looseObject({ allocations: z.int() }).default({ allocations: 1 }),
   /** Only nodes that know what they can carry say so. */
-  capacity: z.unknown(),
+  capacity: z.unknown().optional(),
 })
 
 /**

@@ -73,9 +73,10 @@ export class ComputeNodeWatch {
   }
 
   /** What was seen of a node of ours; undefined for nodes of others and before the first answer. */
-  seen(hash: string): { running: ReadonlySet<string>; at: number } | undefined {
+  seen(hash: string): { running: ReadonlySet<string>; at: number; secondsAway: number } | undefined {
     const node = this.#nodes.get(hash)
-    return node?.answeredAt === undefined ? undefined : { running: node.running, at: node.answeredAt }
+    if (node?.answeredAt === undefined) return undefined
+    return { running: node.running, at: node.answeredAt, secondsAway: this.secondsAway(hash) }
   }
 
   /** Our nodes on which a VM was seen when they were looked at last; not those that are away. */

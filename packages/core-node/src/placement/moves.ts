@@ -14,7 +14,7 @@ export interface MoveInputs {
   /** Core nodes that this process acts for. */
   coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
-  leaving: ReadonlySet<string>
+  leaving: Pick<ReadonlySet<string>, 'has'>
   /** Where owners want their VMs: VM → compute node. */
   wanted: ReadonlyMap<string, string>
   /** VMs that are on their way already. */

@@ -3,11 +3,13 @@ import {
   type CorechannelAggregate,
   instanceMovesKey,
   nodeDrainsKey,
+  type PlacementPolicy,
 } from '@aleph-ts/protocol'
 import type { CoreNodeContext } from '../context.ts'
 import type { Claim } from './claims.ts'
 import type { ComputeNodeWatch } from './compute-node-watch.ts'
 import { LowScores, loadDrainingNodes } from './node-drains.ts'
+import type { NodeLinks } from './node-links.ts'
 import { Refusals } from './refusals.ts'
 import type { ShrinkGuard } from './shrink-guard.ts'
 import { StreamPayments } from './stream-payments.ts'
@@ -16,6 +18,9 @@ import type { Workload } from './workloads.ts'
 export interface StandingOptions {
   watch: ComputeNodeWatch
   guard: Pick<ShrinkGuard, 'holds'>
+  links: Pick<NodeLinks, 'secondsUnlinked'>
+  /** How long a compute node may be unlinked before it is emptied, seconds. */
+  unlinkSeconds: number
   /** How long a compute node may be away before its programs start elsewhere, seconds (protocol 06 §8.6). */
   moveProgramsAfterSeconds: number
   /** The same for its instances, whose disks are lost then. */
@@ -24,6 +29,16 @@ export interface StandingOptions {
   drainAfterSeconds: number
   /** Between two looks at streams, ms. */
   streamPauseMs: number
+}
+
+export interface StandingInputs {
+  /** Our compute nodes. */
+  own: readonly ComputeNode[]
+  workloads: readonly Workload[]
+  corechannel: CorechannelAggregate
+  policy: PlacementPolicy
+  /** Epoch seconds. */
+  now: number
 }
 
 /** What this core node knows against compute nodes and against VMs on them, beyond the registry. */
@@ -35,7 +50,7 @@ export class NodeStanding {
   readonly #lowScores: LowScores
   #own: ReadonlySet<string> = new Set()
   #draining: ReadonlySet<string> = new Set()
-  #leaving: ReadonlySet<string> = new Set()
+  #leaving: ReadonlyMap<string, string> = new Map()
 
   constructor(
     context: Pick<CoreNodeContext, 'pool' | 'profile' | 'config' | 'logger'>,
@@ -51,23 +66,13 @@ export class NodeStanding {
     this.#streams.close()
   }
 
-  /** Compute nodes of ours that are to be emptied: their operator wants it, or their score has long been too low. */
-  get leaving(): ReadonlySet<string> {
+  /** Compute nodes of ours that are to be emptied, with the reason. */
+  get leaving(): ReadonlyMap<string, string> {
     return this.#leaving
   }
 
-  /**
-   * Looks at everything anew.
-   *
-   * @param own our compute nodes
-   * @param now epoch seconds
-   */
-  async look(
-    own: readonly ComputeNode[],
-    workloads: readonly Workload[],
-    corechannel: CorechannelAggregate,
-    now: number,
-  ): Promise<void> {
+  /** Looks at everything anew. */
+  async look({ own, workloads, corechannel, policy, now }: StandingInputs): Promise<void> {
     const { drainAfterSeconds } = this.#options
     this.#own = new Set(own.map(({ hash }) => hash))
     const receivers = new Set(own.map((node) => node.stream_reward.toLowerCase()))
@@ -78,9 +83,19 @@ export class NodeStanding {
     )
     this.#draining = await loadDrainingNodes(this.#context.pool, corechannel)
     const low = await this.#lowScores.lastingFor(drainAfterSeconds, corechannel, now)
-    const isLeaving = ({ hash }: ComputeNode) => this.#draining.has(hash) || low.has(hash)
-    this.#leaving = new Set(own.filter(isLeaving).map(({ hash }) => hash))
+    this.#leaving = new Map(
+      own.flatMap(({ hash, status }): [string, string][] => {
+        if (this.#draining.has(hash) || low.has(hash)) return [[hash, 'node_draining']]
+        if (policy.blacklist.has(hash)) return [[hash, 'blacklist']]
+        return status !== 'linked' && this.#isLongUnlinked(hash, now) ? [[hash, 'not_linked']] : []
+      }),
+    )
     this.refusals.keep(new Set(workloads.map(({ hash }) => hash)))
+  }
+
+  #isLongUnlinked(hash: string, now: number): boolean {
+    const { links, unlinkSeconds } = this.#options
+    return links.secondsUnlinked(hash, now) >= unlinkSeconds
   }
 
   /** The same, whatever pays. */
@@ -114,6 +129,9 @@ export class NodeStanding {
     const patience = workload.kind === 'instance' ? moveInstancesAfterSeconds : moveProgramsAfterSeconds
     if (watch.secondsAway(computeNode) >= patience) return 'node_unhealthy'
     if (!this.#own.has(computeNode)) return null
+    // On a node that was unlinked before the VM was ever seen there is nothing to lose.
+    const isLeft = this.#leaving.get(computeNode) === 'not_linked' && !watch.wasSeen(vmHash, computeNode)
+    if (isLeft) return 'not_linked'
     const isUnpaid = workload.paymentType === 'superfluid' && this.#streams.verdict(vmHash) === 'unpaid'
     return isUnpaid ? 'payment_stream' : this.refusals.of(vmHash, computeNode)
   }

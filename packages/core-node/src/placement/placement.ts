@@ -6,9 +6,9 @@ import { isRefused } from './capacity-check.ts'
 import { publishClaims } from './claim-publisher.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
-import { type EndedVm, type EndedVmFilter, findEndedVm, loadEndedVms } from './ended-vms.ts'
 import { loadWantedNodes } from './instance-moves.ts'
 import type { Mandate } from './mandate.ts'
+import { NodeLinks } from './node-links.ts'
 import { NodeStanding } from './node-standing.ts'
 import { nodePlans, ownComputeNodes } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
@@ -19,6 +19,7 @@ import { Planner } from './planner.ts'
 import { targetFailed } from './refusals.ts'
 import { Relocation } from './relocation.ts'
 import { ReportPublisher } from './report-publisher.ts'
+import { Rounds } from './rounds.ts'
 import { ShrinkGuard } from './shrink-guard.ts'
 import { listenToState } from './state-changes.ts'
 import type { Workload } from './workloads.ts'
@@ -40,15 +41,15 @@ export interface PlacementOptions {
   moveInstancesAfterSeconds?: number
   /** How long a compute node's score may be too low before it is emptied, seconds. */
   drainAfterSeconds?: number
+  /** How long a compute node may be unlinked before it is emptied, seconds. */
+  unlinkSeconds?: number
   /** How long a plan that would stop most VMs of a compute node for no reason is held back, seconds. */
   holdPlansSeconds?: number
   pusher?: Partial<Omit<PlanPusherOptions, 'calls' | 'logger'>>
 }
 
-/** Many messages in a row change the plan once, ms. */
-const settleMs = 10
-/** Turns pass with time alone, ms. */
-const periodMs = 15_000
+/** Turns pass with time alone; many messages in a row change the plan once. */
+const roundTimes = { periodMs: 15_000, settleMs: 10 }
 /** Compute nodes are asked so often for one plan, at most. */
 const mostConsultations = 3
 
@@ -61,7 +62,9 @@ export class Placement {
   readonly #options: PlacementOptions
   readonly #reportPublisher: ReportPublisher
   readonly #calls: ComputeNodeCalls
-  readonly #watch: ComputeNodeWatch
+  /** What is seen of our compute nodes. */
+  readonly watch: ComputeNodeWatch
+  readonly #links: NodeLinks
   readonly #standing: NodeStanding
   readonly #planner: Planner
   readonly #witness: PlanWitness
@@ -73,6 +76,8 @@ export class Placement {
   readonly #guard: ShrinkGuard
   /** What happened to the places of VMs since this node is. */
   readonly history: PlacementHistory
+  /** The registry, with what is known of nodes that were unlinked. */
+  #corechannel: CorechannelAggregate | undefined
   /** Where owners want their VMs: VM → compute node. */
   #wanted: ReadonlyMap<string, string> = new Map()
   #plan: Plan = {
@@ -88,9 +93,7 @@ export class Placement {
   #stopped = false
   #stopListening = () => {}
   readonly #stopping = new AbortController()
-  #timer: NodeJS.Timeout | undefined
-  #round: Promise<void> | undefined
-  #again = false
+  readonly #rounds = new Rounds({ work: () => this.#replan(), ...roundTimes })
 
   private constructor(context: PlacementContext, options: PlacementOptions) {
     this.#context = context
@@ -100,30 +103,34 @@ export class Placement {
     const calls = new ComputeNodeCalls({ askRegistered, key })
     this.#calls = calls
     const pollMs = (options.pollSeconds ?? 30) * 1000
-    const onChange = () => this.#wake(settleMs)
+    const onChange = () => this.#rounds.wake()
     this.#reportPublisher = new ReportPublisher(context, key)
     this.history = new PlacementHistory(pool)
-    this.#watch = new ComputeNodeWatch({
-      logger,
-      askRegistered,
-      pollMs,
-      onChange,
-    })
+    this.watch = new ComputeNodeWatch({ logger, askRegistered, pollMs, onChange })
     this.#guard = new ShrinkGuard(context, {
       holdSeconds: options.holdPlansSeconds ?? 6 * 3600,
       lastPlaces: () => this.history.lastPlaces(),
-      running: (nodeHash) => this.#watch.seen(nodeHash)?.running,
+      running: (nodeHash) => this.watch.seen(nodeHash)?.running,
       reasonToLeave: (vmHash, nodeHash) => this.#reasonToLeave(vmHash, nodeHash),
     })
+    const moveInstancesAfterSeconds = options.moveInstancesAfterSeconds ?? 6 * 3600
+    const unlinkSeconds = options.unlinkSeconds ?? 900
+    this.#links = new NodeLinks(pool, { graceSeconds: unlinkSeconds + moveInstancesAfterSeconds })
     this.#standing = new NodeStanding(context, {
-      watch: this.#watch,
+      watch: this.watch,
+      links: this.#links,
+      unlinkSeconds,
       guard: this.#guard,
       moveProgramsAfterSeconds: options.moveProgramsAfterSeconds ?? 600,
-      moveInstancesAfterSeconds: options.moveInstancesAfterSeconds ?? 6 * 3600,
+      moveInstancesAfterSeconds,
       drainAfterSeconds: options.drainAfterSeconds ?? 3 * 86_400,
       streamPauseMs: pollMs,
     })
-    this.#planner = new Planner(context, { mandate: options.mandate, standing: this.#standing })
+    this.#planner = new Planner(context, {
+      mandate: options.mandate,
+      standing: this.#standing,
+      links: this.#links,
+    })
     this.#witness = new PlanWitness(context, options.mandate)
     this.#relocation = new Relocation({
       calls,
@@ -164,28 +171,27 @@ export class Placement {
     this.#stopListening = listenToState(this.#context.events, {
       onProcessed: (batch) => this.#witness.hear(batch),
       onReport: () => this.#planner.forgetReports(),
-      onChange: () => this.#wake(settleMs),
+      onChange: () => this.#rounds.wake(),
     })
     this.#options.registry.onChange(() => {
       this.#planner.forgetReports()
-      this.#wake(settleMs)
+      this.#rounds.wake()
     })
     void synced.then(() => {
       this.#synced = true
-      this.#wake(0)
+      this.#rounds.wake(0)
     })
-    this.#wake(0)
+    this.#rounds.wake(0)
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    clearTimeout(this.#timer)
     this.#stopListening()
     this.#stopping.abort()
-    await this.#round
+    await this.#rounds.stop()
     await this.#relocation.stop()
     this.#standing.close()
-    await this.#watch.stop()
+    await this.watch.stop()
     await this.#pusher.stop()
   }
 
@@ -213,36 +219,6 @@ export class Placement {
     return this.#plan
   }
 
-  /** What is known of a compute node of ours: whether it answers and what it runs. */
-  observed(nodeHash: string): { secondsAway: number; running: ReadonlySet<string>; at: number } | undefined {
-    const seen = this.#watch.seen(nodeHash)
-    return seen && { ...seen, secondsAway: this.#watch.secondsAway(nodeHash) }
-  }
-
-  /** Compute nodes of ours on which a VM was seen. */
-  nodesWith(vmHash: string): string[] {
-    return this.#watch.nodesWith(vmHash)
-  }
-
-  /** VMs that run on our compute nodes. */
-  observedVms(): Set<string> {
-    return this.#watch.observedVms()
-  }
-
-  /** Whether a VM was ever seen on a compute node of ours. */
-  wasSeen(vmHash: string, nodeHash: string): boolean {
-    return this.#watch.wasSeen(vmHash, nodeHash)
-  }
-
-  /** A page of the VMs that were placed once and are wanted no more. */
-  endedVms(filter: EndedVmFilter, page: { skip: number; limit: number }) {
-    return loadEndedVms(this.#context.pool, filter, page)
-  }
-
-  endedVm(vmHash: string): Promise<EndedVm | undefined> {
-    return findEndedVm(this.#context.pool, vmHash)
-  }
-
   /** Why a compute node gets nothing new, or not this VM, as far as this node knows; null when it may. */
   refusalOf(node: ComputeNode, workload?: Workload): string | null {
     return this.#standing.reasonAgainst(node, workload)
@@ -256,35 +232,21 @@ export class Placement {
   /** Lets a plan pass that is held back; false when there is none. */
   releasePlan(nodeHash: string): boolean {
     const isHeld = this.#guard.release(nodeHash)
-    if (isHeld) this.#wake(0)
+    if (isHeld) this.#rounds.wake(0)
     return isHeld
   }
 
   get corechannel(): CorechannelAggregate | null {
-    return this.#options.registry.corechannel
-  }
-
-  #wake(delayMs: number): void {
-    if (this.#stopped) return
-    if (this.#round) {
-      this.#again = true
-      return
-    }
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#again = false
-      this.#round = this.#replan().finally(() => {
-        this.#round = undefined
-        this.#wake(this.#again ? settleMs : periodMs)
-      })
-    }, delayMs)
+    return this.#corechannel ?? this.#options.registry.corechannel
   }
 
   async #replan(): Promise<void> {
-    const { corechannel } = this.#options.registry
-    if (!corechannel) return
-    this.#watch.setNodes(new Map(this.#ownNodes(corechannel).map(({ hash, address }) => [hash, address])))
+    const registry = this.#options.registry.corechannel
+    if (!registry) return
     try {
+      const corechannel = await this.#links.look(registry, Date.now() / 1000)
+      this.#corechannel = corechannel
+      this.watch.setNodes(new Map(this.#ownNodes(corechannel).map(({ hash, address }) => [hash, address])))
       const next = await this.#decideWithConsent(corechannel)
       if (this.#synced) await this.#holdBack(next, corechannel)
       // Changes count only once they are safe in our inbox.
@@ -296,7 +258,7 @@ export class Placement {
       await this.#note(next)
       const { basis } = this.#planner
       if (basis) await this.#witness.look(basis)
-      await this.#reportPublisher.publish(this.#watch.reports(), await this.#planner.reports(corechannel))
+      await this.#reportPublisher.publish(this.watch.reports(), await this.#planner.reports(corechannel))
     } catch (error) {
       this.#context.logger.warn({ err: error }, 'placement could not be decided; trying again')
     }
@@ -326,13 +288,13 @@ export class Placement {
 
   /** What could not be started where it was placed; the errors begin with their code. */
   #onFailing(url: string, errors: Record<string, string>): void {
-    const { corechannel } = this.#options.registry
+    const { corechannel } = this
     const node = corechannel && this.#ownNodes(corechannel).find(({ address }) => address === url)
     if (!node) return
     const refusals = Object.entries(errors).map(([vmHash, error]) =>
       this.#standing.refusals.add(vmHash, node.hash, error.split(':', 1)[0]!),
     )
-    if (refusals.includes(true)) this.#wake(settleMs)
+    if (refusals.includes(true)) this.#rounds.wake()
   }
 
   /** Takes out of a plan what would stop VMs for want of information. */
@@ -367,9 +329,10 @@ export class Placement {
 
   /** Why a VM leaves a compute node; null when nobody decided that. */
   #reasonToLeave(vmHash: string, nodeHash: string): string | null {
-    if (this.#standing.leaving.has(nodeHash)) return 'node_draining'
+    const leaving = this.#standing.leaving.get(nodeHash)
+    if (leaving !== undefined) return leaving
     if ((this.#wanted.get(vmHash) ?? nodeHash) !== nodeHash) return 'owner_request'
-    const isAway = this.#watch.secondsAway(nodeHash) > 0
+    const isAway = this.watch.secondsAway(nodeHash) > 0
     return this.#planner.reasonToLeave(vmHash) ?? (isAway ? 'node_unhealthy' : null)
   }
 
@@ -384,7 +347,7 @@ export class Placement {
 
   /** What is known, for those who ask us to take a VM; null before this node may decide anything. */
   #situation(): ArrivalSituation | null {
-    const { corechannel } = this.#options.registry
+    const { corechannel } = this
     if (!corechannel || !this.#synced || this.#stopped) return null
     const own = this.#ownNodes(corechannel).filter(({ hash }) => !this.#standing.leaving.has(hash))
     const [plan, wanted] = [this.#plan, this.#wanted]
@@ -397,7 +360,7 @@ export class Placement {
     const changes = new Map([[vmHash, newAllocation(computeNode, now)]])
     await publishClaims(this.#context, this.#options.mandate.key, changes)
     this.#planner.published(changes)
-    this.#wake(0)
+    this.#rounds.wake(0)
   }
 
   #ownNodes(corechannel: CorechannelAggregate): ComputeNode[] {

@@ -131,6 +131,23 @@ test('a workload that is handed over is with the other core node as soon as that
   expect(holderOf([claim(from, 500), claim(to, 600)])).toBe(from)
 })
 
+test('what runs on a compute node that goes to another core node stays there, and that one claims it', () => {
+  const { hash } = workloads[0]!
+  const allocation = { node: 'compute of core-b', epoch: 1, since: 5, state: 'assigned', rank: 0 }
+  const aggregates: OwnerAllocations[] = [{ owner: owners[0]!, content: { [hash]: allocation } }]
+  const former = new Map([['compute of core-b', 'core-a']])
+  expect(validClaims(aggregates, corechannel)).toEqual([])
+  const claims = validClaims(aggregates, corechannel, null, former)
+  const inputs = { claims, workloads: [workloads[0]!] }
+  const heir = planFor('core-b', inputs)
+  expect(heir.changes.get(hash)).toMatchObject({ node: 'compute of core-b', state: 'assigned' })
+  expect(heir.assignments.get(hash)).toMatchObject({ coreNode: 'core-b', computeNode: 'compute of core-b' })
+  const claimed = planFor('core-b', { ...inputs, published: new Map([[hash, {}]]) })
+  expect(claimed.changes.size).toBe(0)
+  const before = planFor('core-a', { ...inputs, published: new Map([[hash, {}]]) })
+  expect(before.assignments.get(hash)).toMatchObject({ coreNode: 'core-b' })
+})
+
 test('the claim of a forgotten workload is released', () => {
   const claims = [{ vmHash: 'gone', coreNode: 'core-a', computeNode: 'compute of core-a', since: 1 }]
   const { changes } = planFor('core-a', { workloads: [], claims, published: new Map([['gone', {}]]) })

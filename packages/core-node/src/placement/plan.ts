@@ -107,8 +107,9 @@ export function plan(inputs: PlanInputs): Plan {
     const { hash } = workload
     const claim = winners.get(hash)
     if (claim) {
-      const { vmHash: _, ...place } = claim
+      const { vmHash: _, isFormer: __, ...place } = claim
       result.assignments.set(hash, { workload, ...place })
+      if (isTakenOver(claim, inputs)) result.changes.set(hash, newAllocation(claim.computeNode, now))
       continue
     }
     const placed = network.placed.get(hash)
@@ -122,6 +123,14 @@ export function plan(inputs: PlanInputs): Plan {
   }
   for (const vmHash of lostClaims(inputs, result)) result.changes.set(vmHash, null)
   return result
+}
+
+/** What another core node claimed on a compute node that is linked to us since then stays there, and is ours. */
+function isTakenOver(
+  { vmHash, coreNode, isFormer = false }: Claim,
+  { coreNodes, published }: PlanInputs,
+): boolean {
+  return isFormer && coreNodes.has(coreNode) && !published.has(vmHash)
 }
 
 /** The claim that counts for each workload that has one: of two, the better ranked core node's. */

@@ -9,6 +9,7 @@ import { loadAggregates } from '../state/aggregates.ts'
 import { loadCapacityReports } from './capacity-reports.ts'
 import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
 import type { Mandate } from './mandate.ts'
+import type { NodeLinks } from './node-links.ts'
 import type { NodeStanding } from './node-standing.ts'
 import { ownComputeNodes } from './own-nodes.ts'
 import { type Plan, plan } from './plan.ts'
@@ -18,6 +19,7 @@ import { type Workload, WorkloadCatalog } from './workloads.ts'
 export interface PlannerOptions {
   mandate: Mandate
   standing: NodeStanding
+  links: Pick<NodeLinks, 'former'>
 }
 
 /** What a plan is made of that everybody can see. */
@@ -83,7 +85,7 @@ export class Planner {
   }
 
   async decide(corechannel: CorechannelAggregate): Promise<Plan> {
-    const { mandate, standing } = this.#options
+    const { mandate, standing, links } = this.#options
     const { address } = mandate.key
     const coreNodes = mandate.coreNodes(corechannel)
     const now = Date.now() / 1000
@@ -93,9 +95,10 @@ export class Planner {
       this.#policy(),
       loadAllocations(this.#context.pool, [...this.#claimants(corechannel), address]),
     ])
-    const claims = validClaims(stored, corechannel, mandate.scheduler)
+    const { former } = links
+    const claims = validClaims(stored, corechannel, mandate.scheduler, former)
     this.#basis = { corechannel, workloads, reports, policy, claims }
-    await standing.look(ownComputeNodes(corechannel, coreNodes), workloads, corechannel, now)
+    await standing.look({ own: ownComputeNodes(corechannel, coreNodes), workloads, corechannel, policy, now })
     const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
     this.#sent.settle(ownClaims(stored, address), now)
     const aggregates = withChanges(stored, address, this.#sent.all)
@@ -104,7 +107,7 @@ export class Planner {
       corechannel,
       reports,
       policy,
-      claims: this.#tenable(validClaims(aggregates, corechannel, mandate.scheduler), byHash),
+      claims: this.#tenable(validClaims(aggregates, corechannel, mandate.scheduler, former), byHash),
       refuse: (node, vmHash) => standing.reasonAgainst(node, byHash.get(vmHash)),
       coreNodes,
       published: ownClaims(aggregates, address),

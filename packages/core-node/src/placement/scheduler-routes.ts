@@ -8,8 +8,10 @@ import {
 } from '@aleph-ts/protocol'
 import type { WebSocket } from '@fastify/websocket'
 import type { FastifyInstance } from 'fastify'
+import type pg from 'pg'
 import { ApiError } from '../api/api-error.ts'
 import { serve } from '../api/serve.ts'
+import { findEndedVm, loadEndedVms } from './ended-vms.ts'
 import type { Placement } from './placement.ts'
 import type { PlacementEvent } from './placement-history.ts'
 import { endedSchedulerVm, schedulerNode, schedulerVm } from './scheduler-views.ts'
@@ -20,7 +22,10 @@ const mostWaiting = 1024 * 1024
 const mostSockets = 1000
 
 /** The scheduler's API below `/scheduler`, answered by every core node alike (protocol 06 §7.1, §7.2). */
-export function schedulerRoutes(placement: Placement): (server: FastifyInstance) => Promise<void> {
+export function schedulerRoutes(
+  placement: Placement,
+  pool: pg.Pool,
+): (server: FastifyInstance) => Promise<void> {
   const nodes = () => placement.corechannel?.resource_nodes ?? []
   const workload = (hash: string): Workload => {
     const found = placement.current.workloads.find((each) => each.hash === hash)
@@ -84,7 +89,8 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
       const items = wanted.slice(start, start + query.pageSize)
       if (!mayHaveEnded(query)) return pageOf(items, wanted.length, query)
       // What was wanted once comes after what is.
-      const ended = await placement.endedVms(
+      const ended = await loadEndedVms(
+        pool,
         { owners, sender: query.sender, prefix: query.vmHash, among: amongSeen(query.status, placement) },
         { skip: Math.max(0, start - wanted.length), limit: query.pageSize - items.length },
       )
@@ -92,7 +98,7 @@ export function schedulerRoutes(placement: Placement): (server: FastifyInstance)
       return pageOf([...items, ...before], wanted.length + ended.total, query)
     })
     serve(server, apiRoutes.getSchedulerVm, async ({ params: { hash } }) => {
-      const ended = isWorkload(hash) ? undefined : await placement.endedVm(hash)
+      const ended = isWorkload(hash) ? undefined : await findEndedVm(pool, hash)
       return ended ? endedSchedulerVm(ended, placement) : schedulerVm(workload(hash), placement)
     })
 
@@ -199,7 +205,7 @@ function mayHaveEnded({ status, schedulingStatus, ...filter }: VmFilter): boolea
 /** A VM without a place is orphaned where it is seen, else unscheduled. */
 function amongSeen(status: string | undefined, placement: Placement) {
   if (status === undefined) return undefined
-  return { hashes: [...placement.observedVms()], isIn: status === 'orphaned' }
+  return { hashes: [...placement.watch.observedVms()], isIn: status === 'orphaned' }
 }
 
 interface PageQuery {

@@ -17,7 +17,7 @@ const paymentNames: Record<string, string> = { credit: 'credits' }
 export function schedulerVm(workload: Workload, placement: Placement): SchedulerVm {
   const { requirements, kind, gpus } = workload
   const assignment = placement.assignmentOf(workload.hash)
-  const seenOn = placement.nodesWith(workload.hash)
+  const seenOn = placement.watch.nodesWith(workload.hash)
   return {
     vm_hash: workload.hash,
     vm_type: vmTypeOf[kind],
@@ -52,7 +52,7 @@ export function schedulerVm(workload: Workload, placement: Placement): Scheduler
 
 /** A VM that is wanted no more, as clients of the scheduler read it (protocol 06 §7.2). */
 export function endedSchedulerVm(vm: EndedVm, placement: Placement): SchedulerVm {
-  const seenOn = placement.nodesWith(vm.hash)
+  const seenOn = placement.watch.nodesWith(vm.hash)
   return {
     vm_hash: vm.hash,
     vm_type: vm.type,
@@ -82,7 +82,7 @@ export function endedSchedulerVm(vm: EndedVm, placement: Placement): SchedulerVm
 
 function lastObserved(seenOn: string[], placement: Placement): string | null {
   if (seenOn.length === 0) return null
-  return new Date(Math.max(...seenOn.map((node) => placement.observed(node)?.at ?? 0))).toISOString()
+  return new Date(Math.max(...seenOn.map((node) => placement.watch.seen(node)?.at ?? 0))).toISOString()
 }
 
 /** A compute node as clients of the scheduler read it (protocol 06 §7.2). */
@@ -90,7 +90,7 @@ export function schedulerNode(node: ComputeNode, placement: Placement): Schedule
   const { ledger, reports, assignments } = placement.current
   const report = reports.get(node.hash)
   const free = ledger.free(node.hash)
-  const observed = placement.observed(node.hash)
+  const observed = placement.watch.seen(node.hash)
   const memoryOf = (program: number | undefined, instance: number | undefined) =>
     program === undefined || instance === undefined ? null : program + instance
   return {
@@ -144,11 +144,11 @@ function statusOf(workload: Workload, placement: Placement, seenOn: string[]): S
   if (assignment.target !== undefined) return 'migrating'
   if (seenOn.includes(assignment.computeNode)) return seenOn.length > 1 ? 'duplicated' : 'dispatched'
   if (seenOn.length > 0) return 'misplaced'
-  const observed = placement.observed(assignment.computeNode)
+  const observed = placement.watch.seen(assignment.computeNode)
   if (!observed) return 'scheduled'
   // A function that nobody calls does not run, and is where it should be all the same.
   const isExpected = workload.kind !== 'on_demand_program'
-  const isGone = observed.secondsAway > 0 || placement.wasSeen(workload.hash, assignment.computeNode)
+  const isGone = observed.secondsAway > 0 || placement.watch.wasSeen(workload.hash, assignment.computeNode)
   return isExpected && isGone ? 'missing' : 'scheduled'
 }
 

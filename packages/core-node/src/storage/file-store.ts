@@ -1,6 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, rm, stat, utimes } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import {
   type Block,
@@ -30,6 +29,7 @@ import {
 } from './ipfs-drafts.ts'
 import { writeInOtherLayout } from './other-layouts.ts'
 import { fileAsCar } from './plain-file-car.ts'
+import { ignoreAbsence, Shelves } from './shelves.ts'
 import { blocksOfPlainFile, chunksOfFile, readLeaf, readPiece, type StoredBlock } from './stored-blocks.ts'
 
 export type { FileStat } from './dag-archive.ts'
@@ -37,9 +37,6 @@ export { FileStoreError } from './file-store-error.ts'
 export type { FolderFile, ImportedDag } from './ipfs-drafts.ts'
 
 const chunkBytes = 256 * 1024
-const archiveSuffix = '.dag'
-/** A draft that nobody has written to for so long is left over. */
-const abandonedMs = 24 * 3600 * 1000
 
 export interface StoredFile {
   /** sha256, lower-case hex. */
@@ -60,10 +57,10 @@ export interface StoredPath extends FileStat {
  * other chunking) as an archive of its blocks.
  */
 export class FileStore {
-  readonly #folder: string
+  readonly #shelves: Shelves
 
-  private constructor(folder: string) {
-    this.#folder = folder
+  private constructor(shelves: Shelves) {
+    this.#shelves = shelves
   }
 
   /**
@@ -72,15 +69,7 @@ export class FileStore {
    * @param options.isShared other processes write into the same store: only what is a day old is of an interrupted run
    */
   static async create(folder: string, { isShared = false } = {}): Promise<FileStore> {
-    const store = new FileStore(folder)
-    await mkdir(store.#incoming, { recursive: true, mode: 0o700 })
-    const before = Date.now() - (isShared ? abandonedMs : 0)
-    for (const name of await readdir(store.#incoming)) {
-      const path = join(store.#incoming, name)
-      const draft = await stat(path).catch(ignoreAbsence)
-      if (draft && draft.mtimeMs <= before) await rm(path, { recursive: true, force: true })
-    }
-    return store
+    return new FileStore(await Shelves.open(folder, { isShared }))
   }
 
   async has(hash: string): Promise<boolean> {
@@ -89,10 +78,10 @@ export class FileStore {
 
   /** What is stored under a hash, or undefined when nothing is. */
   async stat(hash: string): Promise<FileStat | undefined> {
-    const found = await stat(this.#path(hash)).catch(ignoreAbsence)
+    const found = await stat(this.#shelves.pathOf(hash)).catch(ignoreAbsence)
     if (found?.isFile()) return { type: 'file', size: found.size }
     if (isSha256(hash)) return undefined
-    await using archive = await DagArchive.open(this.#archivePath(hash))
+    await using archive = await DagArchive.open(this.#shelves.archiveOf(hash))
     return archive?.stat
   }
 
@@ -104,8 +93,8 @@ export class FileStore {
   /** When the file was written last, or undefined when it is not here. */
   async writtenAt(hash: string): Promise<Date | undefined> {
     const found =
-      (await stat(this.#path(hash)).catch(ignoreAbsence)) ??
-      (await stat(this.#archivePath(hash)).catch(ignoreAbsence))
+      (await stat(this.#shelves.pathOf(hash)).catch(ignoreAbsence)) ??
+      (await stat(this.#shelves.archiveOf(hash)).catch(ignoreAbsence))
     return found?.mtime
   }
 
@@ -124,9 +113,9 @@ export class FileStore {
    * @throws {ContentAddressError} `not_a_file` for a directory
    */
   async readBytes(hash: string): Promise<Uint8Array | undefined> {
-    const plain = await readFile(this.#path(hash)).catch(ignoreAbsence)
+    const plain = await readFile(this.#shelves.pathOf(hash)).catch(ignoreAbsence)
     if (plain || isSha256(hash)) return plain
-    await using archive = await DagArchive.open(this.#archivePath(hash))
+    await using archive = await DagArchive.open(this.#shelves.archiveOf(hash))
     if (!archive) return undefined
     const parts: Uint8Array[] = []
     for await (const part of readUnixFsFile(parseCid(hash), archive.getBlock)) parts.push(part)
@@ -146,7 +135,7 @@ export class FileStore {
       })
       return { ...(await this.stat(cid))!, cid, read: (range) => this.read(cid, range) }
     }
-    await using archive = await DagArchive.open(this.#archivePath(cid))
+    await using archive = await DagArchive.open(this.#shelves.archiveOf(cid))
     if (!archive) return undefined
     const found = await resolvePath(root, path, archive.getBlock)
     const { value: entry } = await walkTree(found, archive.getBlock).next()
@@ -177,7 +166,7 @@ export class FileStore {
       yield { path: '', cid: root, kind: 'file', size, read: () => this.read(cid) }
       return
     }
-    await using archive = await DagArchive.open(this.#archivePath(cid))
+    await using archive = await DagArchive.open(this.#shelves.archiveOf(cid))
     if (!archive) return
     for await (const entry of walkTree(root, archive.getBlock)) {
       yield { ...entry, read: () => readUnixFsFile(entry.cid, archive.getBlock) }
@@ -191,14 +180,14 @@ export class FileStore {
    * bytes are others
    */
   async write(source: ByteSource, options: { maxBytes: number; expectedHash?: string }): Promise<StoredFile> {
-    await using draft = await Draft.create(this.#incoming)
+    await using draft = await Draft.create(this.#shelves.incoming)
     const sha256 = createSha256()
     await writeFile(draft, source, options.maxBytes, sha256)
     const hash = sha256.hex()
     if (options.expectedHash !== undefined && options.expectedHash !== hash) {
       throw new FileStoreError('hash_mismatch', `The bytes hash to ${hash}, not to ${options.expectedHash}`)
     }
-    await draft.publish(this.#path(hash))
+    await draft.publish(this.#shelves.pathOf(hash))
     return { hash, size: draft.size }
   }
 
@@ -212,13 +201,13 @@ export class FileStore {
     source: ByteSource,
     options: { cidVersion?: CidVersion; maxBytes: number; expectedCid?: string },
   ): Promise<{ cid: string; size: number }> {
-    await using draft = await Draft.create(this.#incoming)
+    await using draft = await Draft.create(this.#shelves.incoming)
     const dag = new FileDag({ cidVersion: options.cidVersion })
     await writeFile(draft, source, options.maxBytes, dag)
     const { cid: root, size } = dag.finish()
     const cid = root.toString()
     const { expectedCid = cid } = options
-    if (cid === expectedCid) await this.#keep(draft, cid, this.#path(cid))
+    if (cid === expectedCid) await this.#keep(draft, cid, this.#shelves.pathOf(cid))
     else if (!(await this.#keepInOtherLayout(draft, expectedCid))) checkCid(cid, expectedCid)
     return { cid: expectedCid, size }
   }
@@ -233,10 +222,10 @@ export class FileStore {
     files: AsyncIterable<FolderFile> | Iterable<FolderFile>,
     options: { cidVersion?: CidVersion; maxBytes: number; expectedCid?: string },
   ): Promise<ImportedDag> {
-    await using draft = await Draft.create(this.#incoming)
+    await using draft = await Draft.create(this.#shelves.incoming)
     const dag = await writeFolder(draft, files, options.maxBytes, options.cidVersion ?? 0)
     checkCid(dag.cid, options.expectedCid)
-    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#shelves.archiveOf(dag.cid))
     return dag
   }
 
@@ -252,9 +241,9 @@ export class FileStore {
     source: ByteSource,
     options: { maxBytes: number; expectedRoot?: string },
   ): Promise<ImportedDag> {
-    await using draft = await Draft.create(this.#incoming)
+    await using draft = await Draft.create(this.#shelves.incoming)
     const dag = await writeCar(draft, source, options.maxBytes, options.expectedRoot)
-    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#shelves.archiveOf(dag.cid))
     return dag
   }
 
@@ -269,60 +258,53 @@ export class FileStore {
     source: AsyncIterable<Block>,
     { root, maxBytes }: { root: string; maxBytes: number },
   ): Promise<ImportedDag> {
-    await using draft = await Draft.create(this.#incoming)
+    await using draft = await Draft.create(this.#shelves.incoming)
     const dag = await writeBlocks(draft, source, maxBytes, parseCid(root))
-    await this.#keep(draft, dag.cid, this.#archivePath(dag.cid))
+    await this.#keep(draft, dag.cid, this.#shelves.archiveOf(dag.cid))
     return dag
   }
 
   /** Where the blocks are of what is stored under a CID. */
   async *blocks(cid: string): AsyncGenerator<StoredBlock, void> {
     if (await this.#isPlain(cid)) {
-      yield* blocksOfPlainFile(parseCid(cid), chunksOfFile(this.#path(cid)))
+      yield* blocksOfPlainFile(parseCid(cid), chunksOfFile(this.#shelves.pathOf(cid)))
       return
     }
-    await using archive = await DagArchive.open(this.#archivePath(cid))
+    await using archive = await DagArchive.open(this.#shelves.archiveOf(cid))
     if (archive) yield* archive.blocks()
   }
 
   /** The block at a place that {@link blocks} told, not verified; undefined when the file is gone. */
   async readBlock(cid: string, place: BlockPlace): Promise<Uint8Array | undefined> {
-    const leaf = await readLeaf(this.#path(cid), parseCid(cid).version, place).catch(ignoreAbsence)
-    return leaf ?? (await readPiece(this.#archivePath(cid), place).catch(ignoreAbsence))
+    const leaf = await readLeaf(this.#shelves.pathOf(cid), parseCid(cid).version, place).catch(ignoreAbsence)
+    return leaf ?? (await readPiece(this.#shelves.archiveOf(cid), place).catch(ignoreAbsence))
   }
 
   /** What is stored under a CID as a CARv1, its blocks in no certain order; undefined when nothing is. */
   async exportCar(cid: string): Promise<Readable | undefined> {
     if (await this.#isPlain(cid)) {
-      const blocks = fileAsCar(parseCid(cid), chunksOfFile(this.#path(cid)))
+      const blocks = fileAsCar(parseCid(cid), chunksOfFile(this.#shelves.pathOf(cid)))
       return Readable.from(blocks, { objectMode: false, highWaterMark: chunkBytes })
     }
-    const path = this.#archivePath(cid)
+    const path = this.#shelves.archiveOf(cid)
     if (!(await stat(path).catch(ignoreAbsence))) return undefined
     return Readable.from(archiveAsCar(path), { objectMode: false, highWaterMark: chunkBytes })
   }
 
   async delete(hash: string): Promise<void> {
-    await rm(this.#path(hash), { force: true })
-    if (!isSha256(hash)) await rm(this.#archivePath(hash), { force: true })
+    await rm(this.#shelves.pathOf(hash), { force: true })
+    if (!isSha256(hash)) await rm(this.#shelves.archiveOf(hash), { force: true })
   }
 
   /** Hashes of all files, folder by folder. */
-  async *list(): AsyncGenerator<string> {
-    for (const shard of await readdir(this.#folder)) {
-      if (shard === 'incoming') continue
-      for (const inner of await readdir(join(this.#folder, shard))) {
-        for (const name of await readdir(join(this.#folder, shard, inner))) {
-          yield name.endsWith(archiveSuffix) ? name.slice(0, -archiveSuffix.length) : name
-        }
-      }
-    }
+  list(): AsyncGenerator<string> {
+    return this.#shelves.hashes()
   }
 
   async #keepInOtherLayout(plain: Draft, cid: string): Promise<boolean> {
-    await using archive = await Draft.create(this.#incoming)
+    await using archive = await Draft.create(this.#shelves.incoming)
     const found = await writeInOtherLayout(archive, plain, parseCid(cid))
-    if (found) await this.#keep(archive, cid, this.#archivePath(cid))
+    if (found) await this.#keep(archive, cid, this.#shelves.archiveOf(cid))
     return found !== undefined
   }
 
@@ -330,38 +312,24 @@ export class FileStore {
   async #keep(draft: Draft, cid: string, path: string): Promise<void> {
     if (!(await this.has(cid))) return draft.publish(path)
     const now = new Date()
-    for (const known of [this.#path(cid), this.#archivePath(cid)]) {
+    for (const known of [this.#shelves.pathOf(cid), this.#shelves.archiveOf(cid)]) {
       await utimes(known, now, now).catch(ignoreAbsence)
     }
   }
 
   #readPlain(hash: string, range: ByteRange): Readable {
-    return createReadStream(this.#path(hash), { ...range, highWaterMark: chunkBytes })
+    return createReadStream(this.#shelves.pathOf(hash), { ...range, highWaterMark: chunkBytes })
   }
 
   /** The file `inside` the DAG of `cid`, by default the DAG's root itself. */
   async *#readIpfs(cid: string, range: ByteRange = {}, inside = cid): AsyncGenerator<Uint8Array, void> {
-    await using archive = await DagArchive.open(this.#archivePath(cid))
+    await using archive = await DagArchive.open(this.#shelves.archiveOf(cid))
     if (archive) yield* readUnixFsFile(parseCid(inside), archive.getBlock, range)
     else yield* this.#readPlain(cid, range)
   }
 
   async #isPlain(cid: string): Promise<boolean> {
-    return (await stat(this.#path(cid)).catch(ignoreAbsence))?.isFile() ?? false
-  }
-
-  get #incoming(): string {
-    return join(this.#folder, 'incoming')
-  }
-
-  #archivePath(cid: string): string {
-    return this.#path(cid) + archiveSuffix
-  }
-
-  /** Two levels of 256 folders keep any one folder small. */
-  #path(hash: string): string {
-    if (!/^[A-Za-z0-9]{44,64}$/.test(hash)) throw new TypeError(`Not a file hash: ${JSON.stringify(hash)}`)
-    return join(this.#folder, hash.slice(-2), hash.slice(-4, -2), hash)
+    return (await stat(this.#shelves.pathOf(cid)).catch(ignoreAbsence))?.isFile() ?? false
   }
 }
 
@@ -377,8 +345,4 @@ function checkCid(cid: string, expected: string | undefined): void {
 
 function isSha256(hash: string): boolean {
   return /^[0-9a-f]{64}$/.test(hash)
-}
-
-function ignoreAbsence(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error
 }

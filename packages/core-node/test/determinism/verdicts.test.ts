@@ -43,6 +43,10 @@ function note(sender: string, of: string, at: number): Envelope {
   return message(sender, 'POST', { address: of, type: 'note', content: at, time: start + at })
 }
 
+function amendOf({ sender, item_hash }: Envelope, at: number): Envelope {
+  return message(sender, 'POST', { type: 'amend', ref: item_hash, content: at, time: start + at })
+}
+
 function credit(type: string, content: unknown, at: number, sender = publisher): Envelope {
   return message(sender, 'POST', { type, content, time: start + at }, { channel: 'ALEPH_CREDIT' })
 }
@@ -155,12 +159,7 @@ describe('what somebody may do for somebody else', () => {
 describe('forgetting', () => {
   it('reaches a message that arrives afterwards, with its amends', async () => {
     const post = note(owner, owner, 1)
-    const amend = message(owner, 'POST', {
-      type: 'amend',
-      ref: post.item_hash,
-      content: 2,
-      time: start + 2,
-    })
+    const amend = amendOf(post, 2)
     expect(await arrive(forget(owner, [post.item_hash], start + 9), amend, post)).toEqual([
       'processed',
       'forgotten',
@@ -220,12 +219,7 @@ describe('forgetting', () => {
     const [code, runtime, paid] = [store(owner, start + 1), store(owner, start + 2), paidFile(friend, 3)]
     const vm = program(owner, start + 4, { code: code.item_hash, runtime: runtime.item_hash })
     const post = note(owner, owner, 5)
-    const amend = message(owner, 'POST', {
-      type: 'amend',
-      ref: post.item_hash,
-      content: 6,
-      time: start + 20,
-    })
+    const amend = amendOf(post, 20)
     // Enough for one file of a friend, and for no amend of a post that is gone.
     const batch = [grant(friend, 150, 1), code, runtime, paid, vm, post]
     const forgets = [paid, vm, post].map(({ item_hash, sender }) => forget(sender, [item_hash], start + 10))

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cid, parseCid } from '@aleph-ts/protocol'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import { lpStream } from '@libp2p/utils'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -19,9 +18,9 @@ import {
   knownCid,
   prefixOf,
 } from '../../src/bitswap/message.ts'
-import { createHost, type P2pHost } from '../../src/gossip/host.ts'
-import { PeerConduct } from '../../src/gossip/peer-conduct.ts'
+import type { P2pHost } from '../../src/gossip/host.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
+import { startLoopbackHost } from './loopback-host.ts'
 
 const maxBytes = 100_000_000
 const file = randomBytes(3_000_000)
@@ -47,14 +46,7 @@ interface Node {
 }
 
 async function startHost(): Promise<P2pHost> {
-  const host = await createHost({
-    privateKey: await generateKeyPair('Ed25519'),
-    listenHosts: ['127.0.0.1'],
-    listenPort: 0,
-    topics: [],
-    conduct: new PeerConduct({ membersOnly: false }),
-  })
-  await host.start()
+  const host = await startLoopbackHost()
   started.push(host)
   return host
 }

@@ -1,14 +1,13 @@
 import { type Envelope, MessageSet } from '@aleph-ts/protocol'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import type { HeldMessages } from '../../src/catch-up/held-messages.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
-import { createHost, type P2pHost } from '../../src/gossip/host.ts'
-import { PeerConduct } from '../../src/gossip/peer-conduct.ts'
+import type { P2pHost } from '../../src/gossip/host.ts'
 import { newWallet, post } from '../testing/wallet.ts'
+import { startLoopbackHost } from './loopback-host.ts'
 
 const wallet = newWallet()
 const patience = { timeout: 15_000, interval: 20 }
@@ -56,14 +55,7 @@ interface Node {
 }
 
 async function startNode(): Promise<Node> {
-  const host = await createHost({
-    privateKey: await generateKeyPair('Ed25519'),
-    listenHosts: ['127.0.0.1'],
-    listenPort: 0,
-    topics: [],
-    conduct: new PeerConduct({ membersOnly: false }),
-  })
-  await host.start()
+  const host = await startLoopbackHost()
   started.push(host)
   const held = new MemoryMessages()
   const outage = { messages: 0 }

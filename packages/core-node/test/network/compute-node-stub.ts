@@ -24,6 +24,8 @@ export class ComputeNodeStub {
   failing: () => string | undefined = () => undefined
   /** VMs that run there, whatever its plan says. */
   readonly strays = new Set<string>()
+  /** Nothing of its plan runs. */
+  isIdle = false
   /** VMs that do not run there, whatever its plan says. */
   readonly hidden = new Set<string>()
   ipv6Pool: string | null = null
@@ -115,7 +117,7 @@ export class ComputeNodeStub {
       const { persistent_vms = [], instances = [] } = this.plans.at(-1) ?? {}
       return Object.fromEntries(
         [...persistent_vms, ...instances, ...this.strays]
-          .filter((hash) => !this.hidden.has(hash))
+          .filter((hash) => !this.isIdle && !this.hidden.has(hash))
           .map((hash) => [hash, { running: true }]),
       )
     }

@@ -63,7 +63,7 @@ export class ComputePair {
   }
 
   /** Publishes the registry, with these fields of the compute nodes and of the core node. */
-  async register(fields: readonly object[], core: object = {}): Promise<void> {
+  async register(fields: readonly object[], core: object = {}, others: object[] = []): Promise<void> {
     const { node, hashes, registrar, stubs } = this
     const content = {
       nodes: [
@@ -75,6 +75,7 @@ export class ComputePair {
           resource_nodes: hashes,
           ...core,
         },
+        ...others,
       ],
       resource_nodes: hashes.map((hash, index) => ({
         hash,

@@ -7,10 +7,11 @@ import { Registry as MetricsRegistry } from 'prom-client'
 import { type CoreNodeConfig, defaultLimits } from '../../src/config.ts'
 import { CoreEvents } from '../../src/events.ts'
 import { Gossip, type GossipContext } from '../../src/gossip/gossip.ts'
+import { peerIdOf } from '../../src/gossip/peer-address.ts'
 import { createVerifier } from '../../src/identity/create-verifier.ts'
 import type { SignatureVerifier } from '../../src/identity/signature-verifier.ts'
 import type { Origin } from '../../src/inbox/inbox.ts'
-import { Registry } from '../../src/registry/registry.ts'
+import type { Registry } from '../../src/registry/registry.ts'
 
 /** A real gossip door on loopback, with an inbox that only remembers what it was given. */
 export class GossipNode {
@@ -40,8 +41,19 @@ export class GossipNode {
   }
 
   static async start(
-    options: { peers?: string[]; unannounced?: Envelope[]; announced?: string[]; publicUrl?: string } = {},
+    options: {
+      peers?: string[]
+      unannounced?: Envelope[]
+      announced?: string[]
+      publicUrl?: string
+      /** Rows of the peer table. */
+      known?: { peer_id: string; peer_type: string; address: string }[]
+      /** Multiaddresses that core nodes are registered with. */
+      registered?: string[]
+      membersOnly?: boolean
+    } = {},
   ): Promise<GossipNode> {
+    const { known = [] } = options
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-gossip-'))
     const events = new CoreEvents()
     const logger = pino({ level: 'silent' })
@@ -53,7 +65,8 @@ export class GossipNode {
     const pool = {
       async query(sql: string, values: unknown[]) {
         if (sql.includes('insert into peers')) record.savedPeers.push(values)
-        return { rows: [] }
+        const isAsked = sql.includes('from peers')
+        return { rows: isAsked ? known.filter(({ peer_type }) => peer_type === values[0]) : [] }
       },
     } as unknown as GossipContext['pool']
     const inbox = {
@@ -67,7 +80,13 @@ export class GossipNode {
     const config: CoreNodeConfig = {
       dataDir,
       http: { host: '127.0.0.1', port: 0, publicUrl: options.publicUrl },
-      p2p: { host: '127.0.0.1', port: 0, peers: options.peers ?? [], announced: options.announced },
+      p2p: {
+        host: '127.0.0.1',
+        port: 0,
+        peers: options.peers ?? [],
+        announced: options.announced,
+        membersOnly: options.membersOnly,
+      },
       profile: devnetProfile,
       allowPrivateNodes: true,
       evmRpc: {},
@@ -77,7 +96,7 @@ export class GossipNode {
       limits: defaultLimits,
       maxRetries: 10,
     }
-    const registry = new Registry({ profile: devnetProfile, pool, events, logger })
+    const registry = registryOf(options.registered ?? [])
     const verifier = createVerifier({ config, pool, logger })
     const metrics = { registry: new MetricsRegistry() } as unknown as GossipContext['metrics']
     const context = { config, profile: devnetProfile, pool, logger, events, inbox, verifier, metrics }
@@ -102,4 +121,14 @@ export class GossipNode {
     await this.#verifier[Symbol.asyncDispose]()
     await rm(this.#dataDir, { recursive: true, force: true })
   }
+}
+
+/** A registry in which core nodes stand with these multiaddresses. */
+function registryOf(multiaddresses: string[]): Registry {
+  const registry = {
+    corechannel: { nodes: multiaddresses.map((multiaddress) => ({ multiaddress })) },
+    peerIds: new Set(multiaddresses.map(peerIdOf)),
+    onChange() {},
+  }
+  return registry as unknown as Registry
 }

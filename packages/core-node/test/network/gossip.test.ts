@@ -175,11 +175,44 @@ test('a node behind a name or another network announces where it is found from o
         expect.arrayContaining([
           [id, 'HTTP', 'https://node.example', []],
           [id, 'P2P', name, [ip]],
+          [id, 'IPFS', name, [ip]],
         ]),
       ),
     patience,
   )
   await expect(startNode({ announced: ['node.example:4025'] })).rejects.toThrow('ALEPH_CORE_P2P_ANNOUNCED')
+})
+
+test('peers that were heard of are dialed at any of their addresses, and so are the IPFS nodes beside them', async () => {
+  const [peer, ipfs, stranger] = [await startNode(), await startNode(), await startNode()]
+  const idOf = ({ gossip }: GossipNode) => gossip.host.peerId.toString()
+  const row = (peer_type: string, peer_id: string, address: string) => ({ peer_id, peer_type, address })
+  const node = await startNode({
+    known: [
+      row('P2P', idOf(peer), `/ip4/127.0.0.1/tcp/1/p2p/${idOf(peer)}`),
+      row('P2P', idOf(peer), peer.gossip.multiaddrs[0]!),
+      row('P2P', idOf(peer), stranger.gossip.multiaddrs[0]!),
+      row('IPFS', idOf(peer), ipfs.gossip.multiaddrs[0]!),
+    ],
+  })
+  const connected = () => node.gossip.host.getPeers().map(String).sort()
+  await vi.waitFor(() => expect(connected()).toEqual([idOf(peer), idOf(ipfs)].sort()), patience)
+})
+
+test('a node that knows nobody finds the registered core nodes; one for members only turns all others away', async () => {
+  const first = await startNode()
+  const [address] = first.gossip.multiaddrs as [string]
+  const second = await startNode({ registered: [address, '/ip4/127.0.0.1/tcp/1', 'nonsense'] })
+  const peersOf = ({ gossip }: GossipNode) => gossip.host.getPeers().map(String)
+  await vi.waitFor(() => expect(peersOf(second)).toEqual([first.gossip.host.peerId.toString()]), patience)
+  const closed = await startNode({ registered: second.gossip.multiaddrs, membersOnly: true })
+  await vi.waitFor(() => expect(peersOf(closed)).toEqual([second.gossip.host.peerId.toString()]), patience)
+  const dial = async () => {
+    const connection = await first.gossip.host.dial(closed.gossip.host.getMultiaddrs())
+    await connection.newStream('/ipfs/ping/1.0.0')
+  }
+  await expect(dial()).rejects.toThrow()
+  expect(peersOf(closed)).toEqual([second.gossip.host.peerId.toString()])
 })
 
 test('a peer that never says which protocols it speaks is offered gossip', async () => {

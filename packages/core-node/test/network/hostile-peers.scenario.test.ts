@@ -1,20 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { devnetProfile, type Envelope, MessageSet } from '@aleph-ts/protocol'
-import { generateKeyPair } from '@libp2p/crypto/keys'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { afterEach, expect, test, vi } from 'vitest'
 import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
 import { scoreOf } from '../../src/gossip/gossipsub-internals.ts'
-import { createHost, type P2pHost } from '../../src/gossip/host.ts'
+import type { P2pHost } from '../../src/gossip/host.ts'
 import { encodePayload } from '../../src/gossip/payload.ts'
-import { PeerConduct } from '../../src/gossip/peer-conduct.ts'
 import { graylistScore } from '../../src/gossip/peer-scoring.ts'
 import { FloodingPeer } from '../../src/testing/index.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 import { GossipNode } from './gossip-node.ts'
+import { startLoopbackHost } from './loopback-host.ts'
 
 const wallet = newWallet()
 const topic = devnetProfile.topics.messages
@@ -33,14 +32,7 @@ async function startNode(peers: string[] = []): Promise<GossipNode> {
 
 /** Somebody who speaks gossip and may say anything. */
 async function startHostile(target: GossipNode): Promise<P2pHost> {
-  const host = await createHost({
-    privateKey: await generateKeyPair('Ed25519'),
-    listenHosts: ['127.0.0.1'],
-    listenPort: 0,
-    topics: [topic, devnetProfile.topics.alive],
-    conduct: new PeerConduct({ membersOnly: false }),
-  })
-  await host.start()
+  const host = await startLoopbackHost([topic, devnetProfile.topics.alive])
   started.push(host)
   host.services.pubsub.subscribe(topic)
   await host.dial(target.gossip.host.getMultiaddrs())

@@ -63,6 +63,8 @@ const syncContractSchema = z.strictObject({
   startBlock: count,
   /** Who is believed when publishing batches of messages on chain. */
   authorizedEmitters: addresses,
+  /** Blocks after which the next of several emitters packs; without it any of them does at any time. */
+  turnBlocks: z.int().min(10).optional(),
 })
 
 /** A contract through which anybody writes messages on a chain (protocol 04 §12, §18.1). */

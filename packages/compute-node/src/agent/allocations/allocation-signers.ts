@@ -16,10 +16,13 @@ export interface AllocationSignersOptions {
 
 /**
  * Who may tell this node what to run (protocol 05 §4.4, 06 §8.5): the operator's list alone if there is one;
- * otherwise the network's schedulers and the owner of the core node this node is linked to.
+ * otherwise the network's schedulers and the owner of the core node this node is linked to. A node that was unlinked
+ * goes on with its former core node until it is linked to another one: that one lets its instances move away.
  */
 export class AllocationSigners {
   readonly #options: AllocationSignersOptions
+  /** Owner of the core node that this node was linked to last. */
+  #formerParent: string | null = null
 
   constructor(options: AllocationSignersOptions) {
     this.#options = options
@@ -48,8 +51,10 @@ export class AllocationSigners {
     const registry = corechannelSchema.safeParse(aggregate)
     if (!registry.success) return null
     const self = registry.data.resource_nodes.find(({ hash }) => hash === nodeHash)
-    if (self?.status !== 'linked') return null
-    return registry.data.nodes.find(({ hash }) => hash === self.parent)?.owner ?? null
+    if (self?.status !== 'linked') return self ? this.#formerParent : null
+    const parent = registry.data.nodes.find(({ hash }) => hash === self.parent)?.owner ?? null
+    this.#formerParent = parent
+    return parent
   }
 
   async #orNull<T>(asked: Promise<T>): Promise<T | null> {

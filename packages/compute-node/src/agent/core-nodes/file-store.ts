@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { classifyHash } from '@aleph-ts/protocol'
+import { isItemHash } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import { AgentError } from '../errors.ts'
+import { contentCheck } from './content-check.ts'
 import type { Attempt, CoreNodes } from './core-nodes.ts'
 
 const STALL_MS = 30_000
@@ -44,15 +44,12 @@ export class FileStore {
   }
 
   /**
-   * Path of the file with this sha256, downloaded if need be.
+   * Path of the file with this sha256 or CID, downloaded if need be.
    * Throws AgentError `file_not_found`, `file_too_large`, `content_mismatch`, `core_nodes_unreachable` or `unsupported`.
    */
   async fetch(hash: string, maxBytes: number): Promise<string> {
-    if (classifyHash(hash) !== 'storage') {
-      throw new AgentError(
-        'unsupported',
-        `File ${hash} is kept on IPFS; this node fetches files by sha256 only`,
-      )
+    if (!isItemHash(hash)) {
+      throw new AgentError('unsupported', `A file is known by its sha256 or its CID, not as "${hash}"`)
     }
     const path = join(this.#options.dir, hash)
     const known = await stat(path).catch(() => null)
@@ -96,7 +93,7 @@ export class FileStore {
       if (response.status === 404 || response.status === 410) return { missing: true }
       throw new Error(`answered ${response.status} for file ${hash}`)
     }
-    const digest = createHash('sha256')
+    const content = contentCheck(hash)
     const part = `${path}.${process.pid}.part`
     let size = 0
     const stall = setTimeout(() => abort.abort(new Error(`no byte for ${STALL_MS} ms`)), STALL_MS)
@@ -105,7 +102,7 @@ export class FileStore {
         stall.refresh()
         size += chunk.byteLength
         if (size > maxBytes) return done(tooLarge(hash, maxBytes))
-        digest.update(chunk)
+        content.update(chunk)
         done(null, chunk)
       },
     })
@@ -113,12 +110,8 @@ export class FileStore {
       const announced = Number(response.headers.get('content-length') ?? 0)
       assertSize(hash, announced, maxBytes)
       await pipeline(Readable.fromWeb(response.body as ReadableStream), check, createWriteStream(part))
-      const actual = digest.digest('hex')
-      if (actual !== hash) {
-        throw new AgentError(
-          'content_mismatch',
-          `A core node sent wrong bytes for the file ${hash} (got ${actual})`,
-        )
+      if (!(await content.matches(part))) {
+        throw new AgentError('content_mismatch', `A core node sent wrong bytes for the file ${hash}`)
       }
       await rename(part, path)
       this.#options.onDownloaded?.(size)

@@ -1,20 +1,19 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import {
-  classifyHash,
   type Envelope,
   isAuthorised,
+  isItemHash,
   itemHash,
   ProtocolError,
   parseContent,
   parseEnvelope,
   type StoreContent,
-  sha256Hex,
   verifySignature,
 } from '@aleph-ts/protocol'
 import type { Logger } from 'pino'
 import { AgentError } from '../errors.ts'
+import { isContentOf } from './content-check.ts'
 import type { Attempt, CoreNodes } from './core-nodes.ts'
+import { MessageCache } from './message-cache.ts'
 
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 const MAX_LIST_BYTES = 16 * 1024 * 1024
@@ -55,6 +54,7 @@ export interface MessageSourceOptions {
  */
 export class MessageSource {
   readonly #options: MessageSourceOptions
+  readonly #cache: MessageCache
   readonly #messages = new Map<string, CachedMessage>()
   readonly #loading = new Map<string, Promise<VerifiedMessage>>()
   readonly #latest = new Map<string, CachedValue<string>>()
@@ -62,6 +62,7 @@ export class MessageSource {
 
   constructor(options: MessageSourceOptions) {
     this.#options = options
+    this.#cache = new MessageCache(options.cacheDir)
   }
 
   /**
@@ -103,19 +104,44 @@ export class MessageSource {
     return typeof text === 'string' ? verify(hash, raw, text) : this.get(hash)
   }
 
-  /** Whether a core node says the message was rejected, forgotten or removed. Who cannot be asked says no. */
+  /**
+   * Whether the message was rejected, forgotten or removed. When one core node says so, the others are asked too, and
+   * more must say so than not: one alone ends no VM. Who cannot be asked says nothing.
+   */
   async isGone(hash: string): Promise<boolean> {
-    try {
-      await this.#options.coreNodes.first(`status of ${hash}`, async (server) => {
-        const path = `/api/v0/messages/${hash}`
-        const answer = await this.#options.coreNodes.getJson(server, path, MAX_MESSAGE_BYTES)
-        if ('found' in answer) acceptedEnvelope(hash, answer.found)
-        return answer
+    let saysSo: string | undefined
+    const found = await this.#options.coreNodes
+      .first(`status of ${hash}`, async (server) => {
+        const standing = await this.#standing(server, hash)
+        if (standing === null) return { missing: true }
+        if (standing === 'gone') saysSo = server
+        return { found: standing === 'gone' }
       })
-      return false
+      .catch((error: unknown) => {
+        if (error instanceof AgentError) return false
+        throw error
+      })
+    if (!found) return false
+    const others = this.#options.coreNodes.servers.filter((server) => server !== saysSo)
+    const said = await Promise.all(others.map((server) => this.#standing(server, hash).catch(() => null)))
+    const count = (standing: string) => said.filter((each) => each === standing).length
+    return 1 + count('gone') > count('there')
+  }
+
+  /** What one core node says of a message. Throws when it cannot be asked. */
+  async #standing(server: string, hash: string): Promise<'there' | 'gone' | null> {
+    const answer = await this.#options.coreNodes.getJson(
+      server,
+      `/api/v0/messages/${hash}`,
+      MAX_MESSAGE_BYTES,
+    )
+    if ('missing' in answer) return null
+    try {
+      acceptedEnvelope(hash, answer.found)
+      return 'there'
     } catch (error) {
       if (!(error instanceof AgentError)) throw error
-      return error.code === 'message_gone' || error.code === 'message_rejected'
+      return error.code === 'message_gone' || error.code === 'message_rejected' ? 'gone' : null
     }
   }
 
@@ -126,6 +152,11 @@ export class MessageSource {
     const latest = await this.#latestRef(ref, original.address)
     if (latest === ref) return { ref, content: original }
     return { ref: latest, content: storeContent(await this.get(latest), latest) }
+  }
+
+  /** Has core nodes asked for an aggregate the next time it is needed. */
+  forgetAggregate(address: string, key: string): void {
+    this.#aggregates.delete(`${address}/${key}`)
   }
 
   /** Has core nodes asked for the newest version of a STORE message the next time it is needed. */
@@ -166,36 +197,33 @@ export class MessageSource {
   }
 
   async #load(hash: string): Promise<VerifiedMessage> {
-    const file = join(this.#options.cacheDir, `${hash}.json`)
-    const stored = await readFile(file, 'utf8').catch(() => null)
-    if (stored !== null) {
-      try {
-        const { envelope, text } = JSON.parse(stored) as { envelope: unknown; text: string }
-        const message = verify(hash, envelope, text)
-        const cached = { message, checkedAt: 0 }
-        remember(this.#messages, hash, cached)
-        this.#recheck(hash, cached)
-        return message
-      } catch (error) {
-        this.#options.logger.warn(
-          { hash, reason: (error as Error).message },
-          'cached message is damaged, dropped',
-        )
-        await rm(file, { force: true })
-      }
+    const kept = await this.#loadKept(hash)
+    if (kept) {
+      const cached = { message: kept, checkedAt: 0 }
+      remember(this.#messages, hash, cached)
+      this.#recheck(hash, cached)
+      return kept
     }
     const { message, text } = await this.#fetch(hash)
     await this.#keep(hash, message, text)
     return message
   }
 
+  async #loadKept(hash: string): Promise<VerifiedMessage | null> {
+    try {
+      const kept = await this.#cache.read(hash)
+      return kept && verify(hash, kept.envelope, kept.text)
+    } catch (error) {
+      const reason = (error as Error).message
+      this.#options.logger.warn({ hash, reason }, 'cached message is damaged, dropped')
+      await this.#cache.remove(hash)
+      return null
+    }
+  }
+
   async #keep(hash: string, message: VerifiedMessage, text: string): Promise<void> {
-    const file = join(this.#options.cacheDir, `${hash}.json`)
     remember(this.#messages, hash, { message, checkedAt: Date.now() })
-    await mkdir(this.#options.cacheDir, { recursive: true })
-    const part = `${file}.${process.pid}.part`
-    await writeFile(part, JSON.stringify({ envelope: message.envelope, text }))
-    await rename(part, file)
+    await this.#cache.write(hash, { envelope: message.envelope, text })
   }
 
   async #fetch(hash: string): Promise<{ message: VerifiedMessage; text: string }> {
@@ -217,12 +245,6 @@ export class MessageSource {
 
   async #contentText(server: string, raw: Record<string, unknown>): Promise<Attempt<string>> {
     if (typeof raw.item_content === 'string') return { found: raw.item_content }
-    if (raw.item_type !== 'storage') {
-      throw new AgentError(
-        'unsupported',
-        `Message content of item_type "${raw.item_type}" is not supported yet`,
-      )
-    }
     const path = `/api/v0/storage/raw/${raw.item_hash}`
     const bytes = await this.#options.coreNodes.getBytes(server, path, MAX_MESSAGE_BYTES)
     return 'missing' in bytes ? bytes : { found: Buffer.from(bytes.found).toString('utf8') }
@@ -268,7 +290,7 @@ export class MessageSource {
   }
 
   async #acceptAmend(hash: unknown, ref: string, owner: string): Promise<string | null> {
-    if (typeof hash !== 'string' || classifyHash(hash) !== 'storage') return null
+    if (typeof hash !== 'string' || !isItemHash(hash)) return null
     const message = await this.get(hash)
     if (message.envelope.type !== 'STORE') return null
     const content = storeContent(message, hash)
@@ -285,7 +307,7 @@ export class MessageSource {
       .then(async (gone) => {
         if (!gone) return
         this.#messages.delete(hash)
-        await rm(join(this.#options.cacheDir, `${hash}.json`), { force: true })
+        await this.#cache.remove(hash)
         this.#options.onGone?.(hash)
       })
       .catch((error: unknown) =>
@@ -331,8 +353,9 @@ function verify(hash: string, raw: unknown, text: string): VerifiedMessage {
       time: typeof time === 'string' ? Date.parse(time) / 1000 : time,
       channel: channel ?? null,
     })
-    const computed = envelope.item_type === 'inline' ? itemHash(text) : sha256Hex(text)
-    if (envelope.item_hash !== hash || computed !== hash) {
+    const isContent =
+      envelope.item_type === 'inline' ? itemHash(text) === hash : isContentOf(hash, Buffer.from(text))
+    if (envelope.item_hash !== hash || !isContent) {
       throw new AgentError(
         'message_invalid',
         `A core node sent other content than the message ${hash} was signed for`,

@@ -1,6 +1,6 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type InstanceContent, vmHostLabel } from '@aleph-ts/protocol'
+import type { InstanceContent } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import type { TapLinks } from '../../network/index.ts'
 import type { InstanceDisk, InstanceSpec } from '../../supervisor/index.ts'
@@ -9,6 +9,7 @@ import type { Confidential } from '../confidential/confidential.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import { vmHostName } from '../vm-host-name.ts'
 import { standsAlone } from '../volumes/disk-image.ts'
 import { volumeOverParent } from '../volumes/parent-volume.ts'
 import { fileSystemOf } from '../volumes/program-volumes.ts'
@@ -66,6 +67,7 @@ export class InstanceLoader {
   async load(hash: string): Promise<Omit<InstanceSpec, 'forwards'>> {
     const content = await this.content(hash)
     assertSupported(content)
+    const hostname = vmHostName(hash)
     const { volumes, outbound, links, nameservers, forwardHost } = this.#options
     const { folder, disk: root } = await this.#rootDisk(hash, content)
     const named = nameVolumes(content.volumes)
@@ -74,7 +76,7 @@ export class InstanceLoader {
     const link = links ? await links.of(hash) : null
     const seed = seedImage({
       hash,
-      hostname: vmHostLabel(hash),
+      hostname,
       authorizedKeys: content.authorized_keys ?? [],
       variables: content.variables ?? {},
       bootCommands: bootCommands(content),

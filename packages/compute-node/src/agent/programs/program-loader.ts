@@ -1,8 +1,9 @@
-import { type ProgramContent, ProtocolError, parseContent, vmHostLabel } from '@aleph-ts/protocol'
+import { type ProgramContent, ProtocolError, parseContent } from '@aleph-ts/protocol'
 import type { DiskImage, ProgramSpec, VmKind } from '../../supervisor/index.ts'
 import type { FileStore } from '../core-nodes/file-store.ts'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import { vmHostName } from '../vm-host-name.ts'
 import { prepareProgramVolumes } from '../volumes/program-volumes.ts'
 import type { VolumeStore } from '../volumes/volume-store.ts'
 import { type CodeImages, plainFileName } from './code-image.ts'
@@ -100,6 +101,7 @@ export class ProgramLoader {
   /** Downloads, checks and builds what the program needs. `kind` decides whether its VM may be stopped when idle. */
   async load(hash: string, kind: VmKind): Promise<LoadedProgram> {
     const content = await this.content(hash)
+    const hostname = vmHostName(hash)
     const env = checkedVariables(content.variables ?? {})
     const { code, runtime, resources, environment } = content
     if (code.encoding === 'plain') plainFileName(code)
@@ -133,7 +135,6 @@ export class ProgramLoader {
         (await this.#file(ref, useLatest, limits.maxCodeImageBytes)).image.path,
       dataImage: (data) => this.#dataImage(data, file),
     })
-    const hostname = vmHostLabel(hash)
     const isBareCommand = manifest.isLegacy && code.interface === 'binary'
     const spec: ProgramSpec = {
       id: hash,

@@ -1,0 +1,76 @@
+import { sha256Hex } from '@aleph-ts/protocol'
+import { afterEach, expect, test, vi } from 'vitest'
+import { ComputePair } from './compute-pair.ts'
+
+const patience = { timeout: 20_000, interval: 25 }
+const unlinkSeconds = 0.5
+let pair: ComputePair
+
+afterEach(() => pair?.[Symbol.asyncDispose]())
+
+async function start(): Promise<{ vm: string; index: number }> {
+  pair = await ComputePair.start({ placement: { unlinkSeconds }, prepare: () => {} })
+  const vm = await pair.publishInstance()
+  await vi.waitFor(async () => expect(await pair.placeOf(vm)).toBeDefined(), patience)
+  const index = pair.hashes.indexOf((await pair.placeOf(vm))!)
+  await vi.waitFor(() => expect(pair.plan(index).instances).toEqual([vm]), patience)
+  return { vm, index }
+}
+
+const unlinked = { status: 'waiting', parent: null }
+const fieldsAt = (index: number, fields: object) => (index === 0 ? [fields, {}] : [{}, fields])
+const statusOf = async (vm: string) => (await pair.node.get(`/scheduler/api/v1/vms/${vm}`)).body
+const newest = async (vm: string) =>
+  (await pair.node.get(`/scheduler/api/v1/vms/${vm}/history`)).body.items[0]
+
+test('instances of a compute node that was unlinked move away with their disks, after a while', async () => {
+  const { vm, index } = await start()
+  await vi.waitFor(async () => expect((await statusOf(vm)).status).toBe('dispatched'), patience)
+  await pair.register(fieldsAt(index, unlinked))
+  // Whatever happens next makes a plan; the instance is where it was.
+  await pair.publishProgram()
+  expect((await statusOf(vm)).allocated_node).toBe(pair.hashes[index])
+  expect(pair.plan(index).instances).toEqual([vm])
+  await vi.waitFor(async () => {
+    await pair.publishProgram()
+    expect(await pair.placeOf(vm)).toBe(pair.hashes[1 - index])
+  }, patience)
+  expect(pair.stubs[1 - index]!.imported).toContain(vm)
+  await vi.waitFor(() => expect(pair.stubs[index]!.cleanedUp).toEqual([vm]), patience)
+  expect(await newest(vm)).toMatchObject({ action: 'migrated_to', reason: 'not_linked' })
+})
+
+test('a compute node that is linked again in time goes on as if nothing had been', async () => {
+  const { vm, index } = await start()
+  await pair.register(fieldsAt(index, unlinked))
+  await pair.register([{}, {}])
+  await new Promise((resolve) => setTimeout(resolve, 2 * unlinkSeconds * 1000))
+  await pair.publishProgram()
+  expect(await pair.placeOf(vm)).toBe(pair.hashes[index])
+  expect(pair.stubs[index]!.exported.size).toBe(0)
+})
+
+test('an instance that was never seen on a compute node that was unlinked starts elsewhere: there is nothing to lose', async () => {
+  pair = await ComputePair.start({ placement: { unlinkSeconds }, prepare: () => {} })
+  for (const stub of pair.stubs) stub.isIdle = true
+  const vm = await pair.publishInstance()
+  await vi.waitFor(async () => expect(await pair.placeOf(vm)).toBeDefined(), patience)
+  const index = pair.hashes.indexOf((await pair.placeOf(vm))!)
+  await pair.register(fieldsAt(index, unlinked))
+  await vi.waitFor(async () => {
+    await pair.publishProgram()
+    expect(await pair.placeOf(vm)).toBe(pair.hashes[1 - index])
+  }, patience)
+  expect(pair.stubs[index]!.exported.size).toBe(0)
+  expect(await newest(vm)).toMatchObject({ action: 'migrated_to', reason: 'not_linked' })
+})
+
+test('what ran on a compute node that is linked to another core node stays there, as far as the first is concerned', async () => {
+  const { vm, index } = await start()
+  const other = { hash: sha256Hex('other core'), owner: pair.registrar.address, status: 'active', score: 1 }
+  await pair.register(fieldsAt(index, { parent: other.hash }), {}, [other])
+  await new Promise((resolve) => setTimeout(resolve, 2 * unlinkSeconds * 1000))
+  await pair.publishProgram()
+  expect((await statusOf(vm)).allocated_node).toBe(pair.hashes[index])
+  expect(pair.stubs[1 - index]!.plans.flatMap(({ instances }) => instances)).toEqual([])
+})
