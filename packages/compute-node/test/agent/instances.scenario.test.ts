@@ -178,7 +178,7 @@ test('it moves to another node with its disks, and nothing of it stays behind', 
   })
   await node.allocate({})
   await expectNothingLeft(node)
-}, 180_000)
+})
 
 test('erase leaves nothing', async () => {
   expect(await operate('erase', other)).toBe(`Erased VM with ref ${hash}`)
