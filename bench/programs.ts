@@ -30,7 +30,11 @@ export async function benchProgramStarts(): Promise<object> {
 }
 
 async function measureStarts(runtime: RuntimeName): Promise<object> {
-  return { ...(await measureSnapshots(runtime)), ...(await measureStandbys(runtime)) }
+  return {
+    ...(await measureSnapshots(runtime)),
+    ...(await measureStandbys(runtime)),
+    ...(await measureRests(runtime)),
+  }
 }
 
 /** Starts of a node that keeps no standbys. */
@@ -66,6 +70,19 @@ async function measureStandbys(runtime: RuntimeName): Promise<object> {
       await measureAgain(lab, hash, restoredStarts, 0),
     ),
   }
+}
+
+/** Starts of a program that rests a second after each call. */
+async function measureRests(runtime: RuntimeName): Promise<object> {
+  await using lab = await ProgramLab.start({ ALEPH_VM_REUSE_TIMEOUT: '1' })
+  const hash = await lab.deploy(runtime)
+  await lab.firstByte(hash)
+  const measured: number[] = []
+  for (let i = 0; i < standbyStarts; i++) {
+    await sleep(standbyPauseMs)
+    measured.push(await lab.firstByte(hash))
+  }
+  return { 'where it rested (C)': spread(measured) }
 }
 
 /** Stops the program and calls it again, after a pause, so many times. */
