@@ -145,8 +145,13 @@ test('what runs on a compute node that goes to another core node stays there, an
   expect(heir.assignments.get(hash)).toMatchObject({ coreNode: 'core-b', computeNode: 'compute of core-b' })
   const claimed = planFor('core-b', { ...inputs, published: new Map([[hash, {}]]) })
   expect(claimed.changes.size).toBe(0)
-  const before = planFor('core-a', { ...inputs, published: new Map([[hash, {}]]) })
+  const published = new Map([[hash, {}]])
+  const before = planFor('core-a', { ...inputs, published })
   expect(before.assignments.get(hash)).toMatchObject({ coreNode: 'core-b' })
+  expect(before.changes.size).toBe(0)
+  const heirs: Claim = { vmHash: hash, coreNode: 'core-b', computeNode: 'compute of core-b', since: 9 }
+  const released = planFor('core-a', { ...inputs, claims: [...claims, heirs], published })
+  expect([...released.changes]).toEqual([[hash, null]])
 })
 
 test('the claim of a forgotten workload is released', () => {

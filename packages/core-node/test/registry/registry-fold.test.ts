@@ -22,7 +22,9 @@ beforeAll(async () => {
 afterAll(async () => server[Symbol.asyncDispose]())
 
 beforeEach(async () => {
-  await pool.query('truncate token_transfers, messages, balance_post_heights, chain_cursors, registry_changes')
+  await pool.query(
+    'truncate token_transfers, messages, balance_post_heights, chain_cursors, registry_changes',
+  )
   fold = new RegistryFold(profile)
 })
 
