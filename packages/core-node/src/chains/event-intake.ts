@@ -14,6 +14,8 @@ import { insertFiles } from '../state/files.ts'
 const mostArchiveBytes = 256 * 1024 * 1024
 const mostMessages = 100_000
 const largestPart = 200
+/** Events looked at together: one whose archive is slow to come, or nowhere, holds up few others. */
+const atOnce = 4
 const pollMs = 1_000
 const longestPauseSeconds = 3_600
 const quarantineSeconds = 24 * 3_600
@@ -94,13 +96,18 @@ export class EventIntake {
 
   /** @returns whether there was an event to look at */
   async #next(): Promise<boolean> {
-    const { pool, inbox, logger } = this.#config.context
-    const { rows } = await pool.query<EventRow>(
+    const { rows } = await this.#config.context.pool.query<EventRow>(
       `select * from contract_events where not settled and next_attempt <= now()
-       order by next_attempt, chain, block_number, position limit 1`,
+       order by next_attempt, chain, block_number, position limit $1`,
+      [atOnce],
     )
-    const event = rows[0]
-    if (!event) return false
+    const takings = await Promise.allSettled(rows.map((event) => this.#take(event)))
+    for (const taking of takings) if (taking.status === 'rejected') throw taking.reason
+    return rows.length > 0
+  }
+
+  async #take(event: EventRow): Promise<void> {
+    const { pool, inbox, logger } = this.#config.context
     const key = [event.chain, event.stream, event.block_number, event.position]
     const where = 'chain = $1 and stream = $2 and block_number = $3 and position = $4'
     try {
@@ -135,7 +142,6 @@ export class EventIntake {
         [...key, code, message.slice(0, 1_000), seconds],
       )
     }
-    return true
   }
 
   async #messagesOf(event: EventRow): Promise<unknown[]> {

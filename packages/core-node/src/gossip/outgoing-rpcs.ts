@@ -6,8 +6,12 @@ interface RpcMessage {
   data?: Uint8Array | null
   key?: Uint8Array | null
 }
+interface ControlEntry {
+  topicID?: string
+  messageIDs?: Uint8Array[]
+}
 /** Lists of IHAVE, IWANT, GRAFT, PRUNE and IDONTWANT. */
-type Control = Record<string, unknown[]>
+type Control = Record<string, ControlEntry[]>
 interface Rpc {
   subscriptions: unknown[]
   messages: RpcMessage[]
@@ -20,6 +24,13 @@ interface RpcSender {
 
 /** Signature, sender, sequence number, topic and field tags of one message; an RSA key comes on top. */
 const messageOverheadBytes = 640
+
+/** A message id in a control list: at most 20 digits, and a field tag. */
+const idBytes = 22
+/** A topic in a subscription or a control list, with its tags. */
+const topicBytes = 128
+/** Ids of one frame, which takes twice as much. */
+const maxIdsPerFrame = 5_000
 
 /**
  * Sends what gossipsub has for a peer in as few frames as possible: everything of one turn of the event loop goes
@@ -66,15 +77,27 @@ function joinControls(a: Control, b: Control): Control {
   return Object.fromEntries(Array.from(kinds, (kind) => [kind, [...(a[kind] ?? []), ...(b[kind] ?? [])]]))
 }
 
-function splitRpc(rpc: Rpc): Rpc[] {
-  const [first = [], ...rest] = splitMessages(rpc.messages)
-  return [{ ...rpc, messages: first }, ...rest.map((messages) => ({ subscriptions: [], messages }))]
+/** Groups what there is for a peer into frames that it reads, in order. */
+export function splitRpc(rpc: Rpc): Rpc[] {
+  const [first, ...others] = splitControl(rpc.control ?? {})
+  const subscriptions = rpc.subscriptions
+  const reserved = controlBytes(first!) + subscriptions.length * topicBytes
+  const [messages = [], ...rest] = splitMessages(rpc.messages, reserved)
+  return [
+    { subscriptions, messages, control: rpc.control && first },
+    ...others.map((control) => ({ subscriptions: [], messages: [], control })),
+    ...rest.map((messages) => ({ subscriptions: [], messages })),
+  ]
 }
 
-/** Groups messages so that each group fits one frame, in their order. */
-export function splitMessages<T extends RpcMessage>(messages: T[]): T[][] {
-  const groups: T[][] = []
-  let bytes = 0
+/**
+ * Groups messages so that each group fits one frame, in their order.
+ *
+ * @param reserved bytes of the first frame that something else takes
+ */
+function splitMessages<T extends RpcMessage>(messages: T[], reserved: number): T[][] {
+  const groups: T[][] = reserved > 0 ? [[]] : []
+  let bytes = reserved
   for (const message of messages) {
     const size = (message.data?.length ?? 0) + (message.key?.length ?? 0) + messageOverheadBytes
     const group = groups.at(-1)
@@ -87,4 +110,40 @@ export function splitMessages<T extends RpcMessage>(messages: T[]): T[][] {
     }
   }
   return groups
+}
+
+/** Groups what control lists say so that each group fits one frame; there is always a first one. */
+function splitControl(control: Control): Control[] {
+  const groups: Control[] = [{}]
+  let ids = 0
+  for (const [kind, entries] of Object.entries(control)) {
+    for (const entry of entries.flatMap(splitEntry)) {
+      const count = entry.messageIDs?.length ?? 0
+      if (ids + count > maxIdsPerFrame) {
+        groups.push({})
+        ids = 0
+      }
+      ids += count
+      const group = groups.at(-1)!
+      group[kind] = [...(group[kind] ?? []), entry]
+    }
+  }
+  return groups
+}
+
+function splitEntry(entry: ControlEntry): ControlEntry[] {
+  const { messageIDs = [] } = entry
+  if (messageIDs.length <= maxIdsPerFrame) return [entry]
+  const parts = Math.ceil(messageIDs.length / maxIdsPerFrame)
+  return Array.from({ length: parts }, (_, part) => ({
+    ...entry,
+    messageIDs: messageIDs.slice(part * maxIdsPerFrame, (part + 1) * maxIdsPerFrame),
+  }))
+}
+
+/** No less than what it takes in a frame. */
+function controlBytes(control: Control): number {
+  const entries = Object.values(control).flat()
+  const ids = entries.reduce((sum, { messageIDs }) => sum + (messageIDs?.length ?? 0), 0)
+  return ids * idBytes + entries.length * topicBytes
 }

@@ -1,8 +1,7 @@
 import type { Envelope } from '@aleph-ts/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { splitMessages } from './outgoing-rpcs.ts'
-import { decodePayload, encodePayload, fitsGossip, maxFrameBytes, maxMessagesPerFrame } from './payload.ts'
+import { decodePayload, encodePayload, fitsGossip } from './payload.ts'
 
 function envelopeWith(item_content: string): Envelope {
   return {
@@ -50,19 +49,4 @@ test('content within the limit of characters that grows beyond a frame as bytes 
   expect(fitsGossip(envelopeWith('x'.repeat(200_000)))).toBe(true)
   expect(fitsGossip(envelopeWith('"'.repeat(200_000)))).toBe(false)
   expect(fitsGossip(envelopeWith('é'.repeat(200_000)))).toBe(false)
-})
-
-test('messages are grouped into frames that every node reads, none lost and all in order', () => {
-  fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 200_000 }), { maxLength: 400 }), (sizes) => {
-      const messages = sizes.map((size) => ({ data: new Uint8Array(size) }))
-      const groups = splitMessages(messages)
-      expect(groups.flat()).toEqual(messages)
-      for (const group of groups) {
-        expect(group.length).toBeLessThanOrEqual(maxMessagesPerFrame)
-        expect(group.reduce((sum, { data }) => sum + data.length, 0)).toBeLessThanOrEqual(maxFrameBytes)
-      }
-    }),
-    { numRuns: 20 },
-  )
 })
