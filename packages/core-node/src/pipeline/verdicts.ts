@@ -50,10 +50,13 @@ export async function reachVerdicts(
   const verdicts: Verdicts = { processed: [], rejected: [], forgotten: [], stale: new Set(), readmitted: 0 }
   let queue = sorted(candidates, tools.profile)
   let reviews = 0
+  /** Read from the state after the last change of it. */
+  let current = new Set(queue)
   while (queue.length > 0) {
     const next = queue.slice(0, independentPrefix(queue))
     queue = queue.slice(next.length)
-    const group = await asTheyStand(tx, next)
+    const group = await asTheyStand(tx, next, current)
+    current = new Set()
     const changes = await judgeGroup(tx, group, tools, verdicts)
     const tooEarly = group.filter(
       (candidate, index) => mayComeBack(candidate, tools) && hasMissed(candidate, index, changes),
@@ -73,6 +76,7 @@ export async function reachVerdicts(
     const asked = hashes.slice(0, room)
     const reviewed = await loadJudged(tx, asked)
     reviews += reviewed.length
+    current = new Set(reviewed)
     verdicts.readmitted += await reviewUnfetched(tx, notAmong(asked, reviewed), tools.profile)
     if (reviewed.length > 0) queue = sorted([...queue, ...reviewed], tools.profile)
   }
@@ -98,12 +102,17 @@ export function notAmong(hashes: string[], candidates: Candidate[]): string[] {
 }
 
 /** Verdicts reached meanwhile may have changed what the state holds of a message that waits to be judged again. */
-async function asTheyStand(tx: pg.PoolClient, candidates: Candidate[]): Promise<Candidate[]> {
-  const judged = candidates.filter((candidate) => candidate.standing !== undefined).map(hashOf)
-  if (judged.length === 0) return candidates
-  const current = new Map((await loadJudged(tx, judged)).map((candidate) => [hashOf(candidate), candidate]))
+async function asTheyStand(
+  tx: pg.PoolClient,
+  candidates: Candidate[],
+  current: ReadonlySet<Candidate>,
+): Promise<Candidate[]> {
+  const isOutdated = (candidate: Candidate) => candidate.standing !== undefined && !current.has(candidate)
+  const outdated = candidates.filter(isOutdated).map(hashOf)
+  if (outdated.length === 0) return candidates
+  const loaded = new Map((await loadJudged(tx, outdated)).map((candidate) => [hashOf(candidate), candidate]))
   return candidates.flatMap((candidate) =>
-    candidate.standing === undefined ? candidate : (current.get(hashOf(candidate)) ?? []),
+    isOutdated(candidate) ? (loaded.get(hashOf(candidate)) ?? []) : candidate,
   )
 }
 
