@@ -53,7 +53,12 @@ async function deploy(...options: string[]): Promise<Deployed> {
 
 describe('aleph program deploy', () => {
   it('puts a folder on the running devnet with its first funded account, and tells where it answers', async () => {
-    const deployed = await deploy('--memory', '512', '--var', 'GREETING=a=b', '--persistent')
+    const image = 'ab'.repeat(32)
+    const deployed = await deploy(
+      ...['--memory', '512', '--var', 'GREETING=a=b', '--persistent'],
+      ...['--volume', 'data:/data:64', '--volume', `library:/library:128:${image}`],
+      ...['--on-message', '{"type":"POST","content":{"type":"chat"}}', '--on-message', '{"type":"STORE"}'],
+    )
     const [program] = network.ofType('PROGRAM')
     expect(deployed).toMatchObject({
       status: 'processed',
@@ -68,7 +73,15 @@ describe('aleph program deploy', () => {
     expect(program!.content).toMatchObject({
       metadata: { name: 'hello' },
       variables: { GREETING: 'a=b' },
-      on: { http: true, persistent: true },
+      on: {
+        http: true,
+        persistent: true,
+        message: [{ type: 'POST', content: { type: 'chat' } }, { type: 'STORE' }],
+      },
+      volumes: [
+        { name: 'data', mount: '/data', persistence: 'host', size_mib: 64 },
+        { name: 'library', mount: '/library', size_mib: 128, parent: { ref: image, use_latest: true } },
+      ],
       resources: { memory: 512 },
       runtime: { ref: '0a'.repeat(32) },
       code: { ref: deployed.code.item_hash, encoding: 'zip', entrypoint: 'index.ts' },
@@ -110,6 +123,7 @@ describe('aleph program deploy', () => {
       [['hello', '--runtime', 'ruby'], /No runtime "ruby"/],
       [['hello', '--memory', 'lots'], /whole number/],
       [['hello', '--var', 'novalue'], /NAME=value/],
+      [['hello', '--on-message', 'POST'], /JSON object/],
     ]
     for (const [args, words] of cases) {
       const result = await user.run(['program', 'deploy', ...args])

@@ -51,6 +51,7 @@ export function backgroundWork(parts: BackgroundWorkParts): RepeatedWork[] {
   })
   const forgottenDisks = new ForgottenDisks({
     volumes,
+    vms,
     messages,
     workloads,
     isPlanned: (hash) => reconciler.isPlanned(hash),

@@ -13,6 +13,7 @@ import type { Confidential } from './agent/confidential/confidential.ts'
 import type { Sessions } from './agent/confidential/sessions.ts'
 import type { Expiries } from './agent/control/expiries.ts'
 import { LogStreams } from './agent/control/log-streams.ts'
+import { Nonces } from './agent/control/nonces.ts'
 import type { FileStore } from './agent/core-nodes/file-store.ts'
 import type { MessageSource } from './agent/core-nodes/message-source.ts'
 import type { NetworkSettings } from './agent/core-nodes/network-settings.ts'
@@ -113,6 +114,7 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
     messages,
     isKnown: (hash: string) => supervisor.get(hash) !== undefined || reconciler.isPlanned(hash),
     domainName,
+    nonces: new Nonces(),
   }
   const scheduler = new SchedulerAuth({
     signers: new AllocationSigners({
@@ -173,6 +175,7 @@ export async function createHttpServer(parts: HttpServerParts): Promise<HttpServ
       vms: supervisor,
       identity,
       domainName,
+      nonces: access.nonces,
       refreshNetwork: (hash) => instances.refreshPorts(hash, 0),
       waitMs: config.allocationWaitMs,
     },

@@ -24,12 +24,12 @@ beforeAll(async () => {
     progress: silentProgress(),
   })
   await devnet.start()
-}, 300_000)
+})
 
 afterAll(async () => {
   await devnet.stop()
   rmSync(dataDir, { recursive: true, force: true })
-}, 60_000)
+})
 
 test.each([
   ['a core node', () => devnet.services.get('core-1')!.pid!],

@@ -58,6 +58,38 @@ test('an owner has an instance moved to a compute node of another core node', as
   await expect.poll(() => network.claimsOf(vm), patience).toEqual([1 - source])
 }, 240_000)
 
+test('an instance on a compute node that is linked to another core node stays, and goes on with that one', async () => {
+  const vm = await network.publishInstance()
+  await expect.poll(() => network.placeOf(vm), patience).toBeGreaterThanOrEqual(0)
+  const place = await network.placeOf(vm)
+  const other = 1 - place
+  await expect.poll(() => network.diskOf(vm, place), patience).toBeDefined()
+  const disk = await network.diskOf(vm, place)
+  await network.link([other, other])
+  await expect.poll(() => network.claimsOf(vm), patience).toEqual([other])
+  for (const coreNode of [0, 1]) expect(await network.placeOf(vm, coreNode)).toBe(place)
+  expect(await network.isRunning(vm, place)).toBe(true)
+  expect(await network.diskOf(vm, place)).toBe(disk)
+  await network.link([0, 1])
+  await expect.poll(() => network.claimsOf(vm), patience).toEqual([place])
+}, 240_000)
+
+test('an instance on a compute node that was unlinked moves away with its disks', async () => {
+  const vm = await network.publishInstance()
+  await expect.poll(() => network.placeOf(vm), patience).toBeGreaterThanOrEqual(0)
+  const source = await network.placeOf(vm)
+  await expect.poll(() => network.diskOf(vm, source), patience).toBeDefined()
+  const disk = await network.diskOf(vm, source)
+  const parents = [0, 1].map((index) => (index === source ? null : index))
+  await network.link(parents)
+  for (const coreNode of [0, 1]) {
+    await expect.poll(() => network.placeOf(vm, coreNode), patience).toBe(1 - source)
+  }
+  expect(await network.diskOf(vm, 1 - source)).toBe(disk)
+  await expect.poll(() => network.claimsOf(vm), patience).toEqual([1 - source])
+  await network.link([0, 1])
+}, 240_000)
+
 test('core nodes check each other’s plans, and find nothing wrong', async () => {
   const metricOf = async (name: string, index: number) => {
     const text = await (await fetch(`${network.coreNodes[index]!.url}/metrics`)).text()

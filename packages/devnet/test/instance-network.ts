@@ -53,7 +53,7 @@ export class InstanceNetwork {
     const network = new InstanceNetwork(options.profile ?? {})
     for (let index = 0; index < options.coreNodes; index++) await network.#startCoreNode(index)
     for (const [index, parent] of options.parents.entries()) await network.#startComputeNode(index, parent)
-    await network.#register(options.parents)
+    await network.link(options.parents)
     await network.#publishImage()
     return network
   }
@@ -152,7 +152,12 @@ export class InstanceNetwork {
       limits: defaultLimits,
       maxRetries: 10,
       allowPrivateNodes: true,
-      placement: { pollSeconds: 0.5, moveProgramsAfterSeconds: 600, moveInstancesAfterSeconds: 600 },
+      placement: {
+        pollSeconds: 0.5,
+        moveProgramsAfterSeconds: 600,
+        moveInstancesAfterSeconds: 600,
+        unlinkSeconds: 2,
+      },
     })
     this.coreNodes.push(node)
     await node.start()
@@ -175,7 +180,8 @@ export class InstanceNetwork {
     this.computeNodes.push({ hash, node, url: (await node.start()).url, dataDir: config.dataDir })
   }
 
-  async #register(parents: number[]): Promise<void> {
+  /** @param parents of each compute node, the index of its core node; null: it is linked to none */
+  async link(parents: (number | null)[]): Promise<void> {
     const content = {
       nodes: this.coreNodes.map((node, index) => ({
         hash: coreHash(index),
@@ -191,8 +197,8 @@ export class InstanceNetwork {
         hash,
         name: hash,
         owner: this.authority.address,
-        status: 'linked',
-        parent: coreHash(parents[index]!),
+        status: parents[index] === null ? 'waiting' : 'linked',
+        parent: parents[index] === null ? null : coreHash(parents[index]!),
         address: url,
       })),
     }

@@ -48,7 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await devnet?.stop()
   rmSync(dataDir, { recursive: true, force: true })
-}, 90_000)
+})
 
 /** What `aleph instance …` says. */
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
@@ -137,4 +137,4 @@ test('deleted it costs nothing any more, and nothing of it is left on any node',
     return files.flat().filter((name) => name.includes(vm.slice(0, 16)) && /qcow2|ext4|seed/.test(name))
   }
   await expect.poll(left, { timeout: 60_000 }).toEqual([])
-}, 120_000)
+})

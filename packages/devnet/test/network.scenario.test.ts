@@ -31,14 +31,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await devnet.stop()
   rmSync(dataDir, { recursive: true, force: true })
-}, 60_000)
+})
 
 describe('the main job', () => {
   let report: JobReport
 
   beforeAll(async () => {
     report = await runMainJob(devnet, silentProgress())
-  }, 300_000)
+  })
 
   test('a program sent by a wallet that holds enough runs in a microVM and answers', () => {
     expect(report.error).toBeUndefined()
@@ -86,7 +86,7 @@ describe('programs that cannot run say why', () => {
     const { status, body } = await call(item_hash)
     expect(status).toBeGreaterThanOrEqual(400)
     expect(body).toMatchObject({ code: 'unknown_runtime' })
-  }, 120_000)
+  })
 
   test('an archive that is broken', async () => {
     const client = devnet.client(0, testAccount())
@@ -98,14 +98,14 @@ describe('programs that cannot run say why', () => {
     const { status, body } = await call(itemHash)
     expect(status).toBeGreaterThanOrEqual(400)
     expect(body).toMatchObject({ code: 'broken_archive' })
-  }, 120_000)
+  })
 
   test('a program that crashes at start, with the log of the guest', async () => {
     const { item_hash } = await deploy(join(import.meta.dirname, 'programs/crashes'))
     const { status, body } = await call(item_hash)
     expect(status).toBe(502)
     expect(body).toMatchObject({ code: 'program_failed', log: expect.stringContaining('no good start') })
-  }, 120_000)
+  })
 
   test('a program that never listens, with the log of the guest', async () => {
     const { item_hash } = await deploy(join(import.meta.dirname, 'programs/never-listens'), [
@@ -115,7 +115,7 @@ describe('programs that cannot run say why', () => {
     const { status, body } = await call(item_hash)
     expect(status).toBe(502)
     expect(body).toMatchObject({ code: 'program_not_listening', log: expect.stringContaining('thinking') })
-  }, 180_000)
+  })
 
   test('a hash nobody has heard of', async () => {
     const { status } = await call('0'.repeat(64))
@@ -128,7 +128,27 @@ test('a guest has no way to the host: no network device, and no address answers'
   const { status, body } = await call(item_hash, `/?port=${new URL(network.coreNodes[0]!.url).port}`)
   expect(status).toBe(200)
   expect(body).toMatchObject({ interfaces: ['lo'], reached: [] })
-}, 120_000)
+})
+
+test('a program is told of messages it subscribed to, by one compute node and once', async () => {
+  const wanted = JSON.stringify({ type: 'POST', content: { type: 'chat' } })
+  const path = join(import.meta.dirname, 'programs/hears')
+  const { item_hash } = await deploy(path, ['--on-message', wanted])
+  const heardAt = async ({ url }: { url: string }) =>
+    (await (await fetch(programUrl(url, item_hash, '/'))).json()) as string[]
+  const heard = async () => (await Promise.all(network.computeNodes.map(heardAt))).flat()
+  const post = (content: string) => devnet.client(1, testAccount()).publishPost({ postType: 'chat', content })
+  expect(await heard()).toEqual([])
+  // Its compute node listens from a second or two after it has the program in its plan.
+  const heardEarly = async () => {
+    await post('early')
+    return heard()
+  }
+  await expect.poll(heardEarly, { timeout: 60_000, interval: 1_000 }).toContain('early')
+  await post('hello')
+  await expect.poll(heard, { timeout: 30_000, interval: 500 }).toContain('hello')
+  expect((await heard()).filter((content) => content === 'hello')).toEqual(['hello'])
+}, 240_000)
 
 test('network.json tells where everything is, to its owner only', () => {
   const file = JSON.parse(readFileSync(networkFilePath(dataDir), 'utf8')) as NetworkFile
@@ -152,7 +172,7 @@ test('stopped and started again, it continues where it was', async () => {
   for (const [index] of devnet.coreNodes.entries()) {
     expect(await devnet.client(index).getMessageStatus(itemHash)).toBe('processed')
   }
-}, 180_000)
+})
 
 function testAccount(): EthereumAccount {
   return EthereumAccount.fromPrivateKey(network.accounts[1]!.privateKey)

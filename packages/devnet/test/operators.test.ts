@@ -32,13 +32,13 @@ beforeAll(async () => {
     response.writeHead(status, { server: 'aleph-vm/1.0', 'content-type': 'application/json' }).end('{}')
   })
   await new Promise<void>((resolve) => worker.listen(0, '127.0.0.1', resolve))
-}, 300_000)
+})
 
 afterAll(async () => {
   worker?.close()
   await devnet.stop()
   rmSync(dataDir, { recursive: true, force: true })
-}, 60_000)
+})
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers freely
 async function say(...args: string[]): Promise<any> {
@@ -65,7 +65,7 @@ test('its compute node passes what the doctor looks at', async () => {
   // Its first score is a gift; the observers have the last word at the end of their period.
   const score = await say('node', 'score', resource_nodes[0].hash)
   expect(score).toMatchObject({ score: 1, explained: false })
-}, 30_000)
+})
 
 test('somebody else runs a core node and a compute node, and a third one stakes on it', async () => {
   const { port } = worker.address() as AddressInfo
@@ -89,7 +89,7 @@ test('somebody else runs a core node and a compute node, and a third one stakes 
         computeNodes: [{ hash: compute, status: 'linked', parent: core }],
       })
   }
-}, 120_000)
+})
 
 test('all core nodes come to the same registry, which the network publishes', async () => {
   await expect
@@ -103,7 +103,7 @@ test('all core nodes come to the same registry, which the network publishes', as
       .poll(async () => (await fetch(`${url}/api/v1/nodes/differences`)).json(), patience)
       .toMatchObject({ divergent: false, differences: [] })
   }
-}, 60_000)
+})
 
 test('its staker earns, and is told why', async () => {
   const staker = network.accounts[5]!.address
@@ -115,11 +115,11 @@ test('its staker earns, and is told why', async () => {
     })
   const { rewards } = await say('rewards', 'show')
   expect(Number(rewards[staker])).toBeGreaterThan(0)
-}, 90_000)
+})
 
 test('who drops a node takes its links and stakes along', async () => {
   await say('node', 'drop', core, '--account', 'devnet:3')
   await expect
     .poll(() => devnet.client(1).listNodes({ q: 'new' }), patience)
     .toMatchObject({ coreNodes: [], computeNodes: [{ hash: compute, status: 'waiting', parent: null }] })
-}, 60_000)
+})

@@ -305,7 +305,7 @@ export {
   isAuthorised,
   securityKey,
 } from './permissions/is-authorised.ts'
-export { type CapabilityReason, hasPublicPool } from './placement/capability-reason.ts'
+export { type CapabilityReason, capabilityReason, hasPublicPool } from './placement/capability-reason.ts'
 export { CapacityLedger, type CapacityReason } from './placement/capacity-ledger.ts'
 export {
   type CapacityReport,

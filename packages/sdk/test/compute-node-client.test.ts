@@ -1,5 +1,5 @@
 import { webcrypto } from 'node:crypto'
-import { recoverPersonalSign } from '@aleph-ts/protocol'
+import { recoverPersonalSign, sha256Hex } from '@aleph-ts/protocol'
 import { expect, it } from 'vitest'
 import { ComputeNodeClient, EthereumAccount } from '../src/index.ts'
 import { FakeNode, json } from './fake-node.ts'
@@ -38,6 +38,26 @@ it('proves to the node that the owner asks for the log', async () => {
   const key = await webcrypto.subtle.importKey('jwk', pubkey, algorithm, false, ['verify'])
   const signature = Buffer.from(operation.signature, 'hex')
   expect(await webcrypto.subtle.verify(algorithm, key, signature, operationBytes)).toBe(true)
+})
+
+it('signs the query and the body of an operation, and a nonce that no other operation has', async () => {
+  await using node = await FakeNode.create({
+    'POST /control/machine/': json(200, { status: { running: true } }),
+  })
+  const client = new ComputeNodeClient(node.url, { account })
+  await client.operate(hash, 'reinstall', { keepVolumes: true })
+  await client.injectSecret(hash, { packetHeader: 'aa', secret: 'bb' })
+  const [reinstall, inject] = node.seen.map(({ headers }) => {
+    const { payload } = JSON.parse(String(headers['x-signedoperation'])) as Signed
+    return JSON.parse(Buffer.from(payload, 'hex').toString())
+  })
+  expect(reinstall).toMatchObject({
+    query: 'erase_volumes=false',
+    nonce: expect.stringMatching(/^[\w-]{36}$/),
+  })
+  const body = '{"packet_header":"aa","secret":"bb"}'
+  expect(inject).toMatchObject({ query: '', body_sha256: sha256Hex(body) })
+  expect(inject.nonce).not.toBe(reinstall.nonce)
 })
 
 it('asks the wallet once for many operations', async () => {

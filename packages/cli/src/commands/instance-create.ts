@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { resolve } from 'node:path'
 import { type AlephClient, buildInstance, type InstanceFields } from '@aleph-ts/sdk'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { exitCodes } from '../exit-codes.ts'
 import { CliError } from '../failure.ts'
 import { Session } from '../session.ts'
@@ -11,6 +11,7 @@ import type { Step } from '../terminal/output.ts'
 import { fields } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { nodeOfVm } from './vm-node.ts'
+import { addVolume, type PersistentVolume, volumeOption } from './volume-option.ts'
 
 interface CreateOptions {
   image: string
@@ -18,7 +19,7 @@ interface CreateOptions {
   diskSize: number
   memory: number
   vcpus: number
-  volume?: Volume[]
+  volume?: PersistentVolume[]
   name?: string
   internet: boolean
   payment: 'hold' | 'credit'
@@ -26,8 +27,6 @@ interface CreateOptions {
   confidential?: string
   policy: number
 }
-
-type Volume = { name: string; mount: string; persistence: 'host'; size_mib: number }
 
 const help = `
 The image is a qcow2 or raw disk that boots and knows cloud-init. Your key is let in by ssh.
@@ -47,7 +46,7 @@ export function createCommand(instance: Command, terminal: Terminal): void {
     .option('--disk-size <MiB>', 'size of its root disk', wholeNumber(1, 2_097_152), 20_480)
     .option('--memory <MiB>', 'memory', wholeNumber(64, 1_048_576), 2_048)
     .option('--vcpus <count>', 'processors', wholeNumber(1, 256), 1)
-    .option('--volume <name:mount:MiB>', 'persistent volume; may be repeated', addVolume)
+    .option(volumeOption.flags, volumeOption.description, addVolume)
     .option('--name <name>', 'what to call it')
     .option('--no-internet', 'let it reach nothing by itself')
     .option('--node <hash>', 'run on this compute node only')
@@ -147,12 +146,4 @@ async function readPublicKey(terminal: Terminal, path: string): Promise<string> 
     exitCode: exitCodes.usage,
     hint: 'Make one with ssh-keygen, or name yours with --ssh-key.',
   })
-}
-
-function addVolume(text: string, volumes: Volume[] = []): Volume[] {
-  const [, name, mount, mib] = /^([\w-]+):(\/[^:]+):(\d+)$/.exec(text) ?? []
-  if (name === undefined || mount === undefined) {
-    throw new InvalidArgumentError('Give it as name:/where/it/is/mounted:MiB.')
-  }
-  return [...volumes, { name, mount, persistence: 'host', size_mib: Number(mib) }]
 }

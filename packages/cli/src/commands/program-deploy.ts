@@ -13,6 +13,7 @@ import { wholeNumber } from '../terminal/numbers.ts'
 import { fields } from '../terminal/table.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type Quote, quoteProgram, refuseUnpaid } from './program-quote.ts'
+import { addVolume, type PersistentVolume, volumeOption } from './volume-option.ts'
 
 interface DeployOptions {
   runtime?: string
@@ -24,6 +25,8 @@ interface DeployOptions {
   internet?: boolean
   name?: string
   var?: Record<string, string>
+  volume?: PersistentVolume[]
+  onMessage?: Record<string, unknown>[]
   payment: 'hold' | 'credit'
 }
 
@@ -35,6 +38,8 @@ What .alephignore (else .gitignore) names stays out, and so do .git and .env fil
 Examples:
   aleph program deploy hello.ts
   aleph program deploy ./api --name api --memory 512 --var GREETING=Hello
+  aleph program deploy ./bot --on-message '{"type": "POST", "channel": "CHAT"}'
+  aleph program deploy ./api --volume data:/data:1024
   aleph program deploy ./bot --runtime python --entrypoint bot.web:app --persistent --internet
   aleph program deploy ./site --json | jq -r .program.url`
 
@@ -53,6 +58,12 @@ export function deployCommand(program: Command, terminal: Terminal): void {
     .option('--internet', 'let it reach public addresses')
     .option('--name <name>', 'what to call it (default: the name of the folder)')
     .option('--var <name=value>', 'environment variable; may be repeated', addVariable)
+    .option(volumeOption.flags, volumeOption.description, addVolume)
+    .option(
+      '--on-message <json>',
+      'call it for messages that have these attributes; may be repeated',
+      addSubscription,
+    )
     .addOption(new Option('--payment <type>', 'how it is paid').choices(['hold', 'credit']).default('hold'))
     .addHelpText('after', help)
     .action((path: string, options: DeployOptions, command: Command) =>
@@ -85,6 +96,8 @@ async function deploy(session: Session, path: string, options: DeployOptions): P
     internet: options.internet ?? false,
     name: options.name ?? basename(folder),
     ...(options.var === undefined ? {} : { variables: options.var }),
+    ...(options.volume === undefined ? {} : { volumes: options.volume }),
+    ...(options.onMessage === undefined ? {} : { onMessage: options.onMessage }),
     paymentType: options.payment,
   }
   const quote = await quoteProgram(client, program, code.length, signal)
@@ -190,4 +203,23 @@ function addVariable(text: string, variables: Record<string, string> = {}): Reco
   const [, name, value] = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(text) ?? []
   if (name === undefined || value === undefined) throw new InvalidArgumentError('Give it as NAME=value.')
   return { ...variables, [name]: value }
+}
+
+function addSubscription(text: string, subscriptions: Record<string, unknown>[] = []) {
+  const attributes = parsed(text)
+  if (typeof attributes !== 'object' || attributes === null || Array.isArray(attributes)) {
+    throw new InvalidArgumentError(
+      'Give a JSON object with attributes of messages, such as {"type": "POST"}.',
+    )
+  }
+  return [...subscriptions, attributes as Record<string, unknown>]
+}
+
+/** Undefined when it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -20,6 +20,7 @@ import { type MachineRoutesOptions, machineRoutes } from './control/machine-rout
 import { type NotifyRoutesOptions, notifyRoutes } from './control/notify-routes.ts'
 import { ForbiddenError } from './control/owner-access.ts'
 import { OwnerAuthError } from './control/owner-auth.ts'
+import { takeLaxJson } from './control/raw-body.ts'
 import { AgentError, toAgentError } from './errors.ts'
 import { type MigrationRoutesOptions, migrationRoutes } from './migration/migration-routes.ts'
 import type { CustomDomains } from './proxy/custom-domains.ts'
@@ -216,7 +217,7 @@ export class HttpServer {
         methods: ['GET', 'POST', 'DELETE'],
       })
       await app.register(aboutRoutes, about)
-      takeLaxJson(app)
+      takeLaxJson(app, BODY_LIMIT)
       await app.register(debugRoutes, debug)
       await app.register(proxyRoutes, this.#options.debugProxy)
       await app.register(statusRoutes, status)
@@ -228,18 +229,6 @@ export class HttpServer {
     await this.#app.register(adminRoutes, this.#options.admin)
     await this.#app.ready()
   }
-}
-
-/** Clients announce JSON and send nothing, or send JSON and announce something else: both are taken. */
-function takeLaxJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'string', bodyLimit: BODY_LIMIT }, (_request, body, done) => {
-    try {
-      done(null, body === '' ? null : JSON.parse(String(body)))
-    } catch {
-      done(new AgentError('invalid_request', 'Body is not valid JSON'))
-    }
-  })
 }
 
 /** Fastify's own refusals of a request (too large, malformed) keep their text; its status is used as it is. */

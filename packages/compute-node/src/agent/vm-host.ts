@@ -19,6 +19,8 @@ export interface VmHost {
     budget: { memoryMiB: number; vcpus: number }
     used: { memoryMiB: number; vcpus: number }
   }
+  /** VMs of whose memory there are snapshots. */
+  readonly snapshotOwners: string[]
   stop(id: string, graceMs?: number): Promise<void>
   /** Lets a program rest until its next start, with all it has in memory; one that may not is stopped. */
   suspend(id: string): Promise<void>

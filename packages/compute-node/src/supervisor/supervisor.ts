@@ -154,6 +154,11 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     return { budget: this.#capacity.budget, used: this.#capacity.used }
   }
 
+  /** VMs of whose memory there are snapshots. */
+  get snapshotOwners(): string[] {
+    return this.#parts?.context.templates.programs() ?? []
+  }
+
   /** How many paused clones wait for the next start of their VM. */
   get standbyCount(): number {
     return this.#parts?.context.starter.standbyCount ?? 0
@@ -201,13 +206,12 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
   /** Stops the VM at once and deletes everything of it, its snapshots included. */
   async destroy(id: string): Promise<void> {
     const vm = this.#vms.get(id)
-    if (!vm) return
-    await vm.stop(0)
+    await vm?.stop(0)
     this.#vms.delete(id)
     const { registry, starter, templates } = this.#started().context
     await Promise.all([registry.remove(id), starter.forget(id)])
     await templates.discardOf(id)
-    await vm.console.remove()
+    await vm?.console.remove()
   }
 
   /**

@@ -121,6 +121,12 @@ export class TemplateStore {
     return this.#templates.has(key)
   }
 
+  /** Programs whose memory is in a template. */
+  programs(): string[] {
+    const programs = [...this.#templates.values()].flatMap(({ program }) => program ?? [])
+    return [...new Set(programs)]
+  }
+
   /** Begins a template, of a program if it names one. End with `commit` or `discardDraft`. */
   async draft(key: string, program: string | null = null): Promise<TemplateDraft> {
     const directory = join(this.#directory, `${buildingPrefix}${randomBytes(8).toString('hex')}`)

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { writeZip } from '../../src/testing/zip-writer.ts'
-import { harmfulSource, knockingSource } from './harmful-program.ts'
+import { harmfulSource } from './harmful-program.ts'
 import { ownerHeaders } from './owner-headers.ts'
 import { RealNode } from './real-node.ts'
 
@@ -38,12 +38,6 @@ afterAll(async () => {
 
 const harm = (what: string) => node.call(bad, `/cgi-bin/harm/${what}`)
 const ask = async (what: string) => (await harm(what)).text()
-async function stop(hash: string): Promise<Response> {
-  const path = `/control/machine/${hash}/stop`
-  const headers = ownerHeaders(node.core.owner, path, 'POST')
-  return fetch(`${node.url}${path}`, { method: 'POST', headers })
-}
-
 const neighbour = async () => (await node.call(good)).text()
 
 test('it reaches neither its host, nor its neighbours, nor private networks, nor the cloud’s metadata', async () => {
@@ -85,21 +79,12 @@ test('it floods its log without end: its neighbours are served, and the node kee
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(4 * 1024 * 1024)
 })
 
-test('it knocks at its node’s door without end: its neighbours are served', async () => {
-  const knocking = node.core.program({
-    runtime: node.core.store(await readFile(node.images.runtimes.node.path)),
-    code: node.core.store(writeZip([{ name: 'main.ts', content: knockingSource }])),
-    seconds: 20,
-    extra: { resources: { vcpus: 1, memory: 256, seconds: 20 } },
-  })
-  expect(await (await node.call(knocking)).text()).toBe('knocking')
-  for (let count = 0; count < 5; count++) expect(await neighbour()).toBe('hello')
-  expect((await stop(knocking)).status).toBe(200)
-})
-
 test('it forks without end: its neighbours are served, and it can be stopped', async () => {
   await harm('fork').catch(() => undefined)
   for (let count = 0; count < 5; count++) expect(await neighbour()).toBe('hello')
-  expect((await stop(bad)).status).toBe(200)
+  const path = `/control/machine/${bad}/stop`
+  const headers = ownerHeaders(node.core.owner, path, 'POST')
+  const stopped = await fetch(`${node.url}${path}`, { method: 'POST', headers })
+  expect(stopped.status).toBe(200)
   expect((await node.execution(bad))?.running).toBe(false)
 })

@@ -30,6 +30,7 @@ beforeAll(async () => {
     volumes: [
       { name: 'data', persistence: 'host', size_mib: 64, mount: '/srv/data' },
       { name: 'library', persistence: 'host', size_mib: 96, mount: '/srv/library', parent: library },
+      { ephemeral: true, size_mib: 16, mount: '/srv/scratch' },
     ],
   })
 }, 600_000)
@@ -106,11 +107,12 @@ test('kill -9 of the node does not touch it; ports its owner asks for open while
 
 test('a reboot by its owner is an orderly one and keeps its data', async () => {
   const boot = await ssh(
-    'echo kept >/root/note && echo kept >/srv/data/note && cat /proc/sys/kernel/random/boot_id',
+    'echo kept | tee /root/note /srv/scratch/note >/srv/data/note && cat /proc/sys/kernel/random/boot_id',
   )
   expect(await operate('reboot')).toBe(`Rebooted VM with ref ${hash}`)
   expect(await ssh('cat /proc/sys/kernel/random/boot_id')).not.toBe(boot)
   expect(await ssh('cat /root/note /srv/data/note')).toBe('kept\nkept')
+  expect(await ssh('ls /srv/scratch')).not.toContain('note')
 })
 
 test('a backup is a tar of disks that stand alone; restoring one brings back what was there', async () => {
@@ -176,7 +178,7 @@ test('it moves to another node with its disks, and nothing of it stays behind', 
   })
   await node.allocate({})
   await expectNothingLeft(node)
-}, 180_000)
+})
 
 test('erase leaves nothing', async () => {
   expect(await operate('erase', other)).toBe(`Erased VM with ref ${hash}`)

@@ -14,11 +14,12 @@ export function ownerProof(
   account: TestAccount,
   path: string,
   method = 'GET',
+  extra: Record<string, string> = {},
 ): { 'X-SignedPubKey': Signed; 'X-SignedOperation': Signed } {
   const pubkey = key.publicKey.export({ format: 'jwk' })
   const expires = new Date(Date.now() + 60_000).toISOString()
   const vouched = Buffer.from(JSON.stringify({ pubkey, address: account.address, expires }))
-  const claims = { time: new Date().toISOString(), method, domain: 'localhost', path }
+  const claims = { time: new Date().toISOString(), method, domain: 'localhost', path, ...extra }
   const operation = Buffer.from(JSON.stringify(claims))
   const signature = sign('sha256', operation, { key: key.privateKey, dsaEncoding: 'ieee-p1363' })
   return {
@@ -31,7 +32,12 @@ export function ownerProof(
 }
 
 /** The same as headers. */
-export function ownerHeaders(account: TestAccount, path: string, method = 'GET'): Record<string, string> {
-  const proof = Object.entries(ownerProof(account, path, method))
+export function ownerHeaders(
+  account: TestAccount,
+  path: string,
+  method = 'GET',
+  extra: Record<string, string> = {},
+): Record<string, string> {
+  const proof = Object.entries(ownerProof(account, path, method, extra))
   return Object.fromEntries(proof.map(([name, value]) => [name, JSON.stringify(value)]))
 }

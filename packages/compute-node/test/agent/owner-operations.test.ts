@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { sha256Hex } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { type TestAccount, testAccount } from '../../src/testing/fake-core-node.ts'
@@ -66,6 +67,25 @@ describe('the owner of a VM', () => {
     expect(list).not.toHaveProperty(hash)
     expect((await operate(hash, 'logs', { method: 'GET' }))[0]).toBe(404)
     expect(await tracesOf(node.dataDir, hash)).toEqual([])
+  })
+
+  test('may have an operation obeyed once only, and held to its query and body', async () => {
+    const hash = await node.deploy(greeting)
+    await node.call(hash)
+    const path = `/control/machine/${hash}/expire`
+    const ask = async (headers: Record<string, string>, query: string, body: string) => {
+      const type = { 'content-type': 'application/json' }
+      const init = { method: 'POST', headers: { ...headers, ...type }, body }
+      return (await fetch(`${node.url}${path}${query}`, init)).status
+    }
+    const body = '{"timeout": 600}'
+    const extra = { query: 'a=1', body_sha256: sha256Hex(body), nonce: 'only once' }
+    const headers = ownerHeaders(node.core.owner, path, 'POST', extra)
+    expect(await ask(headers, '?a=2', body)).toBe(401)
+    expect(await ask(headers, '?a=1', '{"timeout": 0}')).toBe(401)
+    expect(await ask(headers, '?a=1', body)).toBe(200)
+    expect(await ask(headers, '?a=1', body)).toBe(401)
+    expect(await running(hash)).toBe(true)
   })
 
   test('reinstalls it', async () => {

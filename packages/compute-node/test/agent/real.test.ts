@@ -64,7 +64,7 @@ server.listen(Number(process.env.PORT), process.env.HOST)
 beforeAll(async () => {
   node = await RealNode.start({
     ALEPH_VM_REUSE_TIMEOUT: '1',
-    ALEPH_VM_CALLS_PER_VM: '2',
+    ALEPH_VM_CALLS_PER_VM: '4',
     ALEPH_VM_UPDATE_INTERVAL: '1',
   })
   runtime = node.core.store(await readFile(node.images.runtimes.node.path))

@@ -37,6 +37,7 @@ function hypervisor(): FirecrackerHypervisor {
     users: { userFor: () => null },
     binary: join(directory, 'firecracker'),
     jailer: null,
+    probeTimeoutMs: 1000,
     log: pino({ level: 'silent' }),
   })
 }

@@ -35,44 +35,76 @@ export async function loadAllocations(pool: pg.Pool, owners: string[]): Promise<
   return rows
 }
 
+/** An entry of an `allocations` aggregate that leads to nothing. */
+export interface IgnoredClaim {
+  vmHash: string
+  owner: string
+  /** Hash of the compute node it names; null when it names none. */
+  computeNode: string | null
+  reason: 'malformed' | 'unknown_node' | 'not_linked' | 'not_its_compute_node' | 'outranked'
+}
+
+/** The claims that count; see {@link judgeClaims}. */
+export function validClaims(...inputs: Parameters<typeof judgeClaims>): Claim[] {
+  return judgeClaims(...inputs).claims
+}
+
 /**
  * The claims that count: published by the owner of an active registered core node, for a compute node linked to that
- * core node; or, where the network has one scheduler, by that one. Everything else in the aggregates is ignored.
+ * core node; or, where the network has one scheduler, by that one. Everything else in the aggregates is ignored, with
+ * its reason.
  *
  * @param former the core node that a compute node was linked to until a moment ago: what it claimed there goes on
  */
-export function validClaims(
-  aggregates: OwnerAllocations[],
+export function judgeClaims(
+  aggregates: readonly OwnerAllocations[],
   corechannel: CorechannelAggregate,
   scheduler: string | null = null,
   former: ReadonlyMap<string, string> = new Map(),
-): Claim[] {
+): { claims: Claim[]; ignored: IgnoredClaim[] } {
   const owners = claimants(corechannel, scheduler)
   const parents = new Map(corechannel.resource_nodes.map((node) => [node.hash, node.parent]))
-  return aggregates.flatMap(({ owner, content }) => {
+  const claims: Claim[] = []
+  const ignored: IgnoredClaim[] = []
+  for (const { owner, vmHash, value } of entriesOf(aggregates)) {
+    const ignore = (reason: IgnoredClaim['reason'], computeNode: string | null) =>
+      ignored.push({ vmHash, owner, computeNode, reason })
+    const allocation = allocationSchema.safeParse(value)
+    if (!allocation.success) {
+      ignore('malformed', null)
+      continue
+    }
+    const { node: computeNode, since, state, target } = allocation.data
+    const coreNode = parents.get(computeNode)
     const ownerKey = addressKey('ETH', owner)
-    return Object.entries(content).flatMap(([vmHash, value]): Claim[] => {
-      const allocation = allocationSchema.safeParse(value)
-      if (!allocation.success) return []
-      const { node, since, state, target } = allocation.data
-      const coreNode = parents.get(node)
-      if (!coreNode) return []
-      const isOf = (core: string | undefined) => owners.get(core ?? '') === ownerKey
-      const isFormer = !isOf(coreNode) && isOf(former.get(node))
-      if (!isOf(coreNode) && !isFormer) return []
+    const isOf = (core: string | undefined) => owners.get(core ?? '') === ownerKey
+    if (coreNode === undefined) ignore('unknown_node', computeNode)
+    else if (coreNode === null) ignore('not_linked', computeNode)
+    else if (!isOf(coreNode) && !isOf(former.get(computeNode))) ignore('not_its_compute_node', computeNode)
+    else {
       const isMoving = state === 'migrating' && owners.has(parents.get(target ?? '') ?? '')
-      return [
-        {
-          vmHash,
-          coreNode,
-          computeNode: node,
-          since,
-          ...(isMoving ? { target: target! } : {}),
-          ...(isFormer && { isFormer }),
-        },
-      ]
-    })
-  })
+      claims.push({
+        vmHash,
+        coreNode,
+        computeNode,
+        since,
+        ...(isMoving ? { target: target! } : {}),
+        ...(isOf(coreNode) ? {} : { isFormer: true }),
+      })
+    }
+  }
+  return { claims, ignored }
+}
+
+/** What was claimed and not released. */
+function* entriesOf(
+  aggregates: readonly OwnerAllocations[],
+): Generator<{ owner: string; vmHash: string; value: unknown }> {
+  for (const { owner, content } of aggregates) {
+    for (const [vmHash, value] of Object.entries(content)) {
+      if (value !== null) yield { owner, vmHash, value }
+    }
+  }
 }
 
 /** Who may place VMs on the compute nodes of each active core node, by the core node's hash. */

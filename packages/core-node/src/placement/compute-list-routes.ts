@@ -19,7 +19,14 @@ export function computeListRoutes(placement: Placement): (server: FastifyInstanc
 
 function listed(node: ComputeNode, placement: Placement): ListedComputeNode {
   const report = placement.current.reports.get(node.hash)
+  const inUse = placement.current.ledger.cardsInUse(node.hash)
   const gpus = report?.gpus.flatMap(devices) ?? []
+  const free = (report?.gpus ?? []).flatMap((card) =>
+    devices({ ...card, count: Math.max(0, card.count - (inUse.get(card.device_id) ?? 0)) }),
+  )
+  const observed = placement.watch.seen(node.hash)
+  const heardAt = observed ? new Date(observed.at).toISOString() : null
+  const error = observed && observed.secondsAway > 0 ? 'it does not answer' : null
   return {
     ...node,
     version: report?.version ?? null,
@@ -27,17 +34,22 @@ function listed(node: ComputeNode, placement: Placement): ListedComputeNode {
     gpu_support: report ? gpus.length > 0 : null,
     confidential_support: report ? report.tee !== undefined : null,
     qemu_support: report ? report.hypervisors.includes('qemu') : null,
-    system_usage: report ? systemUsage(node, report, gpus, placement) : null,
+    system_usage: report ? systemUsage(node, report, { gpus, free }, placement) : null,
     compatible_gpus: gpus,
-    compatible_available_gpus: gpus,
+    compatible_available_gpus: free,
     ipv6_check: report?.ipv6_pool === undefined ? null : { host: true, vm: true },
+    config_from_crn: report !== undefined,
+    debug_config_from_crn_at: heardAt,
+    debug_config_from_crn_error: error,
+    debug_usage_from_crn_at: heardAt,
+    usage_from_crn_error: error,
   }
 }
 
 function systemUsage(
   node: ComputeNode,
   report: CapacityReport,
-  gpus: Gpu[],
+  { gpus, free }: { gpus: Gpu[]; free: Gpu[] },
   placement: Placement,
 ): NonNullable<ListedComputeNode['system_usage']> {
   const view = schedulerNode(node, placement)
@@ -52,13 +64,15 @@ function systemUsage(
     disk: kilobytes(view.disk_total_mb, view.disk_available_mb),
     period: { start_timestamp: view.updated_at, duration_seconds: 0 },
     properties: { cpu: { architecture: report.arch, vendor: report.vendor, features: report.features } },
-    gpu: { devices: gpus, available_devices: gpus },
+    gpu: { devices: gpus, available_devices: free },
     active: view.status === 'Healthy',
   }
 }
 
+/** Thousands of bytes, as compute nodes tell (protocol 06 §7.6). */
 function kilobytes(totalMib: number | null, availableMib: number | null) {
-  return { total_kB: (totalMib ?? 0) * 1024, available_kB: Math.max(0, availableMib ?? 0) * 1024 }
+  const kilobytesOf = (mib: number | null) => Math.round(((mib ?? 0) * 1_048_576) / 1000)
+  return { total_kB: kilobytesOf(totalMib), available_kB: kilobytesOf(availableMib) }
 }
 
 function devices({ device_id, model, count }: CapacityReport['gpus'][number]): Gpu[] {

@@ -11,6 +11,7 @@ import {
 import { expect, test } from 'vitest'
 import { planMoves } from './moves.ts'
 import type { Assignment } from './plan.ts'
+import { UnfitVms } from './unfit-vms.ts'
 import type { Workload, WorkloadKind } from './workloads.ts'
 
 const nodes = ['old', 'new', 'third', 'foreign']
@@ -52,6 +53,7 @@ function moves(
   room: Record<string, number>,
   underway: string[] = [],
   wanted = new Map<string, string>(),
+  unfit: string[] = [],
 ) {
   const reports = new Map(
     nodes.map((node) => {
@@ -78,6 +80,7 @@ function moves(
     corechannel,
     coreNodes: new Set(['us']),
     leaving,
+    unfit: new Set(unfit),
     wanted,
     underway: new Set(underway),
     refuse: () => null,
@@ -126,4 +129,35 @@ test('an instance goes to where its owner wants it, if it may', () => {
 test('what cannot go to where its owner wants it leaves a node that is emptied all the same', () => {
   const vm = on('old', 0, 'instance')
   expect(moves([vm], { old: 10, new: 10 }, [], new Map([[vm.workload.hash, 'nowhere']]))).toEqual(['new'])
+})
+
+test('what does not fit its compute node any more goes to another one, or stays where there is none', () => {
+  const [older, newer] = [on('new', 0, 'instance'), on('new', 1, 'instance')]
+  const unfit = [newer.workload.hash]
+  expect(moves([older, newer], { new: 1, third: 1 }, [], new Map(), unfit)).toEqual(['third'])
+  expect(moves([older, newer], { new: 1 }, [], new Map(), unfit)).toEqual([])
+})
+
+test('of too many VMs the newest do not fit, once that has been so for long', () => {
+  const vms = [0, 1, 2].map((index) => on('new', index, 'instance'))
+  const plan = (vcpus: number, more: object = {}) => {
+    const caps = { vcpus, instance_memory_mib: 1e6, program_memory_mib: 1e6, disk_mib: 1e6 }
+    return {
+      assignments: new Map(vms.toReversed().map((vm) => [vm.workload.hash, vm])),
+      reports: new Map([
+        ['new', capacityReportSchema.parse({ node_hash: 'new', arch: 'x86_64', caps, ...more })],
+      ]),
+      policy: placementPolicy(devnetProfile, {}),
+    }
+  }
+  const nodes = new Set(['new'])
+  const unfit = new UnfitVms({ patienceSeconds: 100 })
+  expect(unfit.look(plan(3), nodes, 0).size).toBe(0)
+  expect(unfit.look(plan(2), nodes, 10).size).toBe(0)
+  expect([...unfit.look(plan(2), nodes, 110)]).toEqual([[vms[2]!.workload.hash, 'vcpus']])
+  // It was only for a moment.
+  expect(unfit.look(plan(0), nodes, 111).size).toBe(1)
+  expect(unfit.look(plan(3), nodes, 112).size).toBe(0)
+  expect(unfit.look(plan(2), nodes, 113).size).toBe(0)
+  expect(unfit.look({ ...plan(0), reports: new Map() }, nodes, 500).size).toBe(0)
 })

@@ -1,19 +1,18 @@
 import { CapacityLedger, type ComputeNode, type CorechannelAggregate } from '@aleph-ts/protocol'
-import type { CoreNodeContext } from '../context.ts'
-import type { Registry } from '../registry/registry.ts'
 import { type ArrivalSituation, Arrivals } from './arrivals.ts'
 import { isRefused } from './capacity-check.ts'
 import { publishClaims } from './claim-publisher.ts'
+import type { IgnoredClaim } from './claims.ts'
 import { ComputeNodeCalls } from './compute-node-calls.ts'
 import { ComputeNodeWatch } from './compute-node-watch.ts'
 import { loadWantedNodes } from './instance-moves.ts'
-import type { Mandate } from './mandate.ts'
 import { NodeLinks } from './node-links.ts'
 import { NodeStanding } from './node-standing.ts'
 import { nodePlans, ownComputeNodes } from './own-nodes.ts'
 import { PlacementHistory } from './placement-history.ts'
+import type { PlacementContext, PlacementOptions } from './placement-options.ts'
 import { type Assignment, newAllocation, type Plan } from './plan.ts'
-import { PlanPusher, type PlanPusherOptions } from './plan-pusher.ts'
+import { PlanPusher } from './plan-pusher.ts'
 import { PlanWitness } from './plan-witness.ts'
 import { Planner } from './planner.ts'
 import { targetFailed } from './refusals.ts'
@@ -22,31 +21,8 @@ import { ReportPublisher } from './report-publisher.ts'
 import { Rounds } from './rounds.ts'
 import { ShrinkGuard } from './shrink-guard.ts'
 import { listenToState } from './state-changes.ts'
+import { UnfitVms } from './unfit-vms.ts'
 import type { Workload } from './workloads.ts'
-
-export type PlacementContext = Pick<
-  CoreNodeContext,
-  'pool' | 'profile' | 'events' | 'inbox' | 'fileStore' | 'logger' | 'config' | 'askRegistered' | 'metrics'
->
-
-export interface PlacementOptions {
-  registry: Registry
-  /** For which core nodes this process places VMs. */
-  mandate: Mandate
-  /** Pause between two looks at our compute nodes, seconds. */
-  pollSeconds?: number
-  /** How long a compute node may be away before its programs start elsewhere, seconds (protocol 06 §8.6). */
-  moveProgramsAfterSeconds?: number
-  /** The same for its instances, whose disks are lost then. */
-  moveInstancesAfterSeconds?: number
-  /** How long a compute node's score may be too low before it is emptied, seconds. */
-  drainAfterSeconds?: number
-  /** How long a compute node may be unlinked before it is emptied, seconds. */
-  unlinkSeconds?: number
-  /** How long a plan that would stop most VMs of a compute node for no reason is held back, seconds. */
-  holdPlansSeconds?: number
-  pusher?: Partial<Omit<PlanPusherOptions, 'calls' | 'logger'>>
-}
 
 /** Turns pass with time alone; many messages in a row change the plan once. */
 const roundTimes = { periodMs: 15_000, settleMs: 10 }
@@ -78,6 +54,9 @@ export class Placement {
   readonly history: PlacementHistory
   /** The registry, with what is known of nodes that were unlinked. */
   #corechannel: CorechannelAggregate | undefined
+  /** VMs that do not fit their compute nodes any more, with the reason. */
+  #unfit: ReadonlyMap<string, string> = new Map()
+  readonly #unfitVms = new UnfitVms()
   /** Where owners want their VMs: VM → compute node. */
   #wanted: ReadonlyMap<string, string> = new Map()
   #plan: Plan = {
@@ -224,6 +203,11 @@ export class Placement {
     return this.#standing.reasonAgainst(node, workload)
   }
 
+  /** Claims of core nodes that lead to nothing, with the reason. */
+  get ignoredClaims(): readonly IgnoredClaim[] {
+    return this.#planner.ignoredClaims
+  }
+
   /** Address whose key signs plans. */
   get operator(): string {
     return this.#options.mandate.key.address
@@ -275,13 +259,16 @@ export class Placement {
     }
     const workloads = new Map(next.workloads.map((workload) => [workload.hash, workload]))
     this.#wanted = await loadWantedNodes(this.#context.pool, next.workloads)
+    const now = Date.now() / 1000
+    this.#unfit = this.#unfitVms.look(next, new Set(own.map(({ hash }) => hash)), now)
     this.#relocation.update(next, {
       corechannel,
       coreNodes: this.#options.mandate.coreNodes(corechannel),
       leaving: this.#standing.leaving,
+      unfit: this.#unfit,
       wanted: this.#wanted,
       refuse: (node, vmHash) => this.refusalOf(node, workloads.get(vmHash)),
-      now: Date.now() / 1000,
+      now,
     })
     return next
   }
@@ -332,6 +319,8 @@ export class Placement {
     const leaving = this.#standing.leaving.get(nodeHash)
     if (leaving !== undefined) return leaving
     if ((this.#wanted.get(vmHash) ?? nodeHash) !== nodeHash) return 'owner_request'
+    const unfit = this.#unfit.get(vmHash)
+    if (unfit !== undefined) return unfit
     const isAway = this.watch.secondsAway(nodeHash) > 0
     return this.#planner.reasonToLeave(vmHash) ?? (isAway ? 'node_unhealthy' : null)
   }

@@ -7,8 +7,9 @@ import {
   placeVm,
   sha256Hex,
 } from '@aleph-ts/protocol'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Claim, type OwnerAllocations, validClaims, withChanges } from './claims.ts'
+import { type Claim, judgeClaims, type OwnerAllocations, validClaims, withChanges } from './claims.ts'
 import { type PlanInputs, plan } from './plan.ts'
 import type { Workload } from './workloads.ts'
 
@@ -144,8 +145,13 @@ test('what runs on a compute node that goes to another core node stays there, an
   expect(heir.assignments.get(hash)).toMatchObject({ coreNode: 'core-b', computeNode: 'compute of core-b' })
   const claimed = planFor('core-b', { ...inputs, published: new Map([[hash, {}]]) })
   expect(claimed.changes.size).toBe(0)
-  const before = planFor('core-a', { ...inputs, published: new Map([[hash, {}]]) })
+  const published = new Map([[hash, {}]])
+  const before = planFor('core-a', { ...inputs, published })
   expect(before.assignments.get(hash)).toMatchObject({ coreNode: 'core-b' })
+  expect(before.changes.size).toBe(0)
+  const heirs: Claim = { vmHash: hash, coreNode: 'core-b', computeNode: 'compute of core-b', since: 9 }
+  const released = planFor('core-a', { ...inputs, claims: [...claims, heirs], published })
+  expect([...released.changes]).toEqual([[hash, null]])
 })
 
 test('the claim of a forgotten workload is released', () => {
@@ -176,6 +182,47 @@ test('claims count only from the owner of the core node that the compute node is
   expect(validClaims(aggregates, corechannel)).toEqual([
     { vmHash: 'mine', coreNode: 'core-a', computeNode: 'compute of core-a', since: 5 },
   ])
+  expect(judgeClaims(aggregates, corechannel).ignored).toEqual([
+    { vmHash: 'broken', owner: owners[0]!.toLowerCase(), computeNode: null, reason: 'malformed' },
+    ...[
+      { vmHash: 'stolen', owner: owners[1]! },
+      { vmHash: 'foreign', owner: '0x90F79bf6EB2c4f870365E785982E1f101E93b906' },
+    ].map((entry) => ({ ...entry, computeNode: 'compute of core-a', reason: 'not_its_compute_node' })),
+  ])
   const changed = withChanges(aggregates, owners[0]!, [['mine', null]])
   expect(validClaims(changed, corechannel)).toEqual([])
+})
+
+test('whatever core nodes claim, there is one plan, and what is not claimed well is told', () => {
+  const allocation = fc.record(
+    {
+      node: fc.oneof(fc.constantFrom('compute of core-a', 'compute of core-b', 'nowhere'), fc.string()),
+      epoch: fc.oneof(fc.nat(), fc.double()),
+      since: fc.oneof(fc.nat(), fc.double(), fc.string()),
+      state: fc.constantFrom('assigned', 'running', 'migrating', 'sleeping'),
+      target: fc.constantFrom('compute of core-a', 'compute of core-b', 'nowhere'),
+      rank: fc.integer(),
+    },
+    { requiredKeys: [] },
+  )
+  const vm = fc.oneof(fc.constantFrom(...workloads.slice(0, 5).map(({ hash }) => hash)), fc.string())
+  const content = fc.dictionary(vm, fc.oneof(allocation, fc.jsonValue() as fc.Arbitrary<object>))
+  const aggregates = fc.tuple(
+    ...owners.map((owner) => content.map((entries) => ({ owner, content: entries }))),
+  )
+  fc.assert(
+    fc.property(aggregates, (published) => {
+      const { claims, ignored } = judgeClaims(published, corechannel)
+      const entries = published.flatMap((each) =>
+        Object.values(each.content).filter((value) => value !== null),
+      )
+      expect(claims.length + ignored.length).toBe(entries.length)
+      const [here, there] = [claims, claims.toReversed()].map((inOrder) => {
+        const { assignments } = planFor(null, { claims: inOrder, workloads: workloads.slice(0, 5) })
+        return [...assignments].map(([hash, { computeNode }]) => `${hash} ${computeNode}`).sort()
+      })
+      expect(here).toEqual(there)
+    }),
+    { numRuns: 200 },
+  )
 })

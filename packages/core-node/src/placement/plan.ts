@@ -178,11 +178,16 @@ function lostClaims({ claims, coreNodes, published }: PlanInputs, { assignments,
   if (coreNodes.size === 0) return []
   const isOurs = ({ coreNode }: { coreNode: string }) => coreNodes.has(coreNode)
   const ours = new Set(claims.filter(isOurs).map((claim) => claim.vmHash))
+  // Another core node, that the compute node went to, has said so.
+  const former = new Set(claims.filter((claim) => claim.isFormer).map((claim) => claim.vmHash))
+  const taken = new Set(
+    claims.flatMap(({ vmHash, isFormer }) => (former.has(vmHash) && !isFormer ? vmHash : [])),
+  )
   const others = new Set(claims.filter((claim) => !isOurs(claim)).map((claim) => claim.vmHash))
   return [...published.keys()].filter((vmHash) => {
     const assignment = assignments.get(vmHash)
     if (changes.has(vmHash) || (assignment && isOurs(assignment))) return false
     // What only another core node claims may be an entry of a sibling with the same owner.
-    return ours.has(vmHash) || !others.has(vmHash)
+    return ours.has(vmHash) || !others.has(vmHash) || taken.has(vmHash)
   })
 }

@@ -7,7 +7,15 @@ import {
 import type { CoreNodeContext } from '../context.ts'
 import { loadAggregates } from '../state/aggregates.ts'
 import { loadCapacityReports } from './capacity-reports.ts'
-import { type Claim, loadAllocations, ownClaims, validClaims, withChanges } from './claims.ts'
+import {
+  type Claim,
+  type IgnoredClaim,
+  judgeClaims,
+  loadAllocations,
+  ownClaims,
+  validClaims,
+  withChanges,
+} from './claims.ts'
 import type { Mandate } from './mandate.ts'
 import type { NodeLinks } from './node-links.ts'
 import type { NodeStanding } from './node-standing.ts'
@@ -32,6 +40,9 @@ export interface PlanBasis {
   claims: readonly Claim[]
 }
 
+/** Claims without effect that are remembered, with their reason. */
+const mostIgnored = 10_000
+
 /** Makes plans of what the state says, what was published lately, and what is known against nodes. */
 export class Planner {
   readonly #context: Pick<CoreNodeContext, 'pool' | 'profile'>
@@ -46,6 +57,7 @@ export class Planner {
   #reports: Promise<Map<string, CapacityReport>> | undefined
 
   #basis: PlanBasis | undefined
+  #ignored: readonly IgnoredClaim[] = []
 
   constructor(context: Pick<CoreNodeContext, 'pool' | 'profile'>, options: PlannerOptions) {
     this.#context = context
@@ -79,6 +91,11 @@ export class Planner {
     return this.#basis
   }
 
+  /** Claims that led to nothing in the last plan, as the state has them. */
+  get ignoredClaims(): readonly IgnoredClaim[] {
+    return this.#ignored
+  }
+
   /** Why a claim was given up in the last plan; undefined when it was not. */
   reasonToLeave(vmHash: string): string | undefined {
     return this.#reasonsToLeave.get(vmHash)
@@ -96,7 +113,7 @@ export class Planner {
       loadAllocations(this.#context.pool, [...this.#claimants(corechannel), address]),
     ])
     const { former } = links
-    const claims = validClaims(stored, corechannel, mandate.scheduler, former)
+    const { claims, ignored } = judgeClaims(stored, corechannel, mandate.scheduler, former)
     this.#basis = { corechannel, workloads, reports, policy, claims }
     await standing.look({ own: ownComputeNodes(corechannel, coreNodes), workloads, corechannel, policy, now })
     const byHash = new Map(workloads.map((workload) => [workload.hash, workload]))
@@ -116,6 +133,7 @@ export class Planner {
       now,
     })
     this.#noteHomeless(next, now)
+    this.#ignored = [...ignored, ...outranked(claims, next, corechannel)].slice(0, mostIgnored)
     return next
   }
 
@@ -149,4 +167,19 @@ export class Planner {
       if (!this.#homelessSince.has(vmHash)) this.#homelessSince.set(vmHash, now)
     }
   }
+}
+
+/** Claims of VMs that another core node has. */
+function outranked(
+  claims: readonly Claim[],
+  { assignments }: Plan,
+  corechannel: CorechannelAggregate,
+): IgnoredClaim[] {
+  const ownerOf = new Map(corechannel.nodes.map(({ hash, owner }) => [hash, owner]))
+  return claims.flatMap(({ vmHash, coreNode, computeNode }) => {
+    const owner = ownerOf.get(coreNode) ?? ''
+    const assignment = assignments.get(vmHash)
+    const isLost = assignment !== undefined && assignment.coreNode !== coreNode
+    return isLost ? [{ vmHash, owner, computeNode, reason: 'outranked' as const }] : []
+  })
 }

@@ -11,6 +11,8 @@ export interface RelocationInputs {
   coreNodes: ReadonlySet<string>
   /** Our compute nodes that are to be emptied. */
   leaving: Pick<ReadonlySet<string>, 'has'>
+  /** VMs that do not fit their compute nodes any more. */
+  unfit: Pick<ReadonlySet<string>, 'has'>
   /** Where owners want their VMs: VM → compute node. */
   wanted: ReadonlyMap<string, string>
   refuse: (node: ComputeNode, vmHash: string) => string | null
@@ -47,7 +49,7 @@ export class Relocation {
 
   /** Begins what is due, and writes what became of earlier moves into a plan: changes to be published. */
   update(plan: Plan, inputs: RelocationInputs): void {
-    const { corechannel, coreNodes, leaving, wanted, refuse } = inputs
+    const { corechannel, coreNodes, leaving, unfit, wanted, refuse } = inputs
     for (const [vmHash, { target }] of this.#migrations.underway) {
       const assignment = plan.assignments.get(vmHash)
       if (assignment && coreNodes.has(assignment.coreNode)) continue
@@ -58,7 +60,7 @@ export class Relocation {
     this.#resume(plan, inputs)
     this.#tell(plan, inputs)
     const { underway } = this.#migrations
-    const moves = planMoves({ plan, corechannel, coreNodes, leaving, wanted, underway, refuse })
+    const moves = planMoves({ plan, corechannel, coreNodes, leaving, unfit, wanted, underway, refuse })
     for (const { assignment, to } of moves) {
       const { workload, computeNode } = assignment
       if (workload.kind === 'instance' && to !== null) {

@@ -121,6 +121,13 @@ export function schedulerRoutes(
       }
     })
 
+    serve(server, apiRoutes.listIgnoredAllocations, ({ query }) => {
+      const ignored = placement.ignoredClaims.map(({ vmHash, owner, computeNode, reason }) => {
+        return { vm_hash: vmHash, owner, node_hash: computeNode, reason }
+      })
+      return paged(ignored, query)
+    })
+
     serve(server, apiRoutes.listVmHistory, async ({ params, query }) => {
       const { entries, total } = await placement.history.page('vm_hash', params.hash, query)
       return pageOf(entries, total, query)

@@ -81,7 +81,10 @@ export async function loadUnconfirmedPosts(
   return rows.map((row) => readRow(row, profile, head))
 }
 
-/** Posts that report the balances of platforms for blocks in a range. */
+/**
+ * Posts that report the balances of platforms, by the blocks at which they take effect: the one that a report names, or
+ * a higher one that an earlier report named (protocol 06 §2.2). What nobody believes is at the block that it names.
+ */
 export async function loadBalancePosts(
   db: Queryable,
   profile: NetworkProfile,
@@ -89,10 +92,25 @@ export async function loadBalancePosts(
 ): Promise<ReadPost[]> {
   const { balancePlatforms } = profile.registry
   if (balancePlatforms.length === 0) return []
+  const believed = profile.addresses.balances.map((address) => address.toLowerCase())
   const { rows } = await db.query<PostRow>(
-    `select ${columns}, b.height from balance_post_heights b join messages m on m.item_hash = b.item_hash
-     where b.platform = any($1) and b.height > $2 and b.height <= $3 order by b.height, m.sender_time, b.item_hash`,
-    [balancePlatforms, range.after, range.upTo],
+    `with first as (
+       select distinct on (platform) platform, sender_time, item_hash from balance_post_heights
+       where platform = any($1) and lower(sender) = any($2) and height > $3
+       order by platform, sender_time, item_hash
+     ), reports as (
+       select b.item_hash, b.sender_time,
+         max(b.height) over (partition by b.platform order by b.sender_time, b.item_hash) as height
+       from first f join balance_post_heights b
+         on b.platform = f.platform and (b.sender_time, b.item_hash) >= (f.sender_time, f.item_hash)
+       where lower(b.sender) = any($2)
+       union all
+       select item_hash, sender_time, height from balance_post_heights
+       where platform = any($1) and lower(sender) <> all($2) and height > $3
+     )
+     select ${columns}, r.height from reports r join messages m on m.item_hash = r.item_hash
+     where r.height <= $4 order by r.height, r.sender_time, r.item_hash`,
+    [balancePlatforms, believed, range.after, range.upTo],
   )
   return rows.map((row) => readRow({ ...row, content_type: balancesPostType }, profile, Number(row.height)))
 }

@@ -33,7 +33,11 @@ export class ComputePair {
     const registrar = newWallet()
     const profile: NetworkProfile = {
       ...devnetProfile,
-      addresses: { ...devnetProfile.addresses, corechannel: registrar.address },
+      addresses: {
+        ...devnetProfile.addresses,
+        corechannel: registrar.address,
+        settings: registrar.address,
+      },
     }
     const placement = {
       pollSeconds: 0.05,

@@ -63,9 +63,11 @@ test('compute nodes are listed with what is left of them, as clients choose from
     qemu_support: true,
     gpu_support: false,
     ipv6_check: { host: true, vm: true },
+    config_from_crn: true,
+    debug_config_from_crn_error: null,
     system_usage: {
       cpu: { count: 2, load_average: { load1: 2 } },
-      mem: { total_kB: 4096 * 1024 },
+      mem: { total_kB: Math.round((4096 * 1_048_576) / 1000) },
       active: true,
     },
   })
@@ -116,6 +118,7 @@ test('the API of the scheduler tells what is wanted, what is seen, and why', asy
     body: { schedulable: false, reasons: ['vcpus'] },
   })
   expect((await pair.node.get(`/scheduler/api/v1/vms/${'0'.repeat(64)}`)).status).toBe(404)
+  expect((await pair.node.get('/scheduler/api/v1/allocations/ignored')).body).toMatchObject({ items: [] })
 })
 
 test('a VM that runs where it should not is told of', async () => {

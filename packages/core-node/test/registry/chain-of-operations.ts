@@ -2,6 +2,8 @@ import { devnetProfile, itemHash } from '@aleph-ts/protocol'
 import type pg from 'pg'
 
 const unit = 10n ** 18n
+/** Who is believed about balances. */
+const [authority] = devnetProfile.addresses.balances as [string]
 
 /** Writes transfers and registry posts into a database as readers of a chain and the pipeline do. */
 export class ChainOfOperations {
@@ -46,15 +48,44 @@ export class ChainOfOperations {
     details: Record<string, unknown> = {},
   ): Promise<string> {
     this.#count += 1
-    const type = 'corechan-operation'
-    const content = { action, tags: [action, 'devnet'], details }
-    const text = JSON.stringify({ address, time: this.#count, type, ref, content })
+    return this.#post(address, {
+      time: this.#count,
+      type: 'corechan-operation',
+      ref,
+      block,
+      content: { action, tags: [action, 'devnet'], details },
+    })
+  }
+
+  /** A report of the balances of `SABLIER` at a block, written at a time. */
+  async report(
+    time: number,
+    block: number,
+    balances: Record<string, number>,
+    sender = authority,
+  ): Promise<void> {
+    const content = {
+      tags: ['SABLIER', 'devnet'],
+      platform: 'SABLIER',
+      chain: 'ETH',
+      main_height: block,
+      balances,
+    }
+    await this.#post(sender, { time, type: 'balances-update', ref: null, block: null, content })
+  }
+
+  async #post(
+    address: string,
+    post: { time: number; type: string; ref: string | null; block: number | null; content: object },
+  ): Promise<string> {
+    const { time, type, ref, block, content } = post
+    const text = JSON.stringify({ address, time, type, ref, content })
     const hash = itemHash(text)
     await this.#pool.query(
       `insert into messages (item_hash, seq, status, type, chain, sender, item_type, item_content, time, size,
          reception_time, owner, content_type, content_ref, place, sender_time, first_confirmed_height)
        values ($1, $2::bigint, 'processed', 'POST', 'ETH', $3, 'inline', $4, $2::bigint, 1, now(), $3, $5, $6, '', $2::bigint, $7)`,
-      [hash, this.#count, address, text, type, ref, block],
+      [hash, time, address, text, type, ref, block],
     )
     return hash
   }

@@ -22,7 +22,9 @@ beforeAll(async () => {
 afterAll(async () => server[Symbol.asyncDispose]())
 
 beforeEach(async () => {
-  await pool.query('truncate token_transfers, messages, chain_cursors, registry_changes')
+  await pool.query(
+    'truncate token_transfers, messages, balance_post_heights, chain_cursors, registry_changes',
+  )
   fold = new RegistryFold(profile)
 })
 
@@ -111,6 +113,56 @@ describe('the registry', () => {
       [1, 1],
       [1, 1],
     ])
+  })
+
+  describe('where another platform secures nodes', () => {
+    const secured = { ...profile, registry: { ...profile.registry, balancePlatforms: ['SABLIER'] } }
+    const at = async (height: number, from = fold): Promise<string[]> => {
+      const changed = await takeRegistryChanges(pool)
+      if (changed !== null) fold.invalidate(changed)
+      for await (const { state } of from.history(pool, [height])) {
+        return [...state.balances]
+          .map(([address, balance]) => `${address.slice(-1)} ${balance / 10n ** 18n}`)
+          .sort()
+      }
+      return []
+    }
+    beforeEach(() => {
+      fold = new RegistryFold(secured)
+    })
+
+    test('reports take effect one after the other, be it at a block that an earlier one named', async () => {
+      await chain.readTo(10_000)
+      await chain.report(1, 100, { [ada]: 1 })
+      await chain.report(2, 300, { [ada]: 3, [bob]: 3 })
+      await chain.report(3, 200, { [ada]: 2 })
+      await chain.report(4, 400, { [bob]: 4 })
+      expect(await at(99)).toEqual([])
+      expect(await at(250)).toEqual(['1 1'])
+      // The last of those that stand at block 300: Bob, whom it leaves out, has nothing.
+      expect(await at(300)).toEqual(['1 2'])
+      expect(await at(400)).toEqual(['2 4'])
+    })
+
+    test('one that turns up late moves those that were written after it', async () => {
+      await chain.readTo(10_000)
+      await chain.report(3, 200, { [ada]: 2 })
+      await chain.report(4, 250, { [bob]: 4 })
+      expect(await at(260)).toEqual(['2 4'])
+      await chain.report(1, 500, { [eve]: 5 })
+      expect(await at(260)).toEqual([])
+      expect(await at(500)).toEqual(['2 4'])
+      expect(await at(500, new RegistryFold(secured))).toEqual(['2 4'])
+    })
+
+    test('strangers move nothing', async () => {
+      await chain.readTo(10_000)
+      await chain.report(1, 9_000, { [eve]: 5 }, eve)
+      await chain.report(2, 100, { [ada]: 1 })
+      expect(await at(100)).toEqual(['1 1'])
+      const { ignored } = await fold.fold(pool)
+      expect(ignored).toMatchObject([{ height: 9_000, reason: 'not_believed' }])
+    })
   })
 
   test('remembers why a post has no effect, once', async () => {

@@ -41,6 +41,12 @@ const listedNode = computeNodeSchema.extend({
   compatible_gpus: z.array(gpu),
   compatible_available_gpus: z.array(gpu),
   ipv6_check: z.object({ host: z.boolean(), vm: z.boolean() }).nullable(),
+  /** Whether anything is known of it, and when its core node heard of it last, where that is this one. */
+  config_from_crn: z.boolean(),
+  debug_config_from_crn_at: z.string().nullable(),
+  debug_config_from_crn_error: z.string().nullable(),
+  debug_usage_from_crn_at: z.string().nullable(),
+  usage_from_crn_error: z.string().nullable(),
 })
 export type ListedComputeNode = z.output<typeof listedNode>
 

@@ -181,6 +181,15 @@ export const schedulerApiRoutes = {
       ),
     }),
   }),
+  listIgnoredAllocations: defineRoute({
+    method: 'GET',
+    path: '/scheduler/api/v1/allocations/ignored',
+    tag,
+    summary: 'What core nodes claimed without effect, and why: compute nodes of others, VMs that others have',
+    snakeCaseQuery: true,
+    query: z.object(pageFields),
+    answer: pageOf(z.object({ vm_hash: text, owner: text, node_hash: nullable, reason: text })),
+  }),
   listVmHistory: defineRoute({
     method: 'GET',
     path: '/scheduler/api/v1/vms/{hash}/history',

@@ -202,14 +202,13 @@ export function demandReason(
   demand: VmRequirements,
   { reports, ledger, policy }: Omit<PlacementOptions, 'refuse'>,
 ): PlacementReason | null {
+  const lasting =
+    ownerReason(node, demand) ?? (reports ? capabilityReason(reports.get(node.hash), demand, policy) : null)
+  if (lasting !== null) return lasting
   const room = ledger?.refusal(node.hash, demand) ?? null
+  if (room === 'gpu') return room
   return (
-    ownerReason(node, demand) ??
-    (reports ? capabilityReason(reports.get(node.hash), demand, policy) : null) ??
-    (room === 'gpu' ? room : null) ??
-    contractReason(node, demand, policy) ??
-    room ??
-    (policy?.blacklist.has(node.hash) ? 'blacklist' : null)
+    contractReason(node, demand, policy) ?? room ?? (policy?.blacklist.has(node.hash) ? 'blacklist' : null)
   )
 }
 

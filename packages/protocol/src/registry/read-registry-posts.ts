@@ -105,7 +105,8 @@ export function readScores(post: RegistryPost, policy: RegistryPolicy): ScoreEve
 
 /**
  * Reads a post as the balances of a platform that secures nodes and stakes besides the token's own transfers
- * (protocol 06 §2.2): it stands at the height it names, and whoever it leaves out has nothing there.
+ * (protocol 06 §2.2): it stands at the height it names, or at a higher one that a report before it named
+ * (`post.height`), and whoever it leaves out has nothing there.
  */
 export function readBalances(post: RegistryPost, policy: RegistryPolicy): BalanceEvent | string {
   const content = tagged(post, policy)
@@ -120,7 +121,7 @@ export function readBalances(post: RegistryPost, policy: RegistryPolicy): Balanc
       kind: 'balances',
       platform,
       mode: 'replace',
-      height: main_height,
+      height: Math.max(post.height, main_height),
       time: 0,
       itemHash: '',
       balances: new Map(

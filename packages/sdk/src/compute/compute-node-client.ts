@@ -3,7 +3,7 @@ import type { Account } from '../account/account.ts'
 import { AlephError } from '../errors.ts'
 import { parseAnswer } from '../http/parse-answer.ts'
 import { pollUntil } from '../http/poll-until.ts'
-import { requestJson, requestStream } from '../http/request.ts'
+import { queryString, requestJson, requestStream } from '../http/request.ts'
 import { createTransport, type Transport, type TransportOptions } from '../http/transport.ts'
 import { OperatorSession } from './operator-session.ts'
 import { type StreamLogsOptions, streamLogs, type VmLogFrame } from './stream-logs.ts'
@@ -163,9 +163,10 @@ export class ComputeNodeClient {
   /** The log of a VM, also of one that stopped; only for its owner. All of it, or what `options` leave. */
   async getLogs(vmHash: string, options: GetLogsOptions = {}): Promise<VmLogLine[]> {
     const path = machinePath(vmHash, 'logs')
-    const headers = await this.#operatorHeaders('GET', path)
     const { since, limit, ...request } = options
-    const answer = await requestJson(this.#transport, path, { ...request, headers, query: { since, limit } })
+    const query = { since, limit }
+    const headers = await this.#operatorHeaders('GET', path + queryString(query))
+    const answer = await requestJson(this.#transport, path, { ...request, headers, query })
     return parseAnswer(logsSchema, answer).map((line) => ({
       stream: line.file === 'stderr' ? 'stderr' : 'stdout',
       text: line.MESSAGE,
@@ -203,7 +204,7 @@ export class ComputeNodeClient {
     const { keepVolumes, ...request } = options
     const query = keepVolumes === true ? { erase_volumes: false } : {}
     const path = machinePath(vmHash, operation)
-    const headers = await this.#operatorHeaders('POST', path)
+    const headers = await this.#operatorHeaders('POST', path + queryString(query))
     await requestJson(this.#transport, path, {
       ...request,
       query,
@@ -218,10 +219,11 @@ export class ComputeNodeClient {
     const { includeVolumes, timeoutMs = 1_800_000, signal } = options
     const path = machinePath(vmHash, 'backup')
     const ask = async (method: 'GET' | 'POST', stop: AbortSignal | undefined) => {
+      const query = method === 'POST' && includeVolumes ? { include_volumes: true } : {}
       const answer = await requestJson(this.#transport, path, {
         method,
-        headers: await this.#operatorHeaders(method, path),
-        ...(method === 'POST' && includeVolumes ? { query: { include_volumes: true } } : {}),
+        headers: await this.#operatorHeaders(method, path + queryString(query)),
+        query,
         ...(stop ? { signal: stop } : {}),
       })
       return answer.status === 202 ? undefined : parseAnswer(backupSchema, answer)
@@ -251,14 +253,14 @@ export class ComputeNodeClient {
     options: { signal?: AbortSignal } = {},
   ): Promise<void> {
     const path = machinePath(vmHash, 'restore')
-    const headers = await this.#operatorHeaders('POST', path)
     const limit = { ...options, timeoutMs: restoreMs, method: 'POST' as const }
     if ('storeHash' in source) {
-      headers['content-type'] = 'application/json'
       const body = JSON.stringify({ volume_ref: source.storeHash })
+      const headers = await this.#operatorHeaders('POST', path, body)
       await requestJson(this.#transport, path, { ...limit, headers, body })
       return
     }
+    const headers = await this.#operatorHeaders('POST', path)
     const form = new FormData()
     form.set('rootfs', source, 'rootfs.qcow2')
     await requestJson(this.#transport, path, { ...limit, headers, body: form })
@@ -301,15 +303,24 @@ export class ComputeNodeClient {
     options: { signal?: AbortSignal } = {},
   ): Promise<boolean> {
     const path = machinePath(vmHash, 'confidential/inject_secret')
-    const headers = await this.#operatorHeaders('POST', path)
-    headers['content-type'] = 'application/json'
     const body = JSON.stringify({ packet_header: packetHeader, secret })
+    const headers = await this.#operatorHeaders('POST', path, body)
     const answer = await requestJson(this.#transport, path, { ...options, method: 'POST', headers, body })
     return parseAnswer(injectionSchema, answer).status.running
   }
 
-  async #operatorHeaders(method: 'GET' | 'POST', path: string): Promise<Record<string, string>> {
-    return { ...(await this.#owner().headers(method, this.url + path)) }
+  /** @param path with its query @param json the body, when it is JSON */
+  async #operatorHeaders(
+    method: 'GET' | 'POST',
+    path: string,
+    json?: string,
+  ): Promise<Record<string, string>> {
+    const headers = await this.#owner().headers(
+      method,
+      this.url + path,
+      json === undefined ? {} : { body: json },
+    )
+    return { ...headers, ...(json === undefined ? {} : { 'content-type': 'application/json' }) }
   }
 
   #owner(): OperatorSession {

@@ -1,3 +1,4 @@
+import { sha256Hex } from '@aleph-ts/protocol'
 import type { Account } from '../account/account.ts'
 import { bytesToHex } from '../account/hex.ts'
 
@@ -32,18 +33,29 @@ export class OperatorSession {
   }
 
   /**
-   * Headers for one request. `url` is the whole URL of the operation on the node. The node must find its own
-   * domain name in it: the host name of the URL, or `localhost` for a node on this machine.
+   * Headers for one request. `url` is the whole URL of the operation on the node, with its query. The node must find its
+   * own domain name in it: the host name of the URL, or `localhost` for a node on this machine.
+   *
+   * Nodes that know how also hold the request to its query, take what is no GET once only, and hold it to its body when
+   * that is given (protocol 05 §24.6); the others ignore it.
    */
-  async headers(method: 'GET' | 'POST' | 'DELETE', url: string): Promise<OperatorHeaders> {
+  async headers(
+    method: 'GET' | 'POST' | 'DELETE',
+    url: string,
+    options: { body?: string } = {},
+  ): Promise<OperatorHeaders> {
     const key = await this.#currentKey()
-    const { hostname, pathname } = new URL(url)
+    const { hostname, pathname, search } = new URL(url)
+    const { body } = options
     const isLoopback = /^127(\.\d+){3}$|^\[::1\]$/.test(hostname)
     const payload = encodeJson({
       time: new Date().toISOString(),
       method,
       path: decodeURIComponent(pathname),
       domain: isLoopback ? 'localhost' : hostname,
+      query: search.slice(1),
+      ...(method === 'GET' ? {} : { nonce: crypto.randomUUID() }),
+      ...(body === undefined ? {} : { body_sha256: sha256Hex(body) }),
     })
     const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, key.privateKey, payload)
     return {

@@ -180,7 +180,8 @@ function parseBody(text: string): unknown {
   }
 }
 
-function queryString(query: Record<string, QueryValue> | undefined): string {
+/** With its `?`; empty without parameters. */
+export function queryString(query: Record<string, QueryValue> | undefined): string {
   const search = new URLSearchParams()
   for (const [name, value] of Object.entries(query ?? {})) {
     if (value === undefined || (Array.isArray(value) && value.length === 0)) continue

@@ -35,6 +35,11 @@ export interface ProgramFields {
   seconds?: number
   /** Kept running, instead of started at the first request. */
   persistent?: boolean
+  /**
+   * Attributes of messages for which the program is called (protocol 05 §5.5): `POST /.well-known/aleph/message` with the
+   * message as JSON, or the event `aleph.message` of an ASGI application.
+   */
+  onMessage?: readonly Record<string, unknown>[]
   /** Lets the program reach public addresses through the node's proxy. */
   internet?: boolean
   variables?: Record<string, string>
@@ -76,7 +81,11 @@ function programContent(fields: ProgramFields, options: MessageOptions) {
       use_latest: useLatest,
     },
     runtime: { ref: fields.runtime, use_latest: useLatest, comment: fields.runtimeComment ?? '' },
-    on: { http: true, persistent: fields.persistent ?? false },
+    on: {
+      http: true,
+      persistent: fields.persistent ?? false,
+      ...(fields.onMessage === undefined ? {} : { message: [...fields.onMessage] }),
+    },
     environment: {
       reproducible: false,
       internet: fields.internet ?? false,

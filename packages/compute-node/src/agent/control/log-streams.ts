@@ -11,6 +11,7 @@ import {
   decodedPath,
   mayActOn,
   type OwnerAccessOptions,
+  queryOf,
 } from './owner-access.ts'
 import { authenticateOwner, OwnerAuthError } from './owner-auth.ts'
 
@@ -54,7 +55,7 @@ export class LogStreams {
       this.#viewers.add(viewer)
       viewer.once('close', () => this.#viewers.delete(viewer))
       viewer.on('error', () => viewer.terminate())
-      this.#serve(viewer, ref, decodedPath(request.url ?? '')).catch((error: unknown) => {
+      this.#serve(viewer, ref, request.url ?? '').catch((error: unknown) => {
         this.#options.logger.warn({ err: error, ref }, 'a log stream ended badly')
         viewer.terminate()
       })
@@ -66,8 +67,8 @@ export class LogStreams {
     for (const viewer of this.#viewers) viewer.close(1001)
   }
 
-  async #serve(viewer: WebSocket, ref: string, path: string): Promise<void> {
-    const reason = await this.#refusal(viewer, ref, path)
+  async #serve(viewer: WebSocket, ref: string, url: string): Promise<void> {
+    const reason = await this.#refusal(viewer, ref, url)
     if (viewer.readyState !== viewer.OPEN) return
     if (reason !== null) {
       viewer.send(JSON.stringify({ status: 'failed', reason }))
@@ -83,20 +84,24 @@ export class LogStreams {
   }
 
   /** Why the viewer may not look; null when it may. */
-  async #refusal(viewer: WebSocket, ref: string, path: string): Promise<string | null> {
+  async #refusal(viewer: WebSocket, ref: string, url: string): Promise<string | null> {
     try {
       const frame = firstFrame.safeParse(JSON.parse(await firstMessage(viewer)))
       if (!frame.success) return "missing 'auth' key in message"
       const { auth } = frame.data
       assertReference(ref)
+      const now = Date.now() / 1000
       const sender = authenticateOwner({
         signedPubKey: asText(auth['X-SignedPubKey']),
         signedOperation: asText(auth['X-SignedOperation']),
         // Clients sign either method for this route: the path alone is bound (protocol 05 §4.2).
         method: 'any',
-        path,
+        path: decodedPath(url),
         domain: this.#options.domainName,
-        now: Date.now() / 1000,
+        query: queryOf(url),
+        body: '',
+        now,
+        takeNonce: (address, nonce, until) => this.#options.nonces.take(address, nonce, until, now),
       })
       assertKnown(ref, this.#options)
       return (await mayActOn(sender, ref, this.#options.messages)) ? null : 'unauthorized sender'

@@ -11,9 +11,9 @@ import { type Gpus, reservationSeconds } from '../gpu/gpus.ts'
 import type { Payments } from '../payment/payments.ts'
 import { formatTime } from '../time-format.ts'
 import type { VmHost } from '../vm-host.ts'
-import { authenticateRequest } from './owner-access.ts'
+import { authenticateRequest, type RequestAuthOptions } from './owner-access.ts'
 
-export interface NotifyRoutesOptions {
+export interface NotifyRoutesOptions extends RequestAuthOptions {
   messages: MessageSource
   admission: Admission
   payments: Payments
@@ -21,7 +21,6 @@ export interface NotifyRoutesOptions {
   reconciler: Reconciler
   vms: VmHost
   identity: Pick<NodeIdentity, 'hash'>
-  domainName: string
   /** Re-reads what outside decides on a VM's network: forwarded ports. */
   refreshNetwork: (hash: string) => Promise<void>
   /** Longest wait for a start before the answer, milliseconds. */
@@ -56,7 +55,7 @@ export async function notifyRoutes(app: FastifyInstance, options: NotifyRoutesOp
   })
 
   app.post('/control/reserve_resources', async (request, reply) => {
-    const sender = authenticateRequest(request, options.domainName)
+    const sender = authenticateRequest(request, options)
     const content = parseInstance(request.body)
     const refusal = await options.admission.refusal(content)
     if (refusal !== null) {

@@ -2,13 +2,19 @@ import { classifyHash } from '@aleph-ts/protocol'
 import type { FastifyRequest } from 'fastify'
 import type { MessageSource } from '../core-nodes/message-source.ts'
 import { AgentError } from '../errors.ts'
+import type { Nonces } from './nonces.ts'
 import { authenticateOwner } from './owner-auth.ts'
+import { wholeBody } from './raw-body.ts'
 
-export interface OwnerAccessOptions {
+export interface RequestAuthOptions {
+  domainName: string
+  nonces: Nonces
+}
+
+export interface OwnerAccessOptions extends RequestAuthOptions {
   messages: MessageSource
   /** Whether this node has, or had, such a VM. */
   isKnown: (hash: string) => boolean
-  domainName: string
 }
 
 /** Somebody proved who they are, and it is not the owner: 403 as plain text, as every Aleph client reads it. */
@@ -18,14 +24,21 @@ export class ForbiddenError extends Error {
 }
 
 /** Who sends a request signed by wallet and ephemeral key (protocol 05 §4.1). Throws OwnerAuthError. */
-export function authenticateRequest(request: FastifyRequest, domainName: string): string {
+export function authenticateRequest(
+  request: FastifyRequest,
+  { domainName, nonces }: RequestAuthOptions,
+): string {
+  const now = Date.now() / 1000
   return authenticateOwner({
     signedPubKey: header(request, 'x-signedpubkey'),
     signedOperation: header(request, 'x-signedoperation'),
     method: request.method,
     path: decodedPath(request.raw.url ?? ''),
     domain: domainName,
-    now: Date.now() / 1000,
+    query: queryOf(request.raw.url ?? ''),
+    body: wholeBody(request),
+    now,
+    takeNonce: (address, nonce, until) => nonces.take(address, nonce, until, now),
   })
 }
 
@@ -39,7 +52,7 @@ export async function assertOwner(
   options: OwnerAccessOptions,
 ): Promise<void> {
   assertReference(ref)
-  const sender = authenticateRequest(request, options.domainName)
+  const sender = authenticateRequest(request, options)
   assertKnown(ref, options)
   if (!(await mayActOn(sender, ref, options.messages))) throw new ForbiddenError('Unauthorized sender')
 }
@@ -79,6 +92,12 @@ export function decodedPath(url: string): string {
   } catch {
     throw new AgentError('invalid_request', 'The path is not percent-encoded UTF-8')
   }
+}
+
+/** Query of a request as it came, without `?`. */
+export function queryOf(url: string): string {
+  const at = url.indexOf('?')
+  return at < 0 ? '' : url.slice(at + 1)
 }
 
 function header(request: FastifyRequest, name: string): string | undefined {

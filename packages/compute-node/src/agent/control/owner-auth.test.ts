@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, randomBytes, sign as signBytes } from 'node:crypto'
-import { evmAddress, personalSign, solanaAddress } from '@aleph-ts/protocol'
+import { evmAddress, personalSign, sha256Hex, solanaAddress } from '@aleph-ts/protocol'
 import { base58 } from '@scure/base'
 import { describe, expect, test } from 'vitest'
 import { authenticateOwner, type OwnerRequest } from './owner-auth.ts'
@@ -34,7 +34,8 @@ function operationHeader(changes: object = {}, key = ephemeral.privateKey): stri
 
 function request(changes: Partial<OwnerRequest> = {}): OwnerRequest {
   const headers = { signedPubKey: keyHeader(), signedOperation: operationHeader() }
-  return { ...headers, method: 'GET', path, domain: 'crn.example', now, ...changes }
+  const rest = { method: 'GET', path, domain: 'crn.example', query: '', body: '', now, takeNonce: () => true }
+  return { ...headers, ...rest, ...changes }
 }
 
 function refusal(changes: Partial<OwnerRequest>): string {
@@ -57,6 +58,16 @@ describe('an owner’s call', () => {
     const signedOperation = JSON.stringify({ ...operation, signature: `0x${operation.signature}` })
     expect(authenticateOwner(request({ signedOperation }))).toBe(address)
     expect(authenticateOwner(request({ signedPubKey: keyHeader({ domain: 'other.example' }) }))).toBe(address)
+  })
+
+  test('may name its query, its body and a nonce, which then hold until it could not come again', () => {
+    const taken: unknown[] = []
+    const claims = { query: 'erase_volumes=false', body_sha256: sha256Hex('{}'), nonce: 'once' }
+    const signedOperation = operationHeader(claims)
+    const takeNonce = (...nonce: unknown[]) => taken.push(nonce) > 0
+    const changes = { signedOperation, query: 'erase_volumes=false', body: '{}', takeNonce }
+    expect(authenticateOwner(request(changes))).toBe(address)
+    expect(taken).toEqual([[address, 'once', now + 120]])
   })
 
   test('is believed from a Solana wallet, which signs the hex text', () => {
@@ -124,6 +135,29 @@ describe('an owner’s call', () => {
       'for another method',
       { signedOperation: operationHeader({ method: 'POST' }) },
       "401 Invalid method. Signed: 'POST' !=  request:'GET'",
+    ],
+    [
+      'for another query',
+      { signedOperation: operationHeader({ query: 'erase_volumes=false' }), query: 'erase_volumes=true' },
+      "401 Invalid query. Signed: 'erase_volumes=false' != requested query: 'erase_volumes=true'",
+    ],
+    [
+      'for another body',
+      {
+        signedOperation: operationHeader({ body_sha256: sha256Hex('{"timeout":0}') }),
+        body: '{"timeout":9}',
+      },
+      '401 Invalid body_sha256: the body is another one',
+    ],
+    [
+      'for the body of an upload',
+      { signedOperation: operationHeader({ body_sha256: sha256Hex('disk') }), body: null },
+      '401 Invalid body_sha256: uploads cannot be signed',
+    ],
+    [
+      'sent again',
+      { signedOperation: operationHeader({ nonce: 'once' }), takeNonce: () => false },
+      '401 Invalid nonce: this operation was sent before',
     ],
     [
       'signed by another key',

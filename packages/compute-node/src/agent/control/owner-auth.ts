@@ -1,4 +1,4 @@
-import { createPublicKey, type JsonWebKey, verify } from 'node:crypto'
+import { createHash, createPublicKey, type JsonWebKey, verify } from 'node:crypto'
 import { recoverPersonalSign } from '@aleph-ts/protocol'
 import { base58 } from '@scure/base'
 import { z } from 'zod'
@@ -14,8 +14,14 @@ export interface OwnerRequest {
   method: string
   path: string
   domain: string
+  /** As it came, without `?`. */
+  query: string
+  /** As it came; null when it is an upload that is still to be read. */
+  body: string | null
   /** Epoch seconds. */
   now: number
+  /** Whether nobody sent this nonce of an address yet; it is remembered until `until`. */
+  takeNonce: (address: string, nonce: string, until: number) => boolean
 }
 
 /** Why an owner was not believed: `status` and text are what the client sees (protocol 05 §4.1). */
@@ -52,6 +58,13 @@ const operationPayload = z.object({
   method: z.enum(['POST', 'GET', 'DELETE']),
   domain: z.string(),
   path: z.string(),
+  // Beyond the network's nodes (protocol 05 §24.6): what is named must be so.
+  query: z.string().max(MAX_HEADER_CHARACTERS).optional(),
+  body_sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  nonce: z.string().min(1).max(128).optional(),
 })
 
 /**
@@ -77,7 +90,29 @@ export function authenticateOwner(request: OwnerRequest): string {
     throw new OwnerAuthError(401, `Invalid method. Signed: '${method}' !=  request:'${request.method}'`)
   }
   if (!operation.signedBy(key.pubkey)) throw new OwnerAuthError(401, 'Signature could not verified')
+  assertExtras(operation, key.address, request)
   return key.address
+}
+
+/** What an operation says of itself beyond method, domain and path; clients need not say any of it. */
+function assertExtras(
+  { query, body_sha256, nonce, time }: z.output<typeof operationPayload>,
+  address: string,
+  request: OwnerRequest,
+): void {
+  if (query !== undefined && query !== request.query) {
+    throw new OwnerAuthError(401, `Invalid query. Signed: '${query}' != requested query: '${request.query}'`)
+  }
+  if (body_sha256 !== undefined) {
+    const { body } = request
+    if (body === null) throw new OwnerAuthError(401, 'Invalid body_sha256: uploads cannot be signed')
+    const actual = createHash('sha256').update(body).digest('hex')
+    if (actual !== body_sha256) throw new OwnerAuthError(401, 'Invalid body_sha256: the body is another one')
+  }
+  if (nonce === undefined) return
+  if (!request.takeNonce(address, nonce, time + OPERATION_WINDOW_SECONDS)) {
+    throw new OwnerAuthError(401, 'Invalid nonce: this operation was sent before')
+  }
 }
 
 function openKey(header: string | undefined, now: number): z.output<typeof keyPayload> {

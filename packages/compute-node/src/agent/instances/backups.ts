@@ -9,7 +9,7 @@ import { AgentError } from '../errors.ts'
 import type { VmHost } from '../vm-host.ts'
 import { diskBytes } from '../volumes/disk-image.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
-import { rootDiskName } from './instance-loader.ts'
+import { isKeptDisk, rootDiskName } from './instance-loader.ts'
 
 const LIFE_SECONDS = 24 * 3600
 const metadataSchema = z.object({
@@ -78,7 +78,7 @@ export class Backups {
   async begin(hash: string, withVolumes: boolean): Promise<void> {
     const folder = this.#options.volumes.folder(hash)
     const names = (await readdir(folder)).filter(
-      (name) => name === rootDiskName || (withVolumes && name.endsWith('.ext4')),
+      (name) => isKeptDisk(name) && (withVolumes || name === rootDiskName),
     )
     const sizes: Record<string, number> = {}
     for (const name of names) sizes[name] = await diskBytes(join(folder, name), formatOf(name))

@@ -22,6 +22,7 @@ import { seedImage } from './seed.ts'
 
 const MIB = 1024 * 1024
 export const rootDiskName = 'rootfs.qcow2'
+const ephemeralPrefix = 'ephemeral-'
 const rootFactsName = 'rootfs.json'
 const rootFactsSchema = z.object({ parent: z.string() })
 
@@ -40,6 +41,11 @@ export interface InstanceLoaderOptions {
   /** For instances with a link. */
   nameservers: readonly string[]
   forwardHost: string
+}
+
+/** Whether a file of an instance's is a disk that outlives a start: the root disk, or a persistent volume. */
+export function isKeptDisk(name: string): boolean {
+  return name === rootDiskName || (name.endsWith('.ext4') && !name.startsWith(ephemeralPrefix))
 }
 
 /** Turns an INSTANCE message into a machine that boots: parent fetched, disks made, seed written (protocol 05 §7). */
@@ -190,8 +196,12 @@ export class InstanceLoader {
       return { disk, mount, fileSystem: 'auto', grows: true }
     }
     const isEphemeral = volume.kind === 'ephemeral'
-    if (isEphemeral) await rm(join(volumes.folder(hash), `ephemeral-${index}.ext4`), { force: true })
-    const path = await volumes.volume(hash, isEphemeral ? `ephemeral-${index}` : name, volume.size_mib)
+    if (isEphemeral) await rm(join(volumes.folder(hash), `${ephemeralPrefix}${index}.ext4`), { force: true })
+    const path = await volumes.volume(
+      hash,
+      isEphemeral ? `${ephemeralPrefix}${index}` : name,
+      volume.size_mib,
+    )
     return { disk: { serial, path, format: 'raw' as const, writable: true }, mount, fileSystem: 'ext4' }
   }
 

@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { writeFileAtomically } from '../allocations/state-file.ts'
 import { AgentError } from '../errors.ts'
-import { rootDiskName } from '../instances/instance-loader.ts'
+import { isKeptDisk } from '../instances/instance-loader.ts'
 import type { VmHost } from '../vm-host.ts'
 import { runTool, type VolumeStore } from '../volumes/volume-store.ts'
 import type { WorkloadHost } from '../workloads.ts'
@@ -147,7 +147,7 @@ export class Exports {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await release(hash)
     await vms.stop(hash, POWER_OFF_MS)
-    const names = (await readdir(volumes.folder(hash))).filter(isKept)
+    const names = (await readdir(volumes.folder(hash))).filter(isKeptDisk)
     for (const name of names) job.disks.push(await pack(hash, join(volumes.folder(hash), name), folder, name))
     job.finishedAt = Date.now() / 1000
     job.state = 'exported'
@@ -171,11 +171,6 @@ export class Exports {
   #removeFiles(hash: string): Promise<void> {
     return rm(join(this.#options.dir, hash), { recursive: true, force: true })
   }
-}
-
-/** Disks that outlive a start: the root disk and persistent volumes. */
-function isKept(name: string): boolean {
-  return name === rootDiskName || (name.endsWith('.ext4') && !name.startsWith('ephemeral-'))
 }
 
 /** Packs one disk as a compressed qcow2 file that reads no other. */

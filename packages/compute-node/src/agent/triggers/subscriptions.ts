@@ -1,12 +1,12 @@
-import { matchesSubscription, type ProgramContent } from '@aleph-ts/protocol'
+import { isChain, matchesSubscription, messageTypes, type ProgramContent } from '@aleph-ts/protocol'
 import { AgentError } from '../errors.ts'
 
 /** What one program may ask for; those beyond it are never called. */
 const MAX_PER_PROGRAM = 64
 /** Keys of subscriptions by which core nodes choose messages, and what these call them. */
 const filters = { type: 'msgTypes', sender: 'addresses', channel: 'channels', chain: 'chains' } as const
-/** What fits into one address of a request. */
-const MAX_VALUES = 100
+/** What fits into one address of a request, characters. */
+const MAX_FILTER = 2_000
 
 export interface SubscriptionsOptions {
   /** VMs of this node's plan. */
@@ -48,9 +48,10 @@ export class Subscriptions {
     if (wanted.length === 0) return null
     const query: Record<string, string> = {}
     for (const [key, filter] of Object.entries(filters)) {
-      const values = new Set(wanted.map((subscription) => subscription[key]))
-      const areTexts = [...values].every((value) => typeof value === 'string' && /^[^,]+$/.test(value))
-      if (areTexts && values.size <= MAX_VALUES) query[filter] = [...values].sort().join(',')
+      const values = [...new Set(wanted.map((subscription) => subscription[key]))]
+      const areTexts = values.every((value) => typeof value === 'string' && /^[^,\0]+$/.test(value))
+      const text = values.sort().join(',')
+      if (areTexts && text.length <= MAX_FILTER) query[filter] = text
     }
     return query
   }
@@ -58,11 +59,17 @@ export class Subscriptions {
   async #read(hash: string): Promise<Record<string, unknown>[] | null> {
     try {
       const content = await this.#options.content(hash)
-      return (content.on.message ?? []).slice(0, MAX_PER_PROGRAM)
+      return (content.on.message ?? []).slice(0, MAX_PER_PROGRAM).filter(mayMatch)
     } catch (error) {
       if (!(error instanceof AgentError)) throw error
       const isOther = error.code === 'not_a_program' || error.code === 'invalid_program'
       return isOther ? [] : null
     }
   }
+}
+
+/** Whether any message can have these attributes: core nodes refuse to filter by types and chains that are none. */
+function mayMatch({ type, chain }: Record<string, unknown>): boolean {
+  const isType = type === undefined || messageTypes.some((known) => known === type)
+  return isType && (chain === undefined || (typeof chain === 'string' && isChain(chain)))
 }

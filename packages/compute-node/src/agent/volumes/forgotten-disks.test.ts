@@ -5,18 +5,25 @@ import { ForgottenDisks } from './forgotten-disks.ts'
 /** A node with disks of three VMs, of which the network has forgotten what `gone` names. */
 function node(gone: Set<string>, planned: string[] = []) {
   const disks = new Set(['kept', 'forgotten', 'wanted'])
+  const snapshots = new Set(['kept', 'forgotten program'])
   const sweep = new ForgottenDisks({
     volumes: { owners: async () => [...disks] },
+    vms: {
+      get snapshotOwners() {
+        return [...snapshots]
+      },
+    },
     messages: { isGone: async (hash) => gone.has(hash) },
     workloads: {
       async erase(hash) {
         disks.delete(hash)
+        snapshots.delete(hash)
       },
     },
     isPlanned: (hash) => planned.includes(hash),
     logger: pino({ level: 'silent' }),
   })
-  return { disks, pass: () => sweep.check() }
+  return { disks, snapshots, pass: () => sweep.check() }
 }
 
 test('disks whose message is gone three times in a row are deleted, others never', async () => {
@@ -37,4 +44,10 @@ test('one that was seen again meanwhile begins anew', async () => {
     await pass()
   }
   expect(disks.has('forgotten')).toBe(true)
+})
+
+test('a program without a disk loses its snapshots', async () => {
+  const { snapshots, pass } = node(new Set(['forgotten program']))
+  for (let count = 0; count < 3; count++) await pass()
+  expect([...snapshots]).toEqual(['kept'])
 })

@@ -36,7 +36,7 @@ import { machineFiles, restoreCalls, startCalls } from './machine-calls.ts'
 /** Part of every snapshot's key: bump it when the machine that a guest sees changes. */
 const machineRevision = 1
 /** A guest that takes longer does not boot under KVM. */
-const probeTimeoutMs = 6_000
+const defaultProbeTimeoutMs = 6_000
 
 export interface FirecrackerHypervisorOptions {
   dataDir: string
@@ -49,6 +49,8 @@ export interface FirecrackerHypervisorOptions {
   binary: string
   /** Path of its jailer; null: none, as when this node is not root. */
   jailer: string | null
+  /** How long the guest of the probe may take. Default 6,000 ms. */
+  probeTimeoutMs?: number
   log: Logger
 }
 
@@ -73,7 +75,7 @@ export class FirecrackerHypervisor implements Hypervisor {
   }
 
   async #probe(): Promise<HypervisorCapabilities> {
-    const { binary, images, log } = this.#options
+    const { binary, images, probeTimeoutMs = defaultProbeTimeoutMs, log } = this.#options
     const version = await firecrackerVersion(binary)
     const probeBootMs = await bootProbeGuest((request) => this.launch(request), probeTimeoutMs, log)
     const inputs = [version, images.key, images.kernelCommandLine, cpus()[0]?.model, machineRevision]

@@ -57,4 +57,4 @@ test('whatever is killed, and whenever: everything planned runs again, and nothi
   await expect.poll(answers, { timeout: 50_000, message: `seed ${seed}` }).toEqual(['one', 'two'])
   const running = async () => (await livingMachines(node.dataDir)).map(({ vm }) => vm)
   await expect.poll(async () => (await running()).sort(), { message: `seed ${seed}` }).toEqual(hashes.sort())
-}, 120_000)
+})
