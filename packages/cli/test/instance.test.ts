@@ -49,7 +49,7 @@ describe('aleph instance', () => {
     expect((await instance('delete', hash)).json()).toMatchObject({ instance: hash, erased: true })
     expect(network.operations).toEqual(['POST reboot', 'POST reinstall?erase_volumes=false', 'POST erase'])
     expect(network.ofType('FORGET').map(({ content }) => content.hashes)).toEqual([[hash]])
-  }, 60_000)
+  })
 
   it.each<[string, string[], number, string]>([
     ['a key that is not there', ['create', '--image', image, '--ssh-key', 'none.pub'], 2, 'no_ssh_key'],

@@ -47,7 +47,7 @@ describe('aleph node', () => {
       expect(await node(env, ...args)).toMatchObject({ code: 0 })
     }
     expect((await node(operator, 'list')).json()).toMatchObject({ nodes: [], resource_nodes: [] })
-  }, 60_000)
+  })
 
   it('changes only what was given', async () => {
     const core = hashOf(await createCore())
@@ -55,7 +55,7 @@ describe('aleph node', () => {
     const { nodes } = (await node(operator, 'list')).json<{ nodes: object[] }>()
     expect(nodes).toMatchObject([{ hash: core, name: 'better', locked: true, multiaddress: peer }])
     expect(await node(operator, 'amend', core)).toMatchObject({ code: 2 })
-  }, 30_000)
+  })
 
   it.each([
     ['a core node without the balance for it', 'balance_too_low', () => createCore()],

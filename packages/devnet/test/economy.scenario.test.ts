@@ -48,7 +48,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await devnet?.stop()
   rmSync(dataDir, { recursive: true, force: true })
-}, 90_000)
+})
 
 /** A client of a play account. */
 function client(account: number) {

@@ -103,7 +103,7 @@ test('core nodes check each other’s plans, and find nothing wrong', async () =
     }, patience)
     .toBeGreaterThan(0)
   for (const index of [0, 1]) expect(await metricOf('aleph_core_divergent_plans', index)).toBe(0)
-}, 120_000)
+})
 
 test('nobody brings a VM to compute nodes but the core node that has it', async () => {
   const vm = await network.publishInstance()
@@ -126,4 +126,4 @@ test('nobody brings a VM to compute nodes but the core node that has it', async 
   })
   expect((await ask(stranger)).status).toBe(403)
   expect((await ask(stranger)).status).toBe(401)
-}, 120_000)
+})

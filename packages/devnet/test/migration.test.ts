@@ -9,7 +9,7 @@ let disk: string | undefined
 beforeAll(async () => {
   network = await InstanceNetwork.start({ coreNodes: 1, parents: [0, 0] })
   vm = await network.publishInstance()
-}, 120_000)
+})
 
 afterAll(() => network?.stop())
 

@@ -73,4 +73,4 @@ it('takes the wish back when the node refuses after all', async () => {
   const client = new AlephClient({ apiUrl: node.url, account })
   await expect(client.migrateInstance({ vmHash, to: 'new' })).rejects.toMatchObject({ code: 'conflict' })
   expect(wishes(node)).toEqual(['new', null])
-}, 30_000)
+})

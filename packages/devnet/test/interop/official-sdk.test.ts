@@ -29,7 +29,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await devnet?.stop()
   rmSync(dataDir, { recursive: true, force: true })
-}, 60_000)
+})
 
 const owner = () => client.account.address
 
