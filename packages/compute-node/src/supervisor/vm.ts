@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { GuestLink, Hypervisor, LaunchControl, Machine, MachineRecord } from '../hypervisor/index.ts'
+import type { GuestLink, Hypervisor, LaunchControl, Machine } from '../hypervisor/index.ts'
 import type { LinkRules, TapNetwork } from '../network/index.ts'
+import { adoptMachine } from './adopt-machine.ts'
 import type { Capacity } from './capacity.ts'
 import type { ConsoleLog } from './console-log.ts'
 import { endGently } from './end-gently.ts'
-import { type OnGuestStream, programDestination, serveGuestStreams } from './guest-setup.ts'
+import { type OnGuestStream, programDestination } from './guest-setup.ts'
 import type { MachineStarter } from './machine-starter.ts'
-import { programExited, type StartedMachine } from './start-attempt.ts'
+import type { StartedMachine } from './start-attempt.ts'
 import type { TemplateStore } from './template-store.ts'
 import { VmNotRunningError, VmStartError } from './vm-errors.ts'
 import type { VmRecord, VmRegistry } from './vm-registry.ts'
@@ -19,8 +19,7 @@ import {
   type VmSpec,
   type VmState,
 } from './vm-spec.ts'
-
-const channelLossMs = 1000
+import { watchMachine } from './watch-machine.ts'
 
 export interface VmContext {
   hypervisor: Hypervisor
@@ -200,7 +199,10 @@ export class Vm {
     this.#spec = spec
     this.#facts = { ...facts, state: state === 'running' ? 'stopped' : state }
     if (state !== 'running' || !machineRecord) return false
-    const adopted = await this.#adopt(machineRecord, connectTimeoutMs)
+    const adopted = await adoptMachine({ ...this.#context, log: this.#log }, spec, machineRecord, {
+      onConsole: (chunk) => this.console.write(chunk),
+      timeoutMs: connectTimeoutMs,
+    })
     if (!adopted) {
       const error = { code: 'hypervisor_failed', message: 'the VM died while the node was down' }
       this.#facts = { ...this.#facts, state: 'failed', stoppedAt: Date.now() / 1000, error }
@@ -292,56 +294,11 @@ export class Vm {
     await this.#save('stopped')
   }
 
-  async #adopt(
-    record: MachineRecord,
-    timeoutMs: number,
-  ): Promise<{ machine: Machine; link: GuestLink | null } | null> {
-    let machine: Machine | null = null
-    try {
-      machine = await this.#context.hypervisor.adopt(record, (chunk) => this.console.write(chunk))
-      if (!machine) return null
-      if (isInstance(this.#spec)) {
-        if (this.#spec.link && !this.#context.network)
-          throw new Error('it has a tap, which this node no longer uses')
-        return { machine, link: null }
-      }
-      const link = await machine.connect(timeoutMs)
-      if (link.programState !== 'ready') throw new Error(`its program is ${link.programState}`)
-      serveGuestStreams(link, this.#spec, this.#context.onGuestStream)
-      return { machine, link }
-    } catch (error) {
-      this.#log.warn({ err: error }, 'a running VM could not be taken over and is killed')
-      await machine?.kill()
-      return null
-    }
-  }
-
-  /** Makes the machine the VM's own and notices its end, its program's end and the loss of its channel. */
+  /** Makes the machine the VM's own, and acts when it is lost. */
   #watch(parts: Omit<Running, 'unwatch'>): Running {
-    const { link } = parts
-    const onEvent = (verb: string, fields: Record<string, string | string[]>) => {
-      if (verb === 'exited') this.#lost(running, 'program_exited', programExited(fields).message)
-    }
-    // A broken channel also closes, and that is acted upon below.
-    const onError = (error: Error) => this.#log.debug({ err: error }, 'guest channel')
-    const onClose = async () => {
-      // Nearly always because the machine ends, which is then the better explanation.
-      await Promise.race([running.machine.exited, sleep(channelLossMs, undefined, { ref: false })])
-      await this.#lost(running, 'guest_failed', 'the guest closed its channel')
-    }
-    link?.on('event', onEvent)
-    link?.on('error', onError)
-    link?.on('close', onClose)
-    const unwatch = () => {
-      link?.off('event', onEvent)
-      link?.off('error', onError)
-      link?.off('close', onClose)
-    }
-    const running = { ...parts, unwatch }
+    const unwatch = watchMachine(parts, this.#log, (code, message) => this.#lost(running, code, message))
+    const running: Running = { ...parts, unwatch }
     this.#running = running
-    running.machine.exited.then(({ byGuest, reason }) =>
-      this.#lost(running, byGuest ? 'guest_ended' : 'hypervisor_failed', reason),
-    )
     return running
   }
 
