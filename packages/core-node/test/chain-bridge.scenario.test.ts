@@ -5,6 +5,7 @@ import { guestbookAbi, guestbookBytecode } from '@aleph-ts/contracts'
 import { getAddress } from 'viem'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stateDigests } from '../src/state/digest.ts'
+import { patience } from './testing/patience.ts'
 import { confirmationsOf, filesOf, SyncChain } from './testing/sync-chain.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, post } from './testing/wallet.ts'
@@ -60,8 +61,6 @@ async function height(node: TestNode): Promise<number> {
   )
   return Number(rows[0]?.block_number ?? 0)
 }
-
-const patience = { timeout: 15_000, interval: 50 }
 
 describe('the bridge to the chain', () => {
   test('packs a message once, and a node that never heard of it has it confirmed', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { MultichainIndexer } from '../src/chains/testing/multichain-indexer.ts'
 import { anchorEvent, programLog, SolanaNode } from '../src/chains/testing/solana-node.ts'
 import { indexedMessage, TezosIndexer } from '../src/chains/testing/tezos-indexer.ts'
+import { patience } from './testing/patience.ts'
 import { TestNode } from './testing/test-node.ts'
 
 const contract = 'KT1FfEoaNvooDfYrP61Ykct6L8z7w7e2pgnT'
@@ -11,7 +12,6 @@ const program = 'ALepH1n9jxScbz45aZhBYVa35zxBNbKSvL6rWQpb4snc'
 const solanaAuthor = 'DnMcXEGf1BM5QJUkBM5Pnp2h8YxQ4hBcCRcwCWDWKx2x'
 const bscContract = '0xdF270752C8C71D08acbae4372687DA65AECe2D5D'
 const bscAuthor = '0x70997970C51812dc3A010C7d01b50e0d17dc79C8'
-const patience = { timeout: 30_000, interval: 50 }
 
 let multichain: MultichainIndexer
 let indexer: TezosIndexer

@@ -5,10 +5,9 @@ import type { Envelope } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FaultyRpc } from '../src/chains/testing/faulty-rpc.ts'
 import { NodeProcess } from './testing/node-process.ts'
+import { patience } from './testing/patience.ts'
 import { SyncChain } from './testing/sync-chain.ts'
 import { newWallet, post } from './testing/wallet.ts'
-
-const patience = { timeout: 20_000, interval: 50 }
 
 let sync: SyncChain
 let folder: string

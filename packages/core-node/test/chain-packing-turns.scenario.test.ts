@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { getAddress } from 'viem'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { patience } from './testing/patience.ts'
 import { confirmationsOf, filesOf, SyncChain } from './testing/sync-chain.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, post } from './testing/wallet.ts'
 
 const turnBlocks = 40
-const patience = { timeout: 30_000, interval: 50 }
 
 let sync: SyncChain
 let keys: string

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
 import { type Block, batchArchive, chunkBytes, FileDag } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { patience } from './testing/patience.ts'
 import { confirmationsOf, filesOf, SyncChain } from './testing/sync-chain.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, post } from './testing/wallet.ts'
 
-const patience = { timeout: 20_000, interval: 50 }
 const maxBytes = 16 * 1024 * 1024
 
 let sync: SyncChain

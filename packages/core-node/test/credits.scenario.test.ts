@@ -12,11 +12,11 @@ import {
 } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CreditBiller } from '../src/credits/credit-biller.ts'
+import { patience } from './testing/patience.ts'
 import { program, store } from './testing/program.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, nextTime, sign, type Wallet } from './testing/wallet.ts'
 
-const patience = { timeout: 20_000, interval: 50 }
 const publisher = newWallet()
 
 let chain: LocalChain

@@ -3,6 +3,7 @@ import { type ClaimedSize, devnetProfile, FileDag, sha256Hex } from '@aleph-ts/p
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { ContentFetcher } from '../src/context.ts'
 import { GarbageCollector } from '../src/storage/garbage-collector.ts'
+import { patience } from './testing/patience.ts'
 import { store } from './testing/program.ts'
 import { TestNode } from './testing/test-node.ts'
 import { newWallet, sign, type Wallet } from './testing/wallet.ts'
@@ -12,7 +13,6 @@ const rich = newWallet()
 const poor = newWallet()
 const publisher = newWallet()
 let height = 1
-const patience = { timeout: 30_000, interval: 50 }
 /** What the roots of all CIDs say. */
 let claimed: ClaimedSize | undefined
 /** The limits of the fetches that were begun, by CID. */

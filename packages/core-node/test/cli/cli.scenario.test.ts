@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { NodeProcess } from '../testing/node-process.ts'
+import { patience } from '../testing/patience.ts'
 import { newWallet, post, sign } from '../testing/wallet.ts'
 
 const main = new URL('../../src/main.ts', import.meta.url).pathname
 const wallet = newWallet()
-const patience = { timeout: 20_000, interval: 100 }
 let folder: string
 let node: NodeProcess
 

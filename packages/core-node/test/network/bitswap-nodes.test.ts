@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { store } from '../testing/program.ts'
 import { TestNode } from '../testing/test-node.ts'
 import { newWallet } from '../testing/wallet.ts'
 
 const user = newWallet()
-const patience = { timeout: 30_000, interval: 100 }
 /** `near` dialed `far`, which knows no other way to it than the connection: it never asks its API. */
 let far: TestNode
 let near: TestNode

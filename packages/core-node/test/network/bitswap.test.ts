@@ -20,11 +20,11 @@ import {
 } from '../../src/bitswap/message.ts'
 import type { P2pHost } from '../../src/gossip/host.ts'
 import { FileStore } from '../../src/storage/file-store.ts'
+import { patience } from '../testing/patience.ts'
 import { startLoopbackHost } from './loopback-host.ts'
 
 const maxBytes = 100_000_000
 const file = randomBytes(3_000_000)
-const patience = { timeout: 20_000, interval: 20 }
 const never = new AbortController().signal
 const started: { stop(): unknown }[] = []
 let folder: string

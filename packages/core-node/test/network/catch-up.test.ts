@@ -6,11 +6,11 @@ import { CatchUp, type CatchUpContext } from '../../src/catch-up/catch-up.ts'
 import type { HeldMessages } from '../../src/catch-up/held-messages.ts'
 import { catchUpProtocol } from '../../src/catch-up/wire.ts'
 import type { P2pHost } from '../../src/gossip/host.ts'
+import { patience } from '../testing/patience.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 import { startLoopbackHost } from './loopback-host.ts'
 
 const wallet = newWallet()
-const patience = { timeout: 15_000, interval: 20 }
 const started: { stop(): void | Promise<void> }[] = []
 
 afterEach(async () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { devnetProfile, type NetworkProfile, sha256Hex } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { TestNode } from '../testing/test-node.ts'
 import { newWallet, post, sign } from '../testing/wallet.ts'
 import { ComputeNodeStub } from './compute-node-stub.ts'
@@ -11,7 +12,6 @@ const profile: NetworkProfile = {
   ...devnetProfile,
   addresses: { ...devnetProfile.addresses, corechannel: registrar.address },
 }
-const patience = { timeout: 20_000, interval: 25 }
 const nodes: TestNode[] = []
 const computeNodes: ComputeNodeStub[] = []
 

@@ -5,11 +5,11 @@ import { tombstoneSchema } from '../../src/catch-up/wire.ts'
 import { inTransaction } from '../../src/database/pool.ts'
 import { eraseForgotten } from '../../src/state/forgets.ts'
 import type { Tombstone } from '../../src/state/tombstones.ts'
+import { patience } from '../testing/patience.ts'
 import { TestNode } from '../testing/test-node.ts'
 import { newWallet, post, sign } from '../testing/wallet.ts'
 import { CoreCluster } from './core-cluster.ts'
 
-const patience = { timeout: 60_000, interval: 200 }
 const wallet = newWallet()
 let cluster: CoreCluster
 

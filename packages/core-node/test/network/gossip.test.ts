@@ -10,12 +10,12 @@ import { createLibp2p } from 'libp2p'
 import { afterEach, expect, test, vi } from 'vitest'
 import { hasOutboundStream, scoreOf } from '../../src/gossip/gossipsub-internals.ts'
 import { encodePayload } from '../../src/gossip/payload.ts'
+import { patience } from '../testing/patience.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 import { GossipNode } from './gossip-node.ts'
 
 const wallet = newWallet()
 const topic = devnetProfile.topics.messages
-const patience = { timeout: 30_000, interval: 20 }
 const nodes: GossipNode[] = []
 
 afterEach(async () => {

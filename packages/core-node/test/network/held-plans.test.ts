@@ -3,9 +3,9 @@ import { signAllocationRequest } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { releasePlan } from '../../src/cli/release-plan.ts'
 import { releasePath } from '../../src/placement/held-plan-routes.ts'
+import { patience } from '../testing/patience.ts'
 import { ComputePair } from './compute-pair.ts'
 
-const patience = { timeout: 20_000, interval: 25 }
 let pair: ComputePair
 let vms: string[]
 

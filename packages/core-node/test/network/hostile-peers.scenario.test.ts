@@ -11,13 +11,13 @@ import type { P2pHost } from '../../src/gossip/host.ts'
 import { encodePayload } from '../../src/gossip/payload.ts'
 import { graylistScore } from '../../src/gossip/peer-scoring.ts'
 import { FloodingPeer } from '../../src/testing/index.ts'
+import { patience } from '../testing/patience.ts'
 import { newWallet, post } from '../testing/wallet.ts'
 import { GossipNode } from './gossip-node.ts'
 import { startLoopbackHost } from './loopback-host.ts'
 
 const wallet = newWallet()
 const topic = devnetProfile.topics.messages
-const patience = { timeout: 60_000, interval: 50 }
 const started: { stop(): void | Promise<void> }[] = []
 
 afterEach(async () => {

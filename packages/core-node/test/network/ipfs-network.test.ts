@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { devnetProfile, FileDag, type NetworkProfile, sha256Hex } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { store } from '../testing/program.ts'
 import { TestNode } from '../testing/test-node.ts'
 import { newWallet, sign } from '../testing/wallet.ts'
@@ -13,7 +14,6 @@ const profile: NetworkProfile = {
   ...devnetProfile,
   addresses: { ...devnetProfile.addresses, corechannel: registrar.address },
 }
-const patience = { timeout: 30_000, interval: 50 }
 const maxBytes = 1024 ** 3
 const nodes: TestNode[] = []
 const [near, far] = [() => nodes[0]!, () => nodes[1]!]

@@ -5,13 +5,13 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { ComputeNodeCalls } from '../../src/placement/compute-node-calls.ts'
 import { Migrations } from '../../src/placement/migrations.ts'
 import { registeredRequests } from '../../src/registered-request.ts'
+import { patience } from '../testing/patience.ts'
 import { sign } from '../testing/wallet.ts'
 import { ComputeNodeStub } from './compute-node-stub.ts'
 import { ComputePair } from './compute-pair.ts'
 
 const privateKey = Uint8Array.from(randomBytes(32))
 const key = { address: evmAddress(privateKey), privateKey }
-const patience = { timeout: 10_000, interval: 10 }
 const vmHash = sha256Hex('vm')
 
 let source: ComputeNodeStub

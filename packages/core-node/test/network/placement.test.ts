@@ -1,8 +1,8 @@
 import { vmIpv6 } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { ComputePair, coreHash } from './compute-pair.ts'
 
-const patience = { timeout: 20_000, interval: 25 }
 let pair: ComputePair
 let late: string
 

@@ -5,11 +5,11 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { ComputeNodeCalls } from '../../src/placement/compute-node-calls.ts'
 import { type NodePlan, PlanPusher } from '../../src/placement/plan-pusher.ts'
 import { registeredRequests } from '../../src/registered-request.ts'
+import { patience } from '../testing/patience.ts'
 import { ComputeNodeStub } from './compute-node-stub.ts'
 
 const privateKey = Uint8Array.from(randomBytes(32))
 const operatorKey = { address: evmAddress(privateKey), privateKey }
-const patience = { timeout: 10_000, interval: 10 }
 const stops: (() => unknown)[] = []
 
 afterEach(async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { type newWallet, sign } from '../testing/wallet.ts'
 import type { ComputeNodeStub } from './compute-node-stub.ts'
 import { ComputePair } from './compute-pair.ts'
 
-const patience = { timeout: 20_000, interval: 25 }
 const drainAfterSeconds = 0.2
 let pair: ComputePair
 

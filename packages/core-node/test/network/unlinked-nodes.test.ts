@@ -1,9 +1,9 @@
 import { sha256Hex } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { sign } from '../testing/wallet.ts'
 import { ComputePair } from './compute-pair.ts'
 
-const patience = { timeout: 20_000, interval: 25 }
 /** Each look publishes something, so that a plan is made. */
 const slowly = { timeout: 20_000, interval: 200 }
 const unlinkSeconds = 0.5

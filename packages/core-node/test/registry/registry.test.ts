@@ -7,10 +7,10 @@ import { devnetProfile, type NetworkProfile } from '@aleph-ts/protocol'
 import { createTestClient, http } from 'viem'
 import { foundry } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { TestNode } from '../testing/test-node.ts'
 import { newWallet, post, sign, type Wallet } from '../testing/wallet.ts'
 
-const patience = { timeout: 20_000, interval: 50 }
 const operator = newWallet()
 const other = newWallet()
 const staker = newWallet()

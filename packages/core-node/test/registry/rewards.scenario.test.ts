@@ -7,10 +7,10 @@ import { devnetProfile, type NetworkProfile } from '@aleph-ts/protocol'
 import { createTestClient, http, parseUnits, publicActions } from 'viem'
 import { foundry } from 'viem/chains'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { TestNode } from '../testing/test-node.ts'
 import { newWallet, sign, type Wallet } from '../testing/wallet.ts'
 
-const patience = { timeout: 30_000, interval: 100 }
 const [first, second, worker] = [newWallet(), newWallet(), newWallet()]
 const [stakerOfFirst, stakerOfBoth, speaker] = [newWallet(), newWallet(), newWallet()]
 

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { devnetProfile, evmAddress, type NetworkProfile } from '@aleph-ts/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { patience } from '../testing/patience.ts'
 import { TestNode } from '../testing/test-node.ts'
 import { newWallet, sign, type Wallet } from '../testing/wallet.ts'
 
-const patience = { timeout: 40_000, interval: 200 }
 const [registrar, scorer, firstOperator, secondOperator] = [
   newWallet(),
   newWallet(),
