@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { guestbookAbi, guestbookBytecode } from '@aleph-ts/contracts'
 import { getAddress } from 'viem'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { stateDigests } from '../src/state/digest.ts'
 import { patience } from './testing/patience.ts'
 import { confirmationsOf, filesOf, SyncChain } from './testing/sync-chain.ts'
@@ -52,6 +52,16 @@ async function deployGuestbook(emitter: `0x${string}`): Promise<`0x${string}`> {
     args: [sync.contract, emitter],
   })
   return getAddress((await client.waitForTransactionReceipt({ hash })).contractAddress!)
+}
+
+/** What both nodes agree upon, once they have judged all they have; digests by table. */
+async function agreedState(): Promise<object> {
+  await vi.waitFor(async () => {
+    const [one, other] = [packing, reading].map(({ node }) => node.context)
+    expect([one!.inbox.pendingCount, other!.inbox.pendingCount]).toEqual([0, 0])
+    expect(await stateDigests(one!.pool)).toEqual(await stateDigests(other!.pool))
+  }, patience)
+  return stateDigests(reading.node.context.pool)
 }
 
 /** How far a node has read the sync contract. */
@@ -110,7 +120,7 @@ describe('the bridge to the chain', () => {
       const say = () => sync.say(3, 'POST', JSON.stringify(content))
       const postsAt = (node: TestNode) => async () =>
         (await node.get(`/api/v0/posts.json?types=${encodeURIComponent(name)}`)).body.posts
-      const before = await stateDigests(reading.node.context.pool)
+      const before = await agreedState()
       const snapshot = await client.snapshot()
       await say()
       await client.mine({ blocks })
@@ -123,14 +133,12 @@ describe('the bridge to the chain', () => {
       await client.revert({ id: snapshot })
       await client.mine({ blocks: 1 })
       for (const node of [packing, reading]) await expect.poll(postsAt(node), patience).toEqual([])
-      expect(await stateDigests(reading.node.context.pool)).toEqual(before)
+      await expect.poll(() => stateDigests(reading.node.context.pool), patience).toEqual(before)
       await say()
       for (const node of [packing, reading]) {
         await expect.poll(postsAt(node), patience).toMatchObject([{ confirmations: [{ chain: 'ETH' }] }])
       }
-      expect(await stateDigests(packing.node.context.pool)).toEqual(
-        await stateDigests(reading.node.context.pool),
-      )
+      await agreedState()
     },
   )
 
