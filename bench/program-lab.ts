@@ -125,17 +125,12 @@ export class ProgramLab implements AsyncDisposable {
     await new ComputeNodeClient(this.#url, { account }).operate(hash, 'stop')
   }
 
-  /** Memory of each machine of a program. */
-  async memory(hash: string): Promise<MachineMemory[]> {
+  /** Memory of each machine whose VM's id begins so. */
+  async memory(id: string): Promise<MachineMemory[]> {
     const sizes = await Promise.all(
-      (await readdir('/proc')).map((pid) => machineMemory(pid, `aleph-vm-${hash}`)),
+      (await readdir('/proc')).map((pid) => machineMemory(pid, `aleph-vm-${id}`)),
     )
     return sizes.filter((size) => size !== null)
-  }
-
-  /** Bytes on disk of the snapshots' memory, one a program and one a runtime. */
-  get templatesDir(): string {
-    return join(this.#dataDir, 'supervisor/templates')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

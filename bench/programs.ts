@@ -1,5 +1,3 @@
-import { readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type RuntimeName, runtimeNames } from '@aleph-ts/guest'
@@ -143,7 +141,7 @@ export async function benchProgramMemory(): Promise<object> {
     ALEPH_VM_STANDBYS: '0',
   })
   const hash = await lab.deploy('node')
-  await lab.firstByte(hash)
+  const cold = await largestOf(lab, 'runtime-', lab.firstByte(hash))
   const deadline = Date.now() + growMs
   for (let have = 1; have < clones; have = (await lab.memory(hash)).length) {
     if (Date.now() > deadline) throw new Error(`only ${have} of ${clones} machines came up in time`)
@@ -154,20 +152,22 @@ export async function benchProgramMemory(): Promise<object> {
   const sizes = await lab.memory(hash)
   const total = sum(sizes.map(({ proportional }) => proportional))
   const each = total / sizes.length
-  // What a machine that shares nothing would hold: its guest's memory as the snapshot has it, and what is its own now.
-  const alone = (await largestTemplate(lab.templatesDir)) + sum(sizes.map(({ own }) => own)) / sizes.length
   return {
     'each (PSS), MiB': round(each / MIB),
     'all together, MiB': round(total / MIB),
     'machines per GiB': Math.floor((1024 * MIB) / each),
-    'ten machines that share nothing, MiB': round((10 * alone) / MIB),
+    'ten machines that booted, MiB': round((10 * cold) / MIB),
   }
 }
 
-/** Bytes that the guest memory of a snapshot takes on disk. */
-async function largestTemplate(folder: string): Promise<number> {
-  const files = (await readdir(folder)).map((name) => stat(join(folder, name, 'memory')))
-  return Math.max(...(await Promise.all(files)).map(({ blocks }) => blocks * 512))
+/** The most memory that a machine whose VM's id begins so has until `work` is done, bytes. */
+async function largestOf(lab: ProgramLab, id: string, work: Promise<unknown>): Promise<number> {
+  let largest = 0
+  const ended = work.then(() => true)
+  while (!(await Promise.race([ended, sleep(50, false)]))) {
+    for (const { proportional } of await lab.memory(id)) largest = Math.max(largest, proportional)
+  }
+  return largest
 }
 
 export async function benchProgramRotation(): Promise<object> {
