@@ -6,7 +6,7 @@ import { clusterNetworks } from './cluster-network.ts'
 import { PartedCluster, type PartedMember } from './parted-cluster.ts'
 
 /** ALEPH_NETWORK_MESSAGES=10000 for the long way. */
-const messageCount = Number(process.env.ALEPH_NETWORK_MESSAGES ?? 3_000)
+const messageCount = Number(process.env.ALEPH_NETWORK_MESSAGES ?? 1_000)
 const seed = Number(process.env.SEED ?? Date.now() % 100_000)
 /** Messages that are written at about the same time are handed over in any order. */
 const messagesAtOnce = 100
