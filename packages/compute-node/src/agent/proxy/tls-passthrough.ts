@@ -1,6 +1,7 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { readClientHello } from './client-hello.ts'
+import { listenAt } from './listen-at.ts'
 import { type Place, Relay } from './relay.ts'
 
 const MAX_CONNECTIONS = 4_096
@@ -41,13 +42,8 @@ export class TlsPassthrough {
   }
 
   /** Listens; returns the port actually taken. */
-  async start(): Promise<number> {
-    const { host, port } = this.#options.listen
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen({ host, port }, resolve)
-    })
-    return (this.#server.address() as AddressInfo).port
+  start(): Promise<number> {
+    return listenAt(this.#server, this.#options.listen)
   }
 
   /** Closes every connection. */
