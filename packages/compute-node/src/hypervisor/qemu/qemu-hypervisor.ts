@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { chown } from 'node:fs/promises'
+import type { KernelFiles } from '@aleph-ts/guest'
 import type { Logger } from 'pino'
 import { createTap, removeTap } from '../../network/index.ts'
 import type {
@@ -30,10 +31,9 @@ import { connectSocket, connectWhenReady } from './socket-connect.ts'
 import { type ProcessUser, planUsers, type UserPlan } from './unprivileged-user.ts'
 
 /** What a guest boots from; `GuestImages` of the guest package fits. */
-export interface BootImages {
-  kernel: string
-  initrd: string
-  kernelCommandLine: string
+export interface BootImages extends KernelFiles {
+  /** What machines with one vCPU boot instead. */
+  lean?: KernelFiles | null
   /** Changes with the content of the files. */
   key: string
 }
@@ -126,7 +126,9 @@ export class QemuHypervisor implements Hypervisor {
     const { images, diskLimits } = this.#options
     const launchId = randomBytes(8).toString('hex')
     const user = this.#users.userFor(launchId, accelerator)
-    const files = await openMachineFiles(request, images, user)
+    // The lean kernel knows one processor.
+    const boot = (request.shape.vcpus === 1 && images.lean) || images
+    const files = await openMachineFiles(request, boot, user)
     try {
       const paths = await this.#run.open(launchId, user)
       try {
@@ -135,7 +137,7 @@ export class QemuHypervisor implements Hypervisor {
           accelerator,
           kernel: files.kernel,
           initrd: files.initrd,
-          kernelCommandLine: images.kernelCommandLine,
+          kernelCommandLine: boot.kernelCommandLine,
           shape: {
             ...request.shape,
             disks: files.disks,
