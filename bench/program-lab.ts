@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
-import { FakeCoreNode, imagesDir, writeZip } from '@aleph-ts/compute-node/testing'
+import { FakeCoreNode, imagesDir, testKernel, writeZip } from '@aleph-ts/compute-node/testing'
 import { buildGuestImages, type GuestImages, type RuntimeName } from '@aleph-ts/guest'
 import { ComputeNodeClient, EthereumAccount } from '@aleph-ts/sdk'
 
@@ -72,7 +72,7 @@ export class ProgramLab implements AsyncDisposable {
   }
 
   static async start(environment: Record<string, string> = {}): Promise<ProgramLab> {
-    const images = await buildGuestImages({ cacheDir: imagesDir() })
+    const images = await buildGuestImages({ cacheDir: imagesDir(), kernel: testKernel() })
     const core = await FakeCoreNode.start()
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-bench-'))
     const script = join(import.meta.dirname, '../packages/compute-node/src/main.ts')
@@ -84,6 +84,7 @@ export class ProgramLab implements AsyncDisposable {
         ALEPH_VM_SUPERVISOR_PORT: '0',
         ALEPH_VM_API_SERVERS: core.url,
         ALEPH_VM_GUEST_IMAGES_DIR: imagesDir(),
+        ALEPH_VM_GUEST_KERNEL: testKernel(),
         ALEPH_VM_STOP_VMS_ON_EXIT: '1',
         ALEPH_VM_LOG_LEVEL: 'error',
         ...environment,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
+import type { GuestKernel } from '@aleph-ts/guest'
 import {
   type Chain,
   devnetProfile,
@@ -45,6 +46,8 @@ export interface ComputeNodeConfig {
   scaling: { maxVms: number; callsPerVm: number; idleMs: number }
   allocationWaitMs: number
   guestImagesDir: string
+  /** Which images of that folder are used: those with a lean kernel, or without. */
+  guestKernel: GuestKernel
   hypervisor: HypervisorChoice
   profile: NetworkProfile
   stopVmsOnExit: boolean
@@ -155,6 +158,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     allocationWaitMs: env.ALEPH_VM_ALLOCATION_WAIT * 1000,
     guestImagesDir: resolve(env.ALEPH_VM_GUEST_IMAGES_DIR ?? join(dataDir, 'guest-images')),
+    guestKernel: env.ALEPH_VM_GUEST_KERNEL,
     hypervisor: env.ALEPH_VM_HYPERVISOR,
     profile: loadProfile(env.ALEPH_VM_PROFILE),
     stopVmsOnExit: env.ALEPH_VM_STOP_VMS_ON_EXIT,

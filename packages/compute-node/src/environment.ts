@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { guestKernels } from '@aleph-ts/guest'
 import { isEvmAddress } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { sshEnvironmentTable } from './agent/proxy/ssh-settings.ts'
@@ -88,6 +89,12 @@ export const environmentTable = {
     .min(1)
     .optional()
     .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
+  ALEPH_VM_GUEST_KERNEL: z
+    .enum(guestKernels)
+    .default('debian')
+    .describe(
+      "What programs' machines of QEMU boot. debian: Debian's kernel; lean: a smaller one for those with one vCPU",
+    ),
   ALEPH_VM_HYPERVISOR: z
     .enum(['auto', 'qemu', 'firecracker', 'fake'])
     .default('auto')

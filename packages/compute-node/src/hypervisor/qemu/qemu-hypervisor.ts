@@ -13,6 +13,7 @@ import type {
   MachineShape,
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
+import { type BootImages, kernelFor } from './boot-images.ts'
 import { MachineCgroups } from './cgroup.ts'
 import { cpuModel, machineRevision, qemuArguments } from './command-line.ts'
 import type { DiskLimits } from './disk-limits.ts'
@@ -29,15 +30,6 @@ import { findSevSupport } from './sev-support.ts'
 import { connectSocket, connectWhenReady } from './socket-connect.ts'
 import { SpareLauncher } from './spare-launcher.ts'
 import { type ProcessUser, planUsers, type UserPlan } from './unprivileged-user.ts'
-
-/** What a guest boots from; `GuestImages` of the guest package fits. */
-export interface BootImages {
-  kernel: string
-  initrd: string
-  kernelCommandLine: string
-  /** Changes with the content of the files. */
-  key: string
-}
 
 export interface QemuHypervisorOptions {
   /** Remembers the probe's answer, and names the run directory. */
@@ -142,7 +134,8 @@ export class QemuHypervisor implements Hypervisor {
     const { images, diskLimits } = this.#options
     const launchId = randomBytes(8).toString('hex')
     const user = this.#users.userFor(launchId, accelerator)
-    const files = await openMachineFiles(request, images, this.#users.memoryGroup)
+    const boot = kernelFor(request.shape, images)
+    const files = await openMachineFiles(request, boot, this.#users.memoryGroup)
     try {
       const paths = await this.#run.open(launchId, user)
       try {
@@ -152,7 +145,7 @@ export class QemuHypervisor implements Hypervisor {
           accelerator,
           kernel: files.kernel,
           initrd: files.initrd,
-          kernelCommandLine: images.kernelCommandLine,
+          kernelCommandLine: boot.kernelCommandLine,
           shape: {
             ...request.shape,
             disks: files.disks,

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Accelerator, LaunchRequest, MachineShape } from '../hypervisor.ts'
+import { type BootImages, kernelFor } from './boot-images.ts'
 import { qemuArguments } from './command-line.ts'
-import type { BootImages } from './qemu-hypervisor.ts'
 import { QemuMachine } from './qemu-machine.ts'
 import type { RunDirectory } from './run-directory.ts'
 import { SparePool } from './spare-pool.ts'
@@ -103,6 +103,7 @@ export class SpareLauncher {
 
   async #start(accelerator: Exclude<Accelerator, 'none'>, shape: MachineShape): Promise<SpareProcess> {
     const { images, users, run, place, release } = this.#options
+    const boot = kernelFor(shape, images)
     const launchId = randomBytes(8).toString('hex')
     const user = users.userFor(launchId, accelerator)
     const paths = await run.open(launchId, user)
@@ -112,13 +113,13 @@ export class SpareLauncher {
         launchId,
         paths,
         folder: join(this.#folder, launchId),
-        images,
+        boot,
         args: qemuArguments({
           id: launchId,
           accelerator,
           kernel: inherited(spareDescriptors.kernel),
           initrd: inherited(spareDescriptors.initrd),
-          kernelCommandLine: images.kernelCommandLine,
+          kernelCommandLine: boot.kernelCommandLine,
           shape,
           sets: [],
           paths,

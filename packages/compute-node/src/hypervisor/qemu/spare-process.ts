@@ -35,7 +35,7 @@ export interface SpareLaunch {
   launchId: string
   paths: LaunchPaths
   folder: string
-  images: { kernel: string; initrd: string }
+  boot: { kernel: string; initrd: string }
   args: string[]
   user: ProcessUser | null
 }
@@ -49,11 +49,11 @@ export function fitsSpare(shape: MachineShape): boolean {
 
 /** Starts one; until it is given a snapshot it costs some 10 MiB and no time. */
 export async function startSpare(launch: SpareLaunch): Promise<SpareProcess> {
-  const { launchId, paths, folder, images, args, user } = launch
+  const { launchId, paths, folder, boot, args, user } = launch
   // Others may pass through if they know a name, and the folder above lets nobody in.
   await mkdir(folder, { recursive: true, mode: 0o711 })
   await chmod(join(folder, '..'), 0o700)
-  const handles = await Promise.all([images.kernel, images.initrd, folder].map((path) => open(path)))
+  const handles = await Promise.all([boot.kernel, boot.initrd, folder].map((path) => open(path)))
   let qemu: QemuProcess
   try {
     qemu = await spawnQemu(args, user, [...handles.map(({ fd }) => fd), 'pipe'])
