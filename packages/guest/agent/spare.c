@@ -46,7 +46,8 @@ static void on_poll(struct watcher *watcher, uint32_t events) {
 
 const char *spare_open(void (*done)(void)) {
   if (program_state() != PROGRAM_READY) return "connect: the program does not listen";
-  if (connection.fd < 0) connection.fd = streams_connect(PROGRAM_PORT);
+  bool connecting;
+  if (connection.fd < 0) connection.fd = connect_to(PROGRAM_PORT, &connecting);
   if (connection.fd < 0) return strerror(errno);
   if (timer.fd < 0) timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (timer.fd < 0) return strerror(errno);

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -167,44 +165,34 @@ static void on_socket(struct watcher *watcher, uint32_t events) {
   update(stream);
 }
 
-int streams_connect(uint16_t port) {
-  bool ipv6 = port == PROGRAM_PORT && program_listens_on_ipv6();
-  int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-  const struct sockaddr *address = ipv6 ? (void *)&v6 : (void *)&v4;
-  if (connect(fd, address, ipv6 ? sizeof v6 : sizeof v4) == 0 || errno == EINPROGRESS) return fd;
-  int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
-
 static void refuse(uint32_t id, const char *reason) { channel_send(FRAME_RESET, id, reason, strlen(reason)); }
 
+/* The port of a destination such as `tcp:8080`; 0 when it has another form. */
+static uint16_t port_of(const uint8_t *destination, size_t length) {
+  uint32_t port = 0;
+  if (length < 5 || length > 9 || memcmp(destination, "tcp:", 4) != 0) return 0;
+  for (size_t i = 4; i < length; i++) {
+    if (destination[i] < '0' || destination[i] > '9') return 0;
+    port = port * 10 + (destination[i] - '0');
+  }
+  return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
 static void on_open(uint32_t id, const uint8_t *payload, size_t length) {
-  char destination[32];
-  unsigned port;
-  char rest;
-  if (length >= sizeof destination) return refuse(id, "unknown destination");
-  memcpy(destination, payload, length);
-  destination[length] = '\0';
+  uint16_t port = port_of(payload, length);
   if (id % 2 == 0 || find(id) != NULL) return refuse(id, "stream id not free");
-  if (sscanf(destination, "tcp:%5u%c", &port, &rest) != 1 || port == 0 || port > 65535)
-    return refuse(id, "unknown destination");
+  if (port == 0) return refuse(id, "unknown destination");
   if (stream_count >= MAX_STREAMS) return refuse(id, "too many streams");
   int ready = port == PROGRAM_PORT ? spare_take() : -1;
-  int fd = ready >= 0 ? ready : streams_connect((uint16_t)port);
+  bool connecting = false;
+  int fd = ready >= 0 ? ready : connect_to(port, &connecting);
   if (fd < 0) return refuse(id, strerror(errno));
   struct stream *stream = add(id, fd);
   if (stream == NULL) {
     close(fd);
     return refuse(id, "out of memory");
   }
-  stream->connecting = ready < 0;
+  stream->connecting = connecting;
   update(stream);
 }
 

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runCommand } from './run-command.ts'
@@ -73,7 +73,7 @@ async function finishPython(root: string): Promise<void> {
   const library = join(root, 'usr/lib/python3.11')
   for (const part of prunedPython) await rm(join(library, part), { recursive: true, force: true })
   await symlink('python3.11', join(root, 'usr/bin/python3'))
-  await copyFile(join(runtimesFolder, 'python/serve.py'), join(root, 'aleph/serve.py'))
+  await cp(join(runtimesFolder, 'python'), join(root, 'aleph'), { recursive: true })
   await bundleCertificates(root)
   // Byte code is made now, with the image's own Python: a guest could not keep what it compiles.
   await runCommand(
@@ -149,7 +149,9 @@ export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
       'zlib1g',
       'python3-asgiref',
       'python3-click',
+      'libhttp-parser2.9',
       'python3-h11',
+      'python3-httptools',
       'python3-typing-extensions',
       'python3-uvicorn',
       'python3-websockets',
