@@ -1,6 +1,7 @@
 """Starts an ASGI application in the guest: `module:attribute`, `main:app` when no attribute is named."""
 
 import asyncio
+import ctypes
 import importlib
 import mmap
 import os
@@ -14,10 +15,11 @@ class Randomness:
     """What Python keeps of random states is made anew in each clone of a snapshot, before its first request.
 
     The agent's counter (ALEPH_GENERATION) is another one in each; without a counter every request may be a clone's.
-    `secrets`, `uuid` and `os.urandom` ask the kernel each time; `random` and `ssl` keep a state of their own.
+    `secrets`, `uuid`, `os.urandom` and, with our library, `ssl` ask the kernel each time; `random` keeps a state.
     """
 
     def __init__(self):
+        self.openssl = ctypes.CDLL("/aleph/kernel-randomness.so")
         self.generation = None
         path = os.environ.pop("ALEPH_GENERATION", None)
         if path is not None:
@@ -28,8 +30,6 @@ class Randomness:
     def renew(self):
         self.renewed_in = self.generation and self.generation[:]
         random.seed()
-        if "ssl" in sys.modules:
-            sys.modules["ssl"].RAND_add(os.urandom(64), 64.0)
 
     def renew_in_clone(self):
         if self.generation is None or self.generation[:] != self.renewed_in:
@@ -97,9 +97,15 @@ class Agent:
             self.answering = asyncio.create_task(self.answer())
 
     async def answer(self):
+        try:
+            await self.rehearse()
+        finally:
+            os.write(self.fd, b"d")
+
+    async def rehearse(self):
+        """Once more, on the loop that the program's requests will come to."""
         if self.rehearsal is not None:
-            await self.rehearsal.run()
-        os.write(self.fd, b"d")
+            await self.rehearsal.run(1)
 
 
 def receive_program(agent, randomness):
@@ -116,7 +122,7 @@ def receive_program(agent, randomness):
     from aleph_runtime import rehearsal
 
     agent.rehearsal = rehearsal.Rehearsal(make_server(rehearsal.application, randomness))
-    asyncio.run(agent.rehearsal.run())
+    asyncio.run(agent.rehearsal.run(rehearsal.ROUNDS))
     agent.tell_ready()
     with os.fdopen(fd, "rb") as handover:
         folder, count, *rest = os.fsdecode(handover.read()).split("\0")[:-1]
@@ -146,15 +152,15 @@ def make_server(application, randomness):
 
     config = make_config(application)
     config.load()
-    server = Server(config)
-    config.loaded_app = server.with_date(randomness.before_each_call(with_messages(config.loaded_app)))
-    return server
+    config.loaded_app = randomness.before_each_call(with_messages(config.loaded_app))
+    return Server(config)
 
 
 async def serve(server, agent, agent_socket):
     from aleph_runtime.server import listening_sockets
 
     agent.rehearse_when_asked()
+    await agent.rehearse()
     await server.serve(listening_sockets(server.config, agent_socket))
 
 

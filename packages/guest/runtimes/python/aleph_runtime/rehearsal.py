@@ -44,13 +44,13 @@ class Rehearsal:
     def __init__(self, server):
         self.server = server
 
-    async def run(self):
+    async def run(self, rounds):
         loop = asyncio.get_running_loop()
         config, state = self.server.config, self.server.server_state
         protocol = functools.partial(config.http_protocol_class, config=config, server_state=state)
         listener = await loop.create_server(protocol, sock=AgentSocket(PLACE))
         reader, writer = await asyncio.open_unix_connection(PLACE.replace("@", "\0"))
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             for request in REQUESTS:
                 writer.write(request)
                 await reader.readuntil(ANSWER)
