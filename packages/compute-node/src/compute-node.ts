@@ -80,6 +80,7 @@ export class ComputeNode implements AsyncDisposable {
         images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
         cgroup: config.cgroup,
         diskLimits: config.limits.disk,
+        spareProcesses: config.limits.spareProcesses,
         log: logger,
       }))
     const network = await openNetwork(

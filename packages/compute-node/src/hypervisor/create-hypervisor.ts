@@ -18,6 +18,7 @@ interface HypervisorOptions {
   images: BootImages | null
   cgroup?: string | null
   diskLimits?: DiskLimits | null
+  spareProcesses?: number
   log: Logger
 }
 

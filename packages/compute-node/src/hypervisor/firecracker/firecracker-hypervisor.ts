@@ -206,6 +206,8 @@ export class FirecrackerHypervisor implements Hypervisor {
     return killed
   }
 
+  async close(): Promise<void> {}
+
   /** Those that have a folder, whatever became of their processes. */
   async #launchIds(): Promise<string[]> {
     const names = await readdir(jailsFolder(this.#jails)).catch((error: NodeJS.ErrnoException) => {
