@@ -144,16 +144,21 @@ void streams_on_frame(uint8_t type, uint32_t id, const uint8_t *payload, size_t 
 void streams_reset_all(void);
 /* Takes up reading again after congestion, frees what ended. Called once per turn of the loop. */
 void streams_settle(void);
-bool streams_listen_for_egress(void);
+/* Has the host take a connection that the program made to `destination`, as the host calls it; takes over `fd`. */
+void streams_offer(int fd, const char *destination);
+/* Connects to the program ahead of the first stream to it, which then takes this connection; false with errno. */
+bool streams_open_spare(void);
+
+/* ---- outgoing.c: where programs connect to, to reach the host ---- */
+
+bool outgoing_listen_for_egress(void);
 /* Offers the node's own API to programs, by HTTP over a unix socket. */
-bool streams_listen_for_api(void);
+bool outgoing_listen_for_api(void);
 
 /* ---- spare.c: a connection to the program that a snapshot holds, for the first stream of a clone ---- */
 
 /* NULL, or why not; `done` runs when the program has taken it and sleeps again. */
 const char *spare_open(void (*done)(void));
-/* The connection, now the caller's; -1 when there is none. */
-int spare_take(void);
 
 /* ---- control.c: verbs of the host, events of the guest ---- */
 

@@ -86,9 +86,9 @@ static const char *configure(const struct field *fields, size_t count) {
     else if (strncmp(key, "mount.", 6) == 0)
       reason = mounts_add(value);
     else if (strcmp(key, "internet") == 0)
-      reason = strcmp(value, "1") != 0 || streams_listen_for_egress() ? NULL : "configure: egress listener failed";
+      reason = strcmp(value, "1") != 0 || outgoing_listen_for_egress() ? NULL : "configure: egress listener failed";
     else if (strcmp(key, "api") == 0)
-      reason = strcmp(value, "1") != 0 || streams_listen_for_api() ? NULL : "configure: API listener failed";
+      reason = strcmp(value, "1") != 0 || outgoing_listen_for_api() ? NULL : "configure: API listener failed";
     else if (strcmp(key, "id") != 0)
       reason = "configure: unknown field";
     if (reason != NULL) return reason;
