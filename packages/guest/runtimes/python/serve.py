@@ -10,6 +10,9 @@ import sys
 import time
 import traceback
 
+from aleph_runtime import rehearsal
+from aleph_runtime.server import Server, listening_sockets, make_config
+
 
 class Randomness:
     """What Python keeps of random states is made anew in each clone of a snapshot, before its first request.
@@ -119,7 +122,6 @@ def receive_program(agent, randomness):
         return
     import uvicorn.lifespan.on  # noqa: F401
     import uvicorn.protocols.websockets.websockets_impl  # noqa: F401
-    from aleph_runtime import rehearsal
 
     agent.rehearsal = rehearsal.Rehearsal(make_server(rehearsal.application, randomness))
     asyncio.run(agent.rehearsal.run(rehearsal.ROUNDS))
@@ -148,8 +150,6 @@ def load(entrypoint):
 
 
 def make_server(application, randomness):
-    from aleph_runtime.server import Server, make_config
-
     config = make_config(application)
     config.load()
     config.loaded_app = randomness.before_each_call(with_messages(config.loaded_app))
@@ -157,8 +157,6 @@ def make_server(application, randomness):
 
 
 async def serve(server, agent, agent_socket):
-    from aleph_runtime.server import listening_sockets
-
     agent.rehearse_when_asked()
     await agent.rehearse()
     await server.serve(listening_sockets(server.config, agent_socket))
