@@ -83,6 +83,7 @@ export class ComputeNode implements AsyncDisposable {
             : await loadGuestImages(config.guestImagesDir, config.guestKernel),
         cgroup: config.cgroup,
         diskLimits: config.limits.disk,
+        spareProcesses: config.limits.spareProcesses,
         log: logger,
       }))
     const network = await openNetwork(

@@ -94,6 +94,8 @@ export interface ComputeNodeConfig {
     programSeconds: number
     /** Paused clones kept for the next start of stopped functions. */
     standbys: number | null
+    /** Shapes of machines that a QEMU process waits for. */
+    spareProcesses: number
     /** Milliseconds a program gets until it listens; software emulation gets five times as much. */
     programStartMs: number
     archive: ArchiveLimits
@@ -190,6 +192,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
       memoryMiB: env.ALEPH_VM_MEMORY_MB ?? null,
       vcpus: env.ALEPH_VM_VCPUS ?? null,
       standbys: env.ALEPH_VM_STANDBYS ?? null,
+      spareProcesses: env.ALEPH_VM_SPARE_PROCESSES,
       programStartMs: env.ALEPH_VM_PROGRAM_START_TIMEOUT * 1000,
       programSeconds: env.ALEPH_VM_MAX_PROGRAM_SECONDS,
       archive: defaultArchiveLimits,

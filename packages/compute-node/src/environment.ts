@@ -200,6 +200,15 @@ export const environmentTable = {
     .describe(
       'Paused clones ready for the next start of stopped functions, some 32 MiB each; default one per 512 MiB, 4 to 32',
     ),
+  ALEPH_VM_SPARE_PROCESSES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(4)
+    .describe(
+      'For how many shapes of machines (memory, processors, disks) a QEMU process waits for the next start from a snapshot, some 10 MiB each',
+    ),
   ALEPH_VM_PROGRAM_START_TIMEOUT: seconds
     .min(1)
     .default(10)

@@ -5,6 +5,8 @@ import { connect } from 'node:net'
 import { createHandlerServer } from './handler-server.mjs'
 
 const rounds = 2
+/** A unix socket, as the agent's connections come through one. */
+const place = '\0aleph/rehearsal'
 
 const headers = [
   'host: localhost',
@@ -47,10 +49,9 @@ export async function rehearse() {
   kept.length = 0
   const server = createHandlerServer(handle)
   server.on('request', (incoming, outgoing) => kept.push(incoming, outgoing, incoming.socket))
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  await once(server.listen(place), 'listening')
   for (let round = 0; round < rounds; round++) {
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect(place)
     for (const request of requests) {
       socket.write(request)
       await once(socket, 'data')
