@@ -113,16 +113,17 @@ describe.skipIf(!isWanted)('a guest with the lean kernel', () => {
     expect(JSON.parse(String((await guest.fetch('/')).body))).toEqual({})
   })
 
-  it('runs a binary beside a volume in memory, and powers off when told', async () => {
+  it('runs a binary beside a volume in memory, logs what it prints, and powers off when told', async () => {
     await using guest = await QemuGuest.boot({
       ...lean,
       runtime: 'binary',
-      files: { 'run.sh': '#!/bin/sh\nexec httpd -f -p 127.0.0.1:8080 -h /data\n' },
+      files: { 'run.sh': '#!/bin/sh\necho ready to serve\nexec httpd -f -p 127.0.0.1:8080 -h /data\n' },
       configure: { entrypoint: 'run.sh', 'mount.0': 'tmpfs:/data:tmpfs:1' },
     })
     expect((await guest.start()).verb, await guest.consoleText()).toBe('ready')
     expect((await guest.fetch('/')).status).toBe(404)
     await guest.channel.control('halt')
     await guest.ended()
+    expect(await guest.consoleText()).toContain('ready to serve')
   })
 })

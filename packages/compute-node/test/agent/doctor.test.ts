@@ -57,6 +57,23 @@ test('where a node would run, the doctor says so, and what runs its guests', asy
   expect(find(`core node ${core.url}`)?.status).toBe('ok')
 })
 
+test('where guests are emulated, the doctor says what starts them faster', async () => {
+  const { find } = await doctor({ ALEPH_VM_GUEST_KERNEL: 'debian' })
+  const isEmulated = find('hypervisor')?.message.includes('under tcg')
+  expect(find('guest kernel')?.message.includes('ALEPH_VM_GUEST_KERNEL=lean') ?? false).toBe(isEmulated)
+})
+
+test('a lean kernel that was never compiled is missed', async () => {
+  const { find } = await doctor({
+    ALEPH_VM_GUEST_KERNEL: 'lean',
+    ALEPH_VM_GUEST_IMAGES_DIR: join(dataDir, 'none'),
+  })
+  expect(find('guest images')).toMatchObject({
+    status: 'fail',
+    message: expect.stringContaining('none with a lean kernel'),
+  })
+})
+
 test('what is offered and not there is named', async () => {
   const { ok, find } = await doctor({
     ALEPH_VM_ENABLE_GPU_SUPPORT: '1',
