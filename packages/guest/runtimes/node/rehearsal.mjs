@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createHandlerServer } from './handler-server.mjs'
 
-const rounds = 2
+const rounds = 12
 
 const headers = [
   'host: localhost',

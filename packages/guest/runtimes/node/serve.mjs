@@ -13,6 +13,7 @@ import { pathToFileURL } from 'node:url'
 import { createHandlerServer } from './handler-server.mjs'
 import { offerRenewal } from './randomness.mjs'
 import { rehearse } from './rehearsal.mjs'
+import { replaceWebGlobals } from './web-globals.mjs'
 
 /** @typedef {import('./handler-server.mjs').Handler} Handler */
 
@@ -74,6 +75,7 @@ async function receiveProgram(register) {
 }
 
 try {
+  replaceWebGlobals()
   const register = offerRenewal(rehearse)
   await receiveProgram(register)
   register()
