@@ -1,7 +1,9 @@
 /** Node's HTTP server around a fetch handler. */
 
 import { createServer } from 'node:http'
+import { HandlerMessage } from './handler-message.mjs'
 import { IncomingRequest } from './incoming-request.mjs'
+import { PlainResponse } from './plain-response.mjs'
 import { sendResponse } from './send-response.mjs'
 
 /** @typedef {(request: Request) => Response | Promise<Response>} Handler */
@@ -14,7 +16,8 @@ async function answer(handler, incoming, outgoing) {
   try {
     const request = /** @type {any} */ (new IncomingRequest(incoming, outgoing))
     const response = await handler(request)
-    if (!(response instanceof Response)) throw new TypeError('The handler returned no Response')
+    if (!PlainResponse.is(response) && !(response instanceof Response))
+      throw new TypeError('The handler returned no Response')
     await sendResponse(outgoing, response)
   } catch (error) {
     const clientGone = outgoing.destroyed && !outgoing.writableFinished
@@ -32,7 +35,9 @@ async function answer(handler, incoming, outgoing) {
  * @param {Handler} handler
  */
 export function createHandlerServer(handler) {
-  const server = createServer((incoming, outgoing) => answer(handler, incoming, outgoing))
+  const server = createServer({ IncomingMessage: HandlerMessage }, (incoming, outgoing) =>
+    answer(handler, incoming, outgoing),
+  )
   // The node in front has its own limits; a connection that idles through a snapshot must survive.
   server.keepAliveTimeout = 0
   server.headersTimeout = 0

@@ -11,6 +11,14 @@ const reasonPhrase = /^[\t\x20-\x7e\x80-\xff]*$/
 /** @param {number} status */
 const allowsBody = (status) => status !== 204 && status !== 205 && status !== 304
 
+/** A list keeps several Set-Cookie headers apart. @param {Headers} headers */
+export function listHeaders(headers) {
+  /** @type {string[]} */
+  const list = []
+  for (const [name, value] of headers) list.push(name, value)
+  return list
+}
+
 /** A `Response` of text, bytes or nothing, with undici's behind it when a program reads or clones it. */
 export class PlainResponse {
   /** @type {string | Uint8Array | null} */
@@ -38,11 +46,26 @@ export class PlainResponse {
     if (headers && type !== null && !headers.has('content-type')) headers.append('content-type', type)
   }
 
-  /** The body, once; undefined for anything but a plain response that nobody has read or sent. @param {object} response */
+  /**
+   * Takes the body for sending, once; undefined for anything but a plain response that nobody has read or sent.
+   *
+   * @param {object} response
+   */
   static takeBody(response) {
     if (!(#body in response) || response.#native || response.#taken) return undefined
     response.#taken = true
     return response.#body
+  }
+
+  /** The headers to send, in a list, without making an object of them. @param {PlainResponse} response */
+  static listHeaders(response) {
+    if (response.#headers) return listHeaders(response.#headers)
+    return response.#type === null ? [] : ['content-type', response.#type]
+  }
+
+  /** @param {unknown} value @returns {value is PlainResponse} */
+  static is(value) {
+    return typeof value === 'object' && value !== null && #body in value
   }
 
   /** Node's own response. @param {PlainResponse} response */
@@ -63,7 +86,10 @@ export class PlainResponse {
   }
 
   get headers() {
-    this.#headers ??= new Headers(this.#type === null ? undefined : { 'content-type': this.#type })
+    if (!this.#headers) {
+      this.#headers = new Headers()
+      if (this.#type !== null) this.#headers.append('content-type', this.#type)
+    }
     return this.#headers
   }
 
@@ -103,8 +129,14 @@ function createPlain(body, init, type) {
   const { status = 200, statusText = '', headers } = init ?? {}
   if (!Number.isInteger(status) || status < 200 || status > 599) return null
   if (plain !== null && !allowsBody(status)) return null
-  if (typeof statusText !== 'string' || !reasonPhrase.test(statusText)) return null
-  return new PlainResponse(plain, status, statusText, headers == null ? undefined : new Headers(headers), type)
+  if (statusText !== '' && !(typeof statusText === 'string' && reasonPhrase.test(statusText))) return null
+  return new PlainResponse(
+    plain,
+    status,
+    statusText,
+    headers == null ? undefined : new Headers(headers),
+    type,
+  )
 }
 
 /** What `new Response(body, init)` gives. @param {any} body @param {any} init */

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path'
 import process from 'node:process'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { createHandlerServer } from './handler-server.mjs'
 import { offerRenewal } from './randomness.mjs'
 import { rehearse } from './rehearsal.mjs'
@@ -81,6 +82,7 @@ try {
   register()
   const path = findModule(process.argv[2] ?? 'index')
   process.argv.splice(1, 2, path)
+  setFlagsFromString('--lazy-feedback-allocation')
   const handler = findHandler(await import(pathToFileURL(path).href))
   if (handler !== null) serve(handler)
   else

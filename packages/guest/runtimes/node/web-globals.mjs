@@ -15,6 +15,7 @@ const Request = new Proxy(NativeRequest, {
   },
 })
 
+/** `Response`, which makes no stream for a body that is at hand. @type {typeof NativeResponse} */
 const Response = new Proxy(NativeResponse, {
   construct(target, args, newTarget) {
     if (newTarget === Response) return createResponse(args[0], args[1])

@@ -120,6 +120,7 @@ const nodeFlags = [
   '--retain-maps-for-n-gc=1000000',
   '--no-sparkplug',
   '--invocation-count-for-maglev=2000',
+  '--initial-old-space-size=48',
 ]
 
 const glibc = ['libc6', 'libgcc-s1', 'libstdc++6'] as const
