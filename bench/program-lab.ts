@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { createInterface } from 'node:readline'
-import { FakeCoreNode, imagesDir, writeZip } from '@aleph-ts/compute-node/testing'
+import { FakeCoreNode, imagesDir, testKernel, writeZip } from '@aleph-ts/compute-node/testing'
 import { buildGuestImages, type GuestImages, type RuntimeName } from '@aleph-ts/guest'
 import { ComputeNodeClient, EthereumAccount } from '@aleph-ts/sdk'
 
@@ -72,7 +72,7 @@ export class ProgramLab implements AsyncDisposable {
   }
 
   static async start(environment: Record<string, string> = {}): Promise<ProgramLab> {
-    const images = await buildGuestImages({ cacheDir: imagesDir() })
+    const images = await buildGuestImages({ cacheDir: imagesDir(), kernel: testKernel() })
     const core = await FakeCoreNode.start()
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-bench-'))
     const script = join(import.meta.dirname, '../packages/compute-node/src/main.ts')
@@ -84,6 +84,7 @@ export class ProgramLab implements AsyncDisposable {
         ALEPH_VM_SUPERVISOR_PORT: '0',
         ALEPH_VM_API_SERVERS: core.url,
         ALEPH_VM_GUEST_IMAGES_DIR: imagesDir(),
+        ALEPH_VM_GUEST_KERNEL: testKernel(),
         ALEPH_VM_STOP_VMS_ON_EXIT: '1',
         ALEPH_VM_LOG_LEVEL: 'error',
         ...environment,
@@ -127,9 +128,7 @@ export class ProgramLab implements AsyncDisposable {
 
   /** Memory of each machine whose VM's id begins so. */
   async memory(id: string): Promise<MachineMemory[]> {
-    const sizes = await Promise.all(
-      (await readdir('/proc')).map((pid) => machineMemory(pid, `aleph-vm-${id}`)),
-    )
+    const sizes = await Promise.all((await readdir('/proc')).map((pid) => machineMemory(pid, id)))
     return sizes.filter((size) => size !== null)
   }
 
@@ -141,10 +140,14 @@ export class ProgramLab implements AsyncDisposable {
   }
 }
 
-async function machineMemory(pid: string, name: string): Promise<MachineMemory | null> {
+async function machineMemory(pid: string, id: string): Promise<MachineMemory | null> {
   if (!/^\d+$/.test(pid)) return null
-  const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-  if (!command.split('\0').some((argument) => argument.startsWith(name))) return null
+  const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0')
+  if (!command[0]?.includes('qemu')) return null
+  // Beside a machine's process id stands which VM it is.
+  const pidFile = command[command.indexOf('-pidfile') + 1] ?? ''
+  const vm = await readFile(join(dirname(pidFile), 'vm'), 'utf8').catch(() => '')
+  if (!vm.startsWith(id)) return null
   const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '')
   const bytes = (field: string) => {
     const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1]

@@ -77,9 +77,13 @@ export class ComputeNode implements AsyncDisposable {
       parts.hypervisor ??
       (await createHypervisor(config.hypervisor, {
         dataDir,
-        images: config.hypervisor === 'fake' ? null : await loadGuestImages(config.guestImagesDir),
+        images:
+          config.hypervisor === 'fake'
+            ? null
+            : await loadGuestImages(config.guestImagesDir, config.guestKernel),
         cgroup: config.cgroup,
         diskLimits: config.limits.disk,
+        spareProcesses: config.limits.spareProcesses,
         log: logger,
       }))
     const network = await openNetwork(

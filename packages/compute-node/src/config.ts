@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
+import type { GuestKernel } from '@aleph-ts/guest'
 import {
   type Chain,
   devnetProfile,
@@ -45,6 +46,8 @@ export interface ComputeNodeConfig {
   scaling: { maxVms: number; callsPerVm: number; idleMs: number }
   allocationWaitMs: number
   guestImagesDir: string
+  /** Which images of that folder are used: those with a lean kernel, or without. */
+  guestKernel: GuestKernel
   hypervisor: HypervisorChoice
   profile: NetworkProfile
   stopVmsOnExit: boolean
@@ -91,6 +94,8 @@ export interface ComputeNodeConfig {
     programSeconds: number
     /** Paused clones kept for the next start of stopped functions. */
     standbys: number | null
+    /** Shapes of machines that a QEMU process waits for. */
+    spareProcesses: number
     /** Milliseconds a program gets until it listens; software emulation gets five times as much. */
     programStartMs: number
     archive: ArchiveLimits
@@ -153,6 +158,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
     },
     allocationWaitMs: env.ALEPH_VM_ALLOCATION_WAIT * 1000,
     guestImagesDir: resolve(env.ALEPH_VM_GUEST_IMAGES_DIR ?? join(dataDir, 'guest-images')),
+    guestKernel: env.ALEPH_VM_GUEST_KERNEL,
     hypervisor: env.ALEPH_VM_HYPERVISOR,
     profile: loadProfile(env.ALEPH_VM_PROFILE),
     stopVmsOnExit: env.ALEPH_VM_STOP_VMS_ON_EXIT,
@@ -186,6 +192,7 @@ export function configFromEnvironment(environment: Record<string, string | undef
       memoryMiB: env.ALEPH_VM_MEMORY_MB ?? null,
       vcpus: env.ALEPH_VM_VCPUS ?? null,
       standbys: env.ALEPH_VM_STANDBYS ?? null,
+      spareProcesses: env.ALEPH_VM_SPARE_PROCESSES,
       programStartMs: env.ALEPH_VM_PROGRAM_START_TIMEOUT * 1000,
       programSeconds: env.ALEPH_VM_MAX_PROGRAM_SECONDS,
       archive: defaultArchiveLimits,

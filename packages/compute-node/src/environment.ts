@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { guestKernels } from '@aleph-ts/guest'
 import { isEvmAddress } from '@aleph-ts/protocol'
 import { z } from 'zod'
 import { sshEnvironmentTable } from './agent/proxy/ssh-settings.ts'
@@ -88,6 +89,12 @@ export const environmentTable = {
     .min(1)
     .optional()
     .describe('Folder of kernel and initrd; default <data dir>/guest-images'),
+  ALEPH_VM_GUEST_KERNEL: z
+    .enum(guestKernels)
+    .default('debian')
+    .describe(
+      "What programs' machines of QEMU boot. debian: Debian's kernel; lean: a smaller one for those with one vCPU",
+    ),
   ALEPH_VM_HYPERVISOR: z
     .enum(['auto', 'qemu', 'firecracker', 'fake'])
     .default('auto')
@@ -192,6 +199,15 @@ export const environmentTable = {
     .optional()
     .describe(
       'Paused clones ready for the next start of stopped functions, some 32 MiB each; default one per 512 MiB, 4 to 32',
+    ),
+  ALEPH_VM_SPARE_PROCESSES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(64)
+    .default(4)
+    .describe(
+      'For how many shapes of machines (memory, processors, disks) a QEMU process waits for the next start from a snapshot, some 10 MiB each',
     ),
   ALEPH_VM_PROGRAM_START_TIMEOUT: seconds
     .min(1)

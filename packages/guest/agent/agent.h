@@ -14,6 +14,8 @@
 #define AGENT_VERSION "3.2"
 #define PROGRAM_UID 1000
 #define PROGRAM_PORT 8080
+/* Abstract, whatever is mounted where. Runtimes listen there besides, because TCP costs several times as much. */
+#define PROGRAM_SOCKET "@aleph/program"
 #define EGRESS_PORT 3128
 #define API_SOCKET "/tmp/socat-socket"
 #define GENERATION_FILE "/dev/shm/aleph-generation"
@@ -129,24 +131,34 @@ bool channel_is_congested(void);
 /* Writes what the port takes. Called once per turn of the loop. */
 void channel_flush(void);
 
-/* ---- streams.c: TCP connections inside the guest, carried over the channel ---- */
+/* ---- connect.c: connections to servers inside the guest ---- */
+
+/* Whether something listens on the program's port; where else it does is remembered for `connect_to`. */
+bool connect_finds_program(void);
+/* A connection to a port of this guest, `connecting` until it takes bytes; -1 with errno. */
+int connect_to(uint16_t port, bool *connecting);
+
+/* ---- streams.c: connections inside the guest, carried over the channel ---- */
 
 void streams_on_frame(uint8_t type, uint32_t id, const uint8_t *payload, size_t length);
 void streams_reset_all(void);
 /* Takes up reading again after congestion, frees what ended. Called once per turn of the loop. */
 void streams_settle(void);
-/* A connection to a port of this guest, perhaps not established yet; -1 with errno. */
-int streams_connect(uint16_t port);
-bool streams_listen_for_egress(void);
+/* Has the host take a connection that the program made to `destination`, as the host calls it; takes over `fd`. */
+void streams_offer(int fd, const char *destination);
+/* Connects to the program ahead of the first stream to it, which then takes this connection; false with errno. */
+bool streams_open_spare(void);
+
+/* ---- outgoing.c: where programs connect to, to reach the host ---- */
+
+bool outgoing_listen_for_egress(void);
 /* Offers the node's own API to programs, by HTTP over a unix socket. */
-bool streams_listen_for_api(void);
+bool outgoing_listen_for_api(void);
 
 /* ---- spare.c: a connection to the program that a snapshot holds, for the first stream of a clone ---- */
 
 /* NULL, or why not; `done` runs when the program has taken it and sleeps again. */
 const char *spare_open(void (*done)(void));
-/* The connection, now the caller's; -1 when there is none. */
-int spare_take(void);
 
 /* ---- control.c: verbs of the host, events of the guest ---- */
 
@@ -176,8 +188,6 @@ enum program_state program_state(void);
 const char *program_state_name(void);
 /* Whether the program's process waits for something at this moment. */
 bool program_sleeps(void);
-/* True when the program's only listening socket is IPv6 loopback. */
-bool program_listens_on_ipv6(void);
 /*
  * Starts the runtime's own process before its program is known, if the runtime says that it can wait for one; a
  * snapshot then holds what every program of this runtime needs. `done` runs when the process waits, or at once.

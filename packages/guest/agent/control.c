@@ -2,7 +2,6 @@
 #include "agent.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #define MAX_FIELDS 2048
+#define ID_SIZE 64
 #define HALT_SECONDS_DEFAULT 5
 #define HALT_SECONDS_MAX 60
 
@@ -18,7 +18,8 @@ struct field {
 };
 
 static const char *boot_failure;
-static char renew_request_id[64], rehearse_request_id[64], prepare_request_id[64], connect_request_id[64];
+static char renew_request_id[ID_SIZE], rehearse_request_id[ID_SIZE];
+static char prepare_request_id[ID_SIZE], connect_request_id[ID_SIZE];
 static void on_halt_deadline(struct watcher *watcher, uint32_t events);
 static struct watcher halt_timer = {.fd = -1, .on_event = on_halt_deadline};
 
@@ -52,16 +53,17 @@ static const char *field(const struct field *fields, size_t count, const char *k
 
 /* The host finds its own answer in whatever an earlier session left in the pipe by `session`, which it chose. */
 static void hello(const char *session) {
-  char text[512];
+  char text[512], *end = text;
   bool plain = strspn(session, "0123456789abcdef") == strlen(session) && strlen(session) <= 64;
   port_settle();
   streams_reset_all();
   channel_begin_session();
-  int length = snprintf(text, sizeof text,
-                        "{\"session\":\"%s\",\"version\":\"" AGENT_VERSION
-                        "\",\"state\":\"%s\",\"features\":[\"egress\",\"renew\",\"api\",\"volumes\",\"prepare\",\"rehearse\",\"connect\"]}",
-                        plain ? session : "", program_state_name());
-  channel_send(FRAME_HELLO, 0, text, (size_t)length);
+  end = stpcpy(end, "{\"session\":\"");
+  end = stpcpy(end, plain ? session : "");
+  end = stpcpy(end, "\",\"version\":\"" AGENT_VERSION "\",\"state\":\"");
+  end = stpcpy(end, program_state_name());
+  end = stpcpy(end, "\",\"features\":[\"egress\",\"renew\",\"api\",\"volumes\",\"prepare\",\"rehearse\",\"connect\"]}");
+  channel_send(FRAME_HELLO, 0, text, (size_t)(end - text));
 }
 
 static const char *configure(const struct field *fields, size_t count) {
@@ -84,9 +86,9 @@ static const char *configure(const struct field *fields, size_t count) {
     else if (strncmp(key, "mount.", 6) == 0)
       reason = mounts_add(value);
     else if (strcmp(key, "internet") == 0)
-      reason = strcmp(value, "1") != 0 || streams_listen_for_egress() ? NULL : "configure: egress listener failed";
+      reason = strcmp(value, "1") != 0 || outgoing_listen_for_egress() ? NULL : "configure: egress listener failed";
     else if (strcmp(key, "api") == 0)
-      reason = strcmp(value, "1") != 0 || streams_listen_for_api() ? NULL : "configure: API listener failed";
+      reason = strcmp(value, "1") != 0 || outgoing_listen_for_api() ? NULL : "configure: API listener failed";
     else if (strcmp(key, "id") != 0)
       reason = "configure: unknown field";
     if (reason != NULL) return reason;
@@ -134,6 +136,13 @@ static void on_connected(void) { answer("connect", connect_request_id, NULL); }
 
 static void on_rehearsed(void) { answer("rehearse", rehearse_request_id, NULL); }
 
+/* Keeps the id of a request that is answered later. */
+static void keep(char kept[ID_SIZE], const char *id) {
+  size_t length = strnlen(id, ID_SIZE - 1);
+  memcpy(kept, id, length);
+  kept[length] = '\0';
+}
+
 void control_on_frame(const uint8_t *payload, size_t length) {
   static char text[FRAME_MAX_PAYLOAD + 1];
   static struct field fields[MAX_FIELDS];
@@ -154,7 +163,7 @@ void control_on_frame(const uint8_t *payload, size_t length) {
   } else if (strcmp(verb, "configure") == 0) {
     answer(verb, id, boot_failure != NULL ? boot_failure : configure(fields, count));
   } else if (strcmp(verb, "prepare") == 0) {
-    snprintf(prepare_request_id, sizeof prepare_request_id, "%s", id);
+    keep(prepare_request_id, id);
     const char *reason = boot_failure != NULL ? boot_failure : program_start_ahead(on_prepared);
     if (reason != NULL) answer(verb, id, reason);
   } else if (strcmp(verb, "start") == 0) {
@@ -164,14 +173,14 @@ void control_on_frame(const uint8_t *payload, size_t length) {
       answer(verb, id, "reseed: entropy must be 16 to 512 bytes in hex");
     } else {
       generation_next();
-      snprintf(renew_request_id, sizeof renew_request_id, "%s", id);
+      keep(renew_request_id, id);
       renewal_ask(on_renewed);
     }
   } else if (strcmp(verb, "rehearse") == 0) {
-    snprintf(rehearse_request_id, sizeof rehearse_request_id, "%s", id);
+    keep(rehearse_request_id, id);
     rehearsal_ask(on_rehearsed);
   } else if (strcmp(verb, "connect") == 0) {
-    snprintf(connect_request_id, sizeof connect_request_id, "%s", id);
+    keep(connect_request_id, id);
     const char *reason = spare_open(on_connected);
     if (reason != NULL) answer(verb, id, reason);
   } else if (strcmp(verb, "settime") == 0) {

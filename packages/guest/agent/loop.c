@@ -23,6 +23,7 @@ void loop_watch(struct watcher *watcher, uint32_t events) {
 }
 
 void loop_set_timer(struct watcher *timer, long first_ms, long interval_ms) {
+  if (first_ms == 0 && timer->events == 0) return; /* it stands still */
   struct itimerspec when = {.it_value.tv_nsec = first_ms % 1000 * 1000000,
                             .it_value.tv_sec = first_ms / 1000,
                             .it_interval.tv_nsec = interval_ms * 1000000};

@@ -30,7 +30,6 @@ static bool starts_ahead;
 static char *directory, *entrypoint;
 static enum program_state state;
 static pid_t pid;
-static bool ipv6_only;
 
 static void on_child(struct watcher *watcher, uint32_t events);
 static void on_listen_poll(struct watcher *watcher, uint32_t events);
@@ -56,8 +55,6 @@ const char *program_state_name(void) {
   static const char *names[] = {"idle", "starting", "ready", "exited"};
   return names[state];
 }
-
-bool program_listens_on_ipv6(void) { return ipv6_only; }
 
 static bool has_env(const struct list *list, const char *name) {
   size_t length = strlen(name);
@@ -85,7 +82,8 @@ static const char *add_argument(struct list *list, const char *argument) {
 static const char *add_defaults(struct list *list) {
   static const char *defaults[][2] = {
       {"PATH", "/usr/local/bin:/usr/bin:/bin"}, {"HOME", "/home/app"}, {"TMPDIR", "/tmp"}, {"LANG", "C.UTF-8"},
-      {"PORT", "8080"}, {"HOST", "127.0.0.1"}, {"ALEPH_RENEW_FD", "3"}, {"ALEPH_GENERATION", GENERATION_FILE},
+      {"PORT", "8080"}, {"HOST", "127.0.0.1"}, {"ALEPH_SOCKET", PROGRAM_SOCKET}, {"ALEPH_RENEW_FD", "3"},
+      {"ALEPH_GENERATION", GENERATION_FILE},
   };
   const char *reason = NULL;
   for (size_t i = 0; reason == NULL && i < sizeof defaults / sizeof *defaults; i++)
@@ -278,30 +276,11 @@ static void on_child(struct watcher *watcher, uint32_t events) {
   }
 }
 
-/* Reads the kernel's table instead of connecting: a probe connection would be the program's first client. */
-static bool listens_in(const char *table, const char *address) {
-  FILE *file = fopen(table, "re");
-  if (file == NULL) return false;
-  char line[256], wanted[64];
-  snprintf(wanted, sizeof wanted, "%s:%04X", address, PROGRAM_PORT);
-  bool found = false;
-  while (!found && fgets(line, sizeof line, file) != NULL) {
-    char local[64], state_code[8];
-    if (sscanf(line, " %*d: %63s %*s %7s", local, state_code) != 2) continue;
-    found = strcmp(state_code, "0A") == 0 && strcmp(local, wanted) == 0;
-  }
-  fclose(file);
-  return found;
-}
-
 static void on_listen_poll(struct watcher *watcher, uint32_t events) {
   (void)events;
   uint64_t expirations;
   if (read(watcher->fd, &expirations, sizeof expirations) < 0) return;
-  bool ipv4 = listens_in("/proc/net/tcp", "0100007F") || listens_in("/proc/net/tcp", "00000000") ||
-              listens_in("/proc/net/tcp6", "00000000000000000000000000000000");
-  ipv6_only = !ipv4 && listens_in("/proc/net/tcp6", "00000000000000000000000001000000");
-  if (!ipv4 && !ipv6_only) return;
+  if (!connect_finds_program()) return;
   loop_set_timer(watcher, 0, 0);
   state = PROGRAM_READY;
   control_event("ready", "port", "8080", NULL);

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -13,26 +11,11 @@
 #define RESTS 3
 #define MAX_POLLS 250
 
-static void on_connection(struct watcher *watcher, uint32_t events);
 static void on_poll(struct watcher *watcher, uint32_t events);
 
-static struct watcher connection = {.fd = -1, .on_event = on_connection};
 static struct watcher timer = {.fd = -1, .on_event = on_poll};
 static void (*opened)(void);
 static int rests, polls;
-
-static void drop(void) {
-  loop_watch(&connection, 0);
-  close(connection.fd);
-  connection.fd = -1;
-}
-
-/* Nothing was asked, so whatever comes is the program's end of it. */
-static void on_connection(struct watcher *watcher, uint32_t events) {
-  (void)watcher;
-  (void)events;
-  drop();
-}
 
 static void on_poll(struct watcher *watcher, uint32_t events) {
   (void)events;
@@ -46,26 +29,11 @@ static void on_poll(struct watcher *watcher, uint32_t events) {
 
 const char *spare_open(void (*done)(void)) {
   if (program_state() != PROGRAM_READY) return "connect: the program does not listen";
-  if (connection.fd < 0) connection.fd = streams_connect(PROGRAM_PORT);
-  if (connection.fd < 0) return strerror(errno);
+  if (!streams_open_spare()) return strerror(errno);
   if (timer.fd < 0) timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
   if (timer.fd < 0) return strerror(errno);
-  loop_watch(&connection, EPOLLIN | EPOLLRDHUP);
   rests = polls = 0;
   opened = done;
   loop_set_timer(&timer, POLL_MS, POLL_MS);
   return NULL;
-}
-
-int spare_take(void) {
-  char byte;
-  if (connection.fd < 0) return -1;
-  if (recv(connection.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
-    drop();
-    return -1;
-  }
-  int fd = connection.fd;
-  loop_watch(&connection, 0);
-  connection.fd = -1;
-  return fd;
 }

@@ -3,14 +3,10 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define WINDOW (256 * 1024)
@@ -31,18 +27,14 @@ struct stream {
 };
 
 static struct stream *streams;
+/* Waits for its id, in no list. */
+static struct stream *spare;
 static unsigned stream_count;
 static bool anything_closed, waiting_for_channel;
 static uint32_t next_guest_id = 2;
-/* Where programs connect to, and what the host calls it. */
-struct listener {
-  struct watcher watcher;
-  const char *destination;
-};
-
-static struct listener egress_listener, api_listener;
 
 static void on_socket(struct watcher *watcher, uint32_t events);
+static void on_spare(struct watcher *watcher, uint32_t events);
 
 static struct stream *find(uint32_t id) {
   for (struct stream *stream = streams; stream != NULL; stream = stream->next)
@@ -50,16 +42,19 @@ static struct stream *find(uint32_t id) {
   return NULL;
 }
 
-static struct stream *add(uint32_t id, int fd) {
+static struct stream *make(int fd) {
   struct stream *stream = calloc(1, sizeof *stream);
   if (stream == NULL) return NULL;
   stream->watcher = (struct watcher){.fd = fd, .on_event = on_socket};
-  stream->id = id;
   stream->send_credit = WINDOW;
+  return stream;
+}
+
+static void add(uint32_t id, struct stream *stream) {
+  stream->id = id;
   stream->next = streams;
   streams = stream;
   stream_count++;
-  return stream;
 }
 
 /* Events of this turn may still name the stream: its memory is freed in streams_settle. */
@@ -167,44 +162,79 @@ static void on_socket(struct watcher *watcher, uint32_t events) {
   update(stream);
 }
 
-int streams_connect(uint16_t port) {
-  bool ipv6 = port == PROGRAM_PORT && program_listens_on_ipv6();
-  int fd = socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-  const struct sockaddr *address = ipv6 ? (void *)&v6 : (void *)&v4;
-  if (connect(fd, address, ipv6 ? sizeof v6 : sizeof v4) == 0 || errno == EINPROGRESS) return fd;
-  int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
+bool streams_open_spare(void) {
+  if (spare != NULL) return true;
+  bool connecting;
+  int fd = connect_to(PROGRAM_PORT, &connecting);
+  if (fd < 0) return false;
+  spare = make(fd);
+  if (spare == NULL) {
+    close(fd);
+    return false;
+  }
+  spare->watcher.on_event = on_spare;
+  loop_watch(&spare->watcher, EPOLLIN);
+  return true;
+}
+
+static void drop_spare(void) {
+  add(0, spare);
+  close_stream(spare);
+  spare = NULL;
+}
+
+/* Nothing was asked, so whatever comes is the program's end of it. */
+static void on_spare(struct watcher *watcher, uint32_t events) {
+  (void)watcher;
+  (void)events;
+  drop_spare();
+}
+
+/* The connection made ahead, as it stands in the loop; NULL when there is none that the program still holds. */
+static struct stream *take_spare(void) {
+  char byte;
+  if (spare == NULL) return NULL;
+  if (recv(spare->watcher.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
+    drop_spare();
+    return NULL;
+  }
+  struct stream *stream = spare;
+  stream->watcher.on_event = on_socket;
+  spare = NULL;
+  return stream;
 }
 
 static void refuse(uint32_t id, const char *reason) { channel_send(FRAME_RESET, id, reason, strlen(reason)); }
 
-static void on_open(uint32_t id, const uint8_t *payload, size_t length) {
-  char destination[32];
-  unsigned port;
-  char rest;
-  if (length >= sizeof destination) return refuse(id, "unknown destination");
-  memcpy(destination, payload, length);
-  destination[length] = '\0';
-  if (id % 2 == 0 || find(id) != NULL) return refuse(id, "stream id not free");
-  if (sscanf(destination, "tcp:%5u%c", &port, &rest) != 1 || port == 0 || port > 65535)
-    return refuse(id, "unknown destination");
-  if (stream_count >= MAX_STREAMS) return refuse(id, "too many streams");
-  int ready = port == PROGRAM_PORT ? spare_take() : -1;
-  int fd = ready >= 0 ? ready : streams_connect((uint16_t)port);
-  if (fd < 0) return refuse(id, strerror(errno));
-  struct stream *stream = add(id, fd);
-  if (stream == NULL) {
-    close(fd);
-    return refuse(id, "out of memory");
+/* The port of a destination such as `tcp:8080`; 0 when it has another form. */
+static uint16_t port_of(const uint8_t *destination, size_t length) {
+  uint32_t port = 0;
+  if (length < 5 || length > 9 || memcmp(destination, "tcp:", 4) != 0) return 0;
+  for (size_t i = 4; i < length; i++) {
+    if (destination[i] < '0' || destination[i] > '9') return 0;
+    port = port * 10 + (destination[i] - '0');
   }
-  stream->connecting = ready < 0;
+  return port <= UINT16_MAX ? (uint16_t)port : 0;
+}
+
+static void on_open(uint32_t id, const uint8_t *payload, size_t length) {
+  uint16_t port = port_of(payload, length);
+  if (id % 2 == 0 || find(id) != NULL) return refuse(id, "stream id not free");
+  if (port == 0) return refuse(id, "unknown destination");
+  if (stream_count >= MAX_STREAMS) return refuse(id, "too many streams");
+  struct stream *stream = port == PROGRAM_PORT ? take_spare() : NULL;
+  if (stream == NULL) {
+    bool connecting;
+    int fd = connect_to(port, &connecting);
+    if (fd < 0) return refuse(id, strerror(errno));
+    stream = make(fd);
+    if (stream == NULL) {
+      close(fd);
+      return refuse(id, "out of memory");
+    }
+    stream->connecting = connecting;
+  }
+  add(id, stream);
   update(stream);
 }
 
@@ -288,51 +318,14 @@ void streams_settle(void) {
   }
 }
 
-static void on_outgoing(struct watcher *watcher, uint32_t events) {
-  (void)events;
-  const char *destination = ((struct listener *)watcher)->destination;
-  int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  if (fd < 0) return;
-  struct stream *stream = stream_count < MAX_STREAMS ? add(next_guest_id, fd) : NULL;
+void streams_offer(int fd, const char *destination) {
+  struct stream *stream = stream_count < MAX_STREAMS ? make(fd) : NULL;
   if (stream == NULL) {
     close(fd);
     return;
   }
+  add(next_guest_id, stream);
   next_guest_id = next_guest_id >= UINT32_MAX - 2 ? 2 : next_guest_id + 2;
   channel_send(FRAME_OPEN, stream->id, destination, strlen(destination));
   update(stream);
-}
-
-static void listen_to(struct listener *listener, int fd, const char *destination) {
-  *listener = (struct listener){.watcher = {.fd = fd, .on_event = on_outgoing}, .destination = destination};
-  loop_watch(&listener->watcher, EPOLLIN);
-}
-
-bool streams_listen_for_egress(void) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  int on = 1;
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(EGRESS_PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (fd < 0) return false;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 128) < 0) {
-    close(fd);
-    return false;
-  }
-  listen_to(&egress_listener, fd, "egress");
-  return true;
-}
-
-bool streams_listen_for_api(void) {
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = API_SOCKET};
-  if (fd < 0) return false;
-  unlink(API_SOCKET);
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(API_SOCKET, 0666) < 0 ||
-      listen(fd, 128) < 0) {
-    close(fd);
-    return false;
-  }
-  listen_to(&api_listener, fd, "api");
-  return true;
 }

@@ -18,6 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Of the year 9999. */
+#define LAST_SECOND 253402300799
+
 static void mount_or_give_up(const char *type, const char *path, unsigned long flags, const char *data) {
   mkdir(path, 0755);
   if (mount(type, path, type, flags, data) < 0) give_up("mount %s: %s", path, strerror(errno));
@@ -125,12 +128,16 @@ bool system_add_entropy(const char *hex) {
 }
 
 bool system_set_time(const char *seconds) {
-  char *end;
-  double value = strtod(seconds, &end);
-  if (*end != '\0' || !(value >= 0 && value < 253402300800.0)) return false;
-  struct timespec now = {.tv_sec = (time_t)value};
-  now.tv_nsec = (long)((value - (double)now.tv_sec) * 1e9);
-  return clock_settime(CLOCK_REALTIME, &now) == 0;
+  struct timespec now = {0};
+  const char *at = seconds;
+  for (; *at >= '0' && *at <= '9'; at++) {
+    now.tv_sec = now.tv_sec * 10 + (*at - '0');
+    if (now.tv_sec > LAST_SECOND) return false;
+  }
+  if (at == seconds) return false;
+  if (*at == '.') at++;
+  for (long unit = 100000000; *at >= '0' && *at <= '9'; at++, unit /= 10) now.tv_nsec += (*at - '0') * unit;
+  return *at == '\0' && clock_settime(CLOCK_REALTIME, &now) == 0;
 }
 
 void system_power_off(void) {

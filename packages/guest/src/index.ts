@@ -9,10 +9,19 @@ export { withLock } from './images/build-lock.ts'
 export {
   buildGuestImages,
   type GuestImages,
+  type GuestKernel,
+  guestKernels,
+  type KernelFiles,
   loadGuestImages,
   type RuntimeImage,
 } from './images/guest-images.ts'
-export { type HostTool, instanceHostTools, missingHostTools, requiredHostTools } from './images/host-tools.ts'
+export {
+  type HostTool,
+  instanceHostTools,
+  leanKernelTools,
+  missingHostTools,
+  requiredHostTools,
+} from './images/host-tools.ts'
 export { buildInstanceImage, type InstanceImage } from './images/instance-image.ts'
 export { channelPortName } from './images/kernel.ts'
 export { type RuntimeName, runtimeNames } from './images/runtime-recipes.ts'

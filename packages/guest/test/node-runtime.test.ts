@@ -25,6 +25,7 @@ function facts(): Answer {
     inherited: Object.keys(process.env).filter((name) => name.startsWith('ALEPH_')),
     devices: readFileSync('/proc/net/dev', 'utf8'),
     routes: readFileSync('/proc/net/route', 'utf8'),
+    agentSockets: readFileSync('/proc/net/unix', 'utf8').split('@aleph/program').length - 1,
     uptime: Date.now(),
   }
 }
@@ -52,6 +53,7 @@ export default async function (request: Request): Promise<Response> {
     })
     return new Response(body)
   }
+  if (pathname === '/by-port') return fetch('http://127.0.0.1:8080/url')
   if (pathname === '/aborted') return new Response(String(aborted))
   if (pathname === '/egress') {
     const socket = connect(3128, '127.0.0.1')
@@ -100,6 +102,12 @@ describe('a TypeScript function, told to a guest that was ready before', () => {
       .filter(Boolean)
     expect(devices).toEqual(['lo'])
     expect(facts.routes.trim().split('\n')).toHaveLength(1)
+  })
+
+  it('is reached at a unix socket by its node, and answers at its port', async () => {
+    const { agentSockets } = JSON.parse((await guest.fetch('/facts')).body.toString())
+    expect(agentSockets, 'one that listens, one of this connection').toBe(2)
+    expect((await guest.fetch('/by-port')).body.toString()).toBe('http://127.0.0.1:8080/url ')
   })
 
   it('cannot touch the channel to the host', async () => {

@@ -9,7 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runCommand } from '../src/images/run-command.ts'
 import { buildGuestImages, channelPortName, GuestChannel, type RuntimeName } from '../src/index.ts'
 
-const cacheDir = process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../.cache/guest')
+/** Where guest images are built once for all tests. */
+export const cacheDir = process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../.cache/guest')
 
 const memoryMiB = 384
 const vsockPort = 52
@@ -30,6 +31,8 @@ export interface QemuGuestOptions {
   prepare?: boolean
   /** Extra fields of `configure`. */
   configure?: Record<string, string | string[]>
+  /** With one processor and the lean kernel. */
+  lean?: boolean
   /** A machine as Firecracker makes one: with a vsock for its channel, and disks that the kernel's arguments name. */
   vsock?: boolean
 }
@@ -57,7 +60,8 @@ export class QemuGuest {
 
   /** Boots and configures; the program is started by `start()`. */
   static async boot(options: QemuGuestOptions): Promise<QemuGuest> {
-    const images = await buildGuestImages({ cacheDir })
+    const images = await buildGuestImages({ cacheDir, kernel: options.lean ? 'lean' : 'debian' })
+    const boot = images.lean ?? images
     const folder = await mkdtemp(join(tmpdir(), 'aleph-guest-'))
     const code = join(folder, 'code')
     for (const [name, text] of Object.entries({ ...options.files, '.keep': '' })) {
@@ -80,10 +84,10 @@ export class QemuGuest {
       'qemu-system-x86_64',
       [
         ...['-M', `microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on${device.machine}`],
-        ...['-accel', 'tcg', '-cpu', 'max', '-m', `${memoryMiB}`, '-smp', '2'],
+        ...['-accel', 'tcg', '-cpu', 'max', '-m', `${memoryMiB}`, '-smp', options.lean ? '1' : '2'],
         ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-        ...['-kernel', images.kernel, '-initrd', images.initrd],
-        ...['-append', images.kernelCommandLine + diskNames],
+        ...['-kernel', boot.kernel, '-initrd', boot.initrd],
+        ...['-append', boot.kernelCommandLine + diskNames],
         ...['-serial', `file:${join(folder, 'console.log')}`],
         ...device.args,
         ...Object.entries(disks).flatMap(([serial, file]) => diskArguments(serial, file, !options.vsock)),

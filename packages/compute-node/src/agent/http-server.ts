@@ -26,6 +26,7 @@ import { type MigrationRoutesOptions, migrationRoutes } from './migration/migrat
 import type { CustomDomains } from './proxy/custom-domains.ts'
 import { type ProgramProxy, responseOn } from './proxy/program-proxy.ts'
 import { type ProgramRoute, type ProgramTarget, routeRequest } from './proxy/program-route.ts'
+import { requestIdOf } from './request-id.ts'
 
 const BODY_LIMIT = 1024 * 1024
 const HEADERS_TIMEOUT_MS = 60_000
@@ -83,6 +84,7 @@ export class HttpServer {
       loggerInstance: options.logger as FastifyBaseLogger,
       logController: new LogController({ disableRequestLogging: true }),
       bodyLimit: BODY_LIMIT,
+      genReqId: requestIdOf,
       serverFactory: (handler) => {
         server.on('request', (request: IncomingMessage, response: ServerResponse) => {
           if (!self?.takesCall(request, response)) handler(request, response)
@@ -189,8 +191,9 @@ export class HttpServer {
 
   async #routes(): Promise<void> {
     const { serverHeader, about, debug, status, notify, machines, allocations, migration } = this.#options
-    this.#app.addHook('onRequest', async (_request, reply) => {
+    this.#app.addHook('onRequest', async (request, reply) => {
       reply.header('Server', serverHeader)
+      reply.header('X-Request-Id', request.id)
     })
     this.#app.setErrorHandler((error, request, reply) => {
       if (error instanceof OwnerAuthError) {

@@ -2,7 +2,7 @@ import { mkdir, readFile, stat, statfs } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type HostTool, loadGuestImages, missingHostTools } from '@aleph-ts/guest'
+import { type HostTool, leanKernelTools, loadGuestImages, missingHostTools } from '@aleph-ts/guest'
 import { pino } from 'pino'
 import type { ComputeNodeConfig } from '../config.ts'
 import { QemuHypervisor } from '../hypervisor/index.ts'
@@ -41,13 +41,15 @@ export async function checkTools(): Promise<Finding> {
 }
 
 /** Boots a guest, unless that was done before and nothing has changed since. */
-export async function checkHypervisor({ dataDir, guestImagesDir }: ComputeNodeConfig): Promise<Finding[]> {
-  const images = await loadGuestImages(guestImagesDir)
+export async function checkHypervisor(config: ComputeNodeConfig): Promise<Finding[]> {
+  const { dataDir, guestImagesDir, guestKernel } = config
+  const images = await loadGuestImages(guestImagesDir, guestKernel)
   if (!images) {
+    const wanted = guestKernel === 'lean' ? 'none with a lean kernel' : 'none'
     return [
       fail(
         'guest images',
-        `none for this version in ${guestImagesDir}; build them, or set ALEPH_VM_GUEST_IMAGES_DIR`,
+        `${wanted} for this version in ${guestImagesDir}; build them, or set ALEPH_VM_GUEST_IMAGES_DIR`,
       ),
     ]
   }
@@ -63,10 +65,19 @@ export async function checkHypervisor({ dataDir, guestImagesDir }: ComputeNodeCo
       accelerator === 'kvm'
         ? ok('hypervisor', booted)
         : warn('hypervisor', `${booted}: slow, as guests are emulated in software (${acceleratorReason})`),
+      ...(accelerator === 'tcg' && guestKernel === 'debian' ? [await leanKernelAdvice()] : []),
     ]
   } catch (error) {
     return [found, fail('hypervisor', (error as Error).message)]
   }
+}
+
+async function leanKernelAdvice(): Promise<Finding> {
+  const advice =
+    'emulated programs start faster with ALEPH_VM_GUEST_KERNEL=lean, and images built with that kernel'
+  const packages = [...new Set((await missingHostTools(leanKernelTools)).map((tool) => tool.package))]
+  const needed = packages.length === 0 ? '' : `; compiling it needs: apt-get install ${packages.join(' ')}`
+  return warn('guest kernel', `Debian's; ${advice}${needed}`)
 }
 
 export async function checkDisk({ dataDir, limits }: ComputeNodeConfig): Promise<Finding> {

@@ -5,9 +5,10 @@ import { FakeHypervisor } from './fake/fake-hypervisor.ts'
 import { FirecrackerHypervisor } from './firecracker/firecracker-hypervisor.ts'
 import { type Hypervisor, HypervisorError } from './hypervisor.ts'
 import { MixedHypervisor } from './mixed-hypervisor.ts'
+import type { BootImages } from './qemu/boot-images.ts'
 import { MachineCgroups } from './qemu/cgroup.ts'
 import type { DiskLimits } from './qemu/disk-limits.ts'
-import { type BootImages, QemuHypervisor } from './qemu/qemu-hypervisor.ts'
+import { QemuHypervisor } from './qemu/qemu-hypervisor.ts'
 import { planUsers } from './qemu/unprivileged-user.ts'
 
 /** `auto` is Firecracker where a guest boots under it, else QEMU, which itself decides between KVM and software. */
@@ -18,6 +19,7 @@ interface HypervisorOptions {
   images: BootImages | null
   cgroup?: string | null
   diskLimits?: DiskLimits | null
+  spareProcesses?: number
   log: Logger
 }
 

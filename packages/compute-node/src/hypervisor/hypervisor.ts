@@ -253,6 +253,8 @@ export interface Hypervisor {
   adopt(record: MachineRecord, onConsole: (chunk: Uint8Array) => void): Promise<Machine | null>
   /** Kills every machine of this node that is not in `keep` and removes what it left; returns how many. */
   sweep(keep: MachineRecord[]): Promise<number>
+  /** Ends what waits for machines to come; those that run are left alone. */
+  close(): Promise<void>
 }
 
 /** The hypervisor itself failed: not installed, refused its arguments, died, did not answer. */

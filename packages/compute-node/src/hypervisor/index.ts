@@ -23,5 +23,6 @@ export {
   snpVcpuTypes,
   type TapShape,
 } from './hypervisor.ts'
+export type { BootImages } from './qemu/boot-images.ts'
 export type { DiskLimits } from './qemu/disk-limits.ts'
-export { type BootImages, QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'
+export { QemuHypervisor, type QemuHypervisorOptions } from './qemu/qemu-hypervisor.ts'

@@ -38,4 +38,8 @@ export class MixedHypervisor implements Hypervisor {
   async sweep(keep: MachineRecord[]): Promise<number> {
     return (await this.#programs.sweep(keep)) + (await this.#disks.sweep(keep))
   }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#programs.close(), this.#disks.close()])
+  }
 }

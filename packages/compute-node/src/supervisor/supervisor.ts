@@ -266,6 +266,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     this.#closing = true
     await this.#parts?.context.starter.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.stop(graceMs)))
+    await this.#options.hypervisor.close()
     await this.#options.network?.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.console.flush()))
   }
@@ -275,6 +276,7 @@ export class Supervisor extends EventEmitter<SupervisorEvents> implements AsyncD
     this.#closing = true
     await this.#parts?.context.starter.close()
     await Promise.all([...this.#vms.values()].map((vm) => vm.detach()))
+    await this.#options.hypervisor.close()
     await this.#options.network?.close()
   }
 

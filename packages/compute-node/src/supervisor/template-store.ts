@@ -57,7 +57,9 @@ export class TemplateStore {
     const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()
     const fingerprint = `${capabilities.fingerprint} ${boot}`
     const store = new TemplateStore(directory, budgetBytes, fingerprint, log)
-    await mkdir(directory, { recursive: true, mode: 0o711 })
+    await mkdir(directory, { recursive: true })
+    // Machines may write to any memory file that they can reach: they are handed their own.
+    await chmod(directory, 0o700)
     for (const name of await readdir(directory)) {
       if (!(await store.#load(name))) {
         await rm(join(directory, name), { recursive: true, force: true })
@@ -130,7 +132,7 @@ export class TemplateStore {
   /** Begins a template, of a program if it names one. End with `commit` or `discardDraft`. */
   async draft(key: string, program: string | null = null): Promise<TemplateDraft> {
     const directory = join(this.#directory, `${buildingPrefix}${randomBytes(8).toString('hex')}`)
-    await mkdir(directory, { mode: 0o711 })
+    await mkdir(directory, { mode: 0o700 })
     return { key, program, files: { memory: join(directory, 'memory'), state: join(directory, 'state') } }
   }
 

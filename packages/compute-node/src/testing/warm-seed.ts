@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type GuestImages, type RuntimeName, withLock } from '@aleph-ts/guest'
+import { type GuestImages, type GuestKernel, type RuntimeName, withLock } from '@aleph-ts/guest'
 import { pino } from 'pino'
 import { QemuHypervisor } from '../hypervisor/index.ts'
 import { RuntimeTemplates } from '../supervisor/runtime-templates.ts'
@@ -22,6 +22,11 @@ const shapes: { runtime: RuntimeName; disks: number }[] = [
 /** Where guest images are built once for all tests. */
 export function imagesDir(): string {
   return process.env.ALEPH_CACHE_DIR ?? join(import.meta.dirname, '../../../../.cache/guest')
+}
+
+/** Which kernel tests of machines boot: Debian's, unless `ALEPH_TEST_LEAN_KERNEL=1`. */
+export function testKernel(): GuestKernel {
+  return process.env.ALEPH_TEST_LEAN_KERNEL === '1' ? 'lean' : 'debian'
 }
 
 /**

@@ -1,5 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { identifyProcess, processArguments } from '../../src/hypervisor/qemu/host-process.ts'
 import { RunDirectory } from '../../src/hypervisor/qemu/run-directory.ts'
 
@@ -10,9 +10,12 @@ export async function livingMachines(dataDir: string): Promise<{ vm: string; pid
   const found = await Promise.all(
     pids.map(async (pid) => {
       const args = await processArguments(pid)
-      const vm = args[args.indexOf('-name') + 1]?.replace('aleph-vm-', '')
-      const isOurs = args[0]?.includes('qemu') && args.some((arg) => arg.startsWith(sockets))
-      return isOurs && vm !== undefined && (await identifyProcess(pid)) !== null ? [{ vm, pid }] : []
+      const pidFile = args[args.indexOf('-pidfile') + 1] ?? ''
+      const isOurs = args[0]?.includes('qemu') && pidFile.startsWith(sockets)
+      if (!isOurs || (await identifyProcess(pid)) === null) return []
+      // One that waits for a snapshot is no VM's yet.
+      const vm = await readFile(join(dirname(pidFile), 'vm'), 'utf8').catch(() => '')
+      return vm === '' ? [] : [{ vm: vm.trim(), pid }]
     }),
   )
   return found.flat()

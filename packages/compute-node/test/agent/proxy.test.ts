@@ -153,6 +153,28 @@ describe('passing HTTP through', () => {
     expect(headers.host).toBe('localhost')
   })
 
+  test('a call has one id, in the answer and for the program: the caller gives it, or the node does', async () => {
+    const hash = await node.deploy(echo)
+    const named = await node.call(hash, '/', { headers: { 'x-request-id': 'checkout-4711' } })
+    expect(named.headers.get('x-request-id')).toBe('checkout-4711')
+    expect(await named.json()).toMatchObject({ headers: { 'x-request-id': 'checkout-4711' } })
+    for (const headers of [{}, { 'x-request-id': 'no id at all\t' }]) {
+      const unnamed = await node.call(hash, '/', { headers })
+      const id = unnamed.headers.get('x-request-id')
+      expect(id).toMatch(/^[0-9a-f-]{36}$/)
+      expect(await unnamed.json()).toMatchObject({ headers: { 'x-request-id': id } })
+    }
+  })
+
+  test('the node names its own answers too, and its refusals', async () => {
+    const headers = { 'x-request-id': 'why-is-it-not-there' }
+    for (const path of ['/about/usage/system', `/vm/${'0'.repeat(64)}/`, '/nowhere']) {
+      const answer = await fetch(`${node.url}${path}`, { headers })
+      expect(answer.headers.get('x-request-id')).toBe('why-is-it-not-there')
+      await answer.body?.cancel()
+    }
+  })
+
   test('a megabyte passes both ways at once while both sides are still talking', async () => {
     const hash = await node.deploy((request, response) => {
       response.writeHead(200)

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { buildGuestImages, type GuestImages } from '@aleph-ts/guest'
 import { signAllocationRequest } from '@aleph-ts/protocol'
 import { FakeCoreNode, testAccount } from '../../src/testing/fake-core-node.ts'
-import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
+import { imagesDir, testKernel, warmUp } from '../../src/testing/warm-seed.ts'
 
 /** Where else a node may run than among the tests: how its process starts, and how the two sides find each other. */
 export interface NodeSurroundings {
@@ -50,7 +50,7 @@ export class RealNode implements AsyncDisposable {
     core?: FakeCoreNode,
     surroundings: NodeSurroundings | null = null,
   ): Promise<RealNode> {
-    const images = await buildGuestImages({ cacheDir: imagesDir() })
+    const images = await buildGuestImages({ cacheDir: imagesDir(), kernel: testKernel() })
     const dataDir = await mkdtemp(join(tmpdir(), 'aleph-compute-'))
     await warmUp(join(dataDir, 'supervisor'), images)
     const node = new RealNode(
@@ -78,6 +78,7 @@ export class RealNode implements AsyncDisposable {
         ALEPH_VM_SUPERVISOR_PORT: '0',
         ALEPH_VM_API_SERVERS: coreUrl,
         ALEPH_VM_GUEST_IMAGES_DIR: imagesDir(),
+        ALEPH_VM_GUEST_KERNEL: testKernel(),
         ALEPH_VM_AUTHORIZED_ALLOCATION_SIGNERS: this.scheduler.address,
         ALEPH_VM_STOP_VMS_ON_EXIT: '1',
         ALEPH_VM_LOG_LEVEL: 'debug',

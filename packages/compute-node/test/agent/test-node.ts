@@ -136,6 +136,15 @@ export class TestNode implements AsyncDisposable {
   call(hash: string, path = '/', init?: RequestInit): Promise<Response> {
     return fetch(`${this.url}/vm/${hash}${path}`, init)
   }
+
+  /** What a call of a program is refused with. */
+  async refusal(hash: string) {
+    const response = await this.call(hash)
+    return {
+      status: response.status,
+      ...((await response.json()) as { error: string; code: string; log?: string }),
+    }
+  }
 }
 
 /** Waits until `check` holds; fails after twenty seconds. */

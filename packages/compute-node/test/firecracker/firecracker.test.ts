@@ -34,7 +34,7 @@ function hypervisor(): FirecrackerHypervisor {
       key: 'images',
     },
     cgroups: null,
-    users: { userFor: () => null },
+    users: { userFor: () => null, memoryGroup: null },
     binary: join(directory, 'firecracker'),
     jailer: null,
     probeTimeoutMs: 1000,

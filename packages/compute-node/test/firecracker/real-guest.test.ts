@@ -45,7 +45,7 @@ describe.skipIf(vsockProgram === undefined)('a real guest in a machine made as F
       dataDir: directory,
       images,
       cgroups: null,
-      users: { userFor: () => null },
+      users: { userFor: () => null, memoryGroup: null },
       binary,
       jailer: null,
       log: pino({ level: 'silent' }),

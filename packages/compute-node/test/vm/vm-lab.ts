@@ -18,7 +18,7 @@ import {
   type SupervisorOptions,
 } from '../../src/supervisor/index.ts'
 
-import { imagesDir, warmUp } from '../../src/testing/warm-seed.ts'
+import { imagesDir, testKernel, warmUp } from '../../src/testing/warm-seed.ts'
 
 const run = promisify(execFile)
 
@@ -40,7 +40,7 @@ export interface VmProgram {
 
 /** `cold`: nothing was found out or kept before, as on a node's first start. */
 export async function openVmLab(options: { cold?: boolean } = {}): Promise<VmLab> {
-  const images = await buildGuestImages({ cacheDir: imagesDir() })
+  const images = await buildGuestImages({ cacheDir: imagesDir(), kernel: testKernel() })
   const directory = await mkdtemp(join(tmpdir(), 'aleph-vm-lab-'))
   const dataDir = join(directory, 'data')
   const log = pino({ level: process.env.ALEPH_TEST_LOG_LEVEL ?? 'silent' }, pino.destination(2))

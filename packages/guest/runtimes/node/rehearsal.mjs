@@ -68,17 +68,18 @@ function handlePlainly(incoming, outgoing) {
  */
 export async function rehearse() {
   kept.length = 0
-  await callServer(createServer(handlePlainly))
-  await callServer(createHandlerServer(handle))
+  await callServer(createServer(handlePlainly), { host: '127.0.0.1', port: 0 })
+  // The agent's connections come to the runtime's own server through a unix socket.
+  await callServer(createHandlerServer(handle), { path: '\0aleph/rehearsal' })
 }
 
-/** @param {import('node:http').Server} server */
-async function callServer(server) {
+/** @param {import('node:http').Server} server @param {import('node:net').ListenOptions} place */
+async function callServer(server, place) {
   server.on('request', (incoming, outgoing) => kept.push(incoming, outgoing, incoming.socket))
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+  await once(server.listen(place), 'listening')
+  const address = server.address()
   for (let round = 0; round < rounds; round++) {
-    const socket = connect(port, '127.0.0.1')
+    const socket = typeof address === 'object' ? connect(address?.port ?? 0, '127.0.0.1') : connect(address)
     for (const request of requests) {
       socket.write(request)
       await once(socket, 'data')

@@ -4,6 +4,7 @@
  * A module that starts a server on PORT by itself is left to do so.
  */
 
+import { once } from 'node:events'
 import { existsSync, statSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -39,14 +40,35 @@ function findHandler(module) {
   return null
 }
 
-/** @param {Handler} handler */
-function serve(handler) {
-  const server = createHandlerServer(handler)
-  server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1')
-  process.once('SIGTERM', () => {
-    server.close(() => process.exit(0))
-    server.closeIdleConnections()
+/** @param {import('node:http').Server} server */
+async function close(server) {
+  const closed = once(server.close(), 'close')
+  server.closeIdleConnections()
+  await closed
+}
+
+/**
+ * Serves at PORT, and where the agent connects, if it named such a place.
+ *
+ * @param {Handler} handler @param {string | undefined} agentSocket
+ */
+function serve(handler, agentSocket) {
+  const servers = []
+  // Before the port: when something listens there, the agent looks whether it may connect here.
+  if (agentSocket) servers.push(createHandlerServer(handler).listen(agentSocket.replace(/^@/, '\0')))
+  const { PORT = 8080, HOST = '127.0.0.1' } = process.env
+  servers.push(createHandlerServer(handler).listen(Number(PORT), HOST))
+  process.once('SIGTERM', async () => {
+    await Promise.all(servers.map(close))
+    process.exit(0)
   })
+}
+
+/** Takes the name of the place where the agent connects: processes that the program starts shall not listen there. */
+function takeAgentSocket() {
+  const { ALEPH_SOCKET } = process.env
+  delete process.env.ALEPH_SOCKET
+  return ALEPH_SOCKET
 }
 
 /**
@@ -79,12 +101,14 @@ try {
   replaceWebGlobals()
   const register = offerRenewal(rehearse)
   await receiveProgram(register)
+  const agentSocket = takeAgentSocket()
   register()
   const path = findModule(process.argv[2] ?? 'index')
   process.argv.splice(1, 2, path)
+  // What runs once or twice costs less when V8 remembers nothing of it: so do a program's functions at its first call.
   setFlagsFromString('--lazy-feedback-allocation')
   const handler = findHandler(await import(pathToFileURL(path).href))
-  if (handler !== null) serve(handler)
+  if (handler !== null) serve(handler, agentSocket)
   else
     process.once('beforeExit', () => {
       console.error('The program exports no default handler and started no server on PORT')

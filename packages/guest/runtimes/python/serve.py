@@ -1,5 +1,7 @@
 """Starts an ASGI application in the guest: `module:attribute`, `main:app` when no attribute is named."""
 
+import asyncio
+import ctypes
 import importlib
 import mmap
 import os
@@ -13,10 +15,11 @@ class Randomness:
     """What Python keeps of random states is made anew in each clone of a snapshot, before its first request.
 
     The agent's counter (ALEPH_GENERATION) is another one in each; without a counter every request may be a clone's.
-    `secrets`, `uuid` and `os.urandom` ask the kernel each time; `random` and `ssl` keep a state of their own.
+    `secrets`, `uuid`, `os.urandom` and, with our library, `ssl` ask the kernel each time; `random` keeps a state.
     """
 
     def __init__(self):
+        self.openssl = ctypes.CDLL("/aleph/kernel-randomness.so")
         self.generation = None
         path = os.environ.pop("ALEPH_GENERATION", None)
         if path is not None:
@@ -27,8 +30,6 @@ class Randomness:
     def renew(self):
         self.renewed_in = self.generation and self.generation[:]
         random.seed()
-        if "ssl" in sys.modules:
-            sys.modules["ssl"].RAND_add(os.urandom(64), 64.0)
 
     def renew_in_clone(self):
         if self.generation is None or self.generation[:] != self.renewed_in:
@@ -69,29 +70,60 @@ def with_messages(application):
     return serving
 
 
-def tell_ready():
-    """Tells the agent that this process is ready for a snapshot, and looks at the generation itself."""
-    fd = int(os.environ.pop("ALEPH_RENEW_FD", "-1"))
-    if fd < 3:
-        return
-    os.write(fd, b"g")
-    os.close(fd)
+class Agent:
+    """The agent's end of this process: told when it is ready for a snapshot, it may ask for a rehearsal then."""
+
+    def __init__(self):
+        self.fd = int(os.environ.pop("ALEPH_RENEW_FD", "-1"))
+        self.told = False
+        self.rehearsal = None
+        if self.fd >= 3:
+            os.set_inheritable(self.fd, False)
+
+    def tell_ready(self):
+        """This process looks at the generation itself."""
+        if self.fd >= 3 and not self.told:
+            os.write(self.fd, b"g")
+        self.told = True
+
+    def rehearse_when_asked(self):
+        if self.fd >= 3:
+            asyncio.get_running_loop().add_reader(self.fd, self.on_wish)
+
+    def on_wish(self):
+        if os.read(self.fd, 16) == b"":
+            asyncio.get_running_loop().remove_reader(self.fd)
+        else:
+            self.answering = asyncio.create_task(self.answer())
+
+    async def answer(self):
+        try:
+            await self.rehearse()
+        finally:
+            os.write(self.fd, b"d")
+
+    async def rehearse(self):
+        """Once more, on the loop that the program's requests will come to."""
+        if self.rehearsal is not None:
+            await self.rehearsal.run(1)
 
 
-def receive_program():
+def receive_program(agent, randomness):
     """Waits for the program, when the agent started this process before there was one.
 
-    What every application needs is imported meanwhile, to be part of the snapshot that later starts begin from.
+    What every application needs is imported meanwhile, and rehearsed, to be part of the snapshot that later starts
+    begin from.
     """
     fd = int(os.environ.get("ALEPH_PROGRAM_FD", "-1"))
     if fd < 3:
         return
-    import uvicorn.config  # noqa: F401
     import uvicorn.lifespan.on  # noqa: F401
-    import uvicorn.protocols.http.h11_impl  # noqa: F401
     import uvicorn.protocols.websockets.websockets_impl  # noqa: F401
+    from aleph_runtime import rehearsal
 
-    tell_ready()
+    agent.rehearsal = rehearsal.Rehearsal(make_server(rehearsal.application, randomness))
+    asyncio.run(agent.rehearsal.run(rehearsal.ROUNDS))
+    agent.tell_ready()
     with os.fdopen(fd, "rb") as handover:
         folder, count, *rest = os.fsdecode(handover.read()).split("\0")[:-1]
     os.environ.clear()
@@ -115,11 +147,31 @@ def load(entrypoint):
     return application
 
 
+def make_server(application, randomness):
+    from aleph_runtime.server import Server, make_config
+
+    config = make_config(application)
+    config.load()
+    config.loaded_app = randomness.before_each_call(with_messages(config.loaded_app))
+    return Server(config)
+
+
+async def serve(server, agent, agent_socket):
+    from aleph_runtime.server import listening_sockets
+
+    agent.rehearse_when_asked()
+    await agent.rehearse()
+    await server.serve(listening_sockets(server.config, agent_socket))
+
+
 def main():
     randomness = Randomness()
-    receive_program()
-    tell_ready()
+    agent = Agent()
+    receive_program(agent, randomness)
+    agent.tell_ready()
     randomness.renew_in_clone()
+    # Processes that the program starts shall not listen there.
+    agent_socket = os.environ.pop("ALEPH_SOCKET", None)
     sys.path.insert(0, "/code")
     # Where programs of the network mount what they need beside their own code.
     if os.path.isdir("/opt/packages"):
@@ -129,23 +181,8 @@ def main():
     except Exception:
         traceback.print_exc()
         sys.exit(1)
-    import uvicorn
-
-    config = uvicorn.Config(
-        application,
-        host=os.environ.get("HOST", "127.0.0.1"),
-        port=int(os.environ.get("PORT", "8080")),
-        loop="asyncio",
-        http="h11",
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        timeout_keep_alive=2_000_000,
-    )
-    config.load()
-    config.loaded_app = randomness.before_each_call(with_messages(config.loaded_app))
-    server = uvicorn.Server(config)
-    server.run()
+    server = make_server(application, randomness)
+    asyncio.run(serve(server, agent, agent_socket))
     if not server.started:
         sys.exit(1)
 

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { buildLock, withLock } from './build-lock.ts'
 import { buildAgent, measureTscKhz } from './compiled-tools.ts'
 import { openDebianArchive } from './debian.ts'
-import { assertHostTools } from './host-tools.ts'
-import { buildKernelAndInitrd, kernelArguments } from './kernel.ts'
+import { assertHostTools, leanKernelTools, requiredHostTools } from './host-tools.ts'
+import { buildKernelAndInitrd, kernelArguments, leanKernelArguments, writeInitrd } from './kernel.ts'
+import { buildLeanKernel } from './lean-kernel.ts'
 import { pruneCache } from './prune-cache.ts'
 import { buildRuntimeImage } from './runtime-image.ts'
 import { guestNodeBinary, type RuntimeName, runtimeNames, runtimeRecipes } from './runtime-recipes.ts'
@@ -24,14 +25,28 @@ export interface RuntimeImage {
   env: Record<string, string>
 }
 
-/** Everything a VM is started from. All paths are absolute. */
-export interface GuestImages {
-  /** Names the inputs these were built from; equal keys mean equal images. */
-  key: string
+export const guestKernels = ['debian', 'lean'] as const
+
+/**
+ * `debian` boots every machine with Debian's kernel. `lean` has a kernel of ours besides for machines with one vCPU,
+ * which starts faster where guests are emulated, and takes some minutes to compile.
+ */
+export type GuestKernel = (typeof guestKernels)[number]
+
+/** What a machine boots. */
+export interface KernelFiles {
   /** An uncompressed ELF kernel, which QEMU starts by its PVH entry. */
   kernel: string
   initrd: string
   kernelCommandLine: string
+}
+
+/** Everything a VM is started from. All paths are absolute. */
+export interface GuestImages extends KernelFiles {
+  /** Names the inputs these were built from; equal keys mean equal images. */
+  key: string
+  /** What machines with one vCPU boot instead, where a lean kernel was asked for. */
+  lean: KernelFiles | null
   runtimes: Record<RuntimeName, RuntimeImage>
 }
 
@@ -47,9 +62,9 @@ async function listSources(folder: string): Promise<string[]> {
 }
 
 /** A digest of everything of ours that the images depend on. */
-async function inputKey(): Promise<string> {
-  const digest = createHash('sha256')
-  for (const folder of ['agent', 'host', 'runtimes', 'src/images'])
+async function inputKey(kernel: GuestKernel): Promise<string> {
+  const digest = createHash('sha256').update(`kernel ${kernel}`)
+  for (const folder of ['agent', 'host', 'kernel', 'runtimes', 'src/images'])
     for (const path of await listSources(join(packageFolder, folder)))
       digest.update(`${path.slice(packageFolder.length)}\0`).update(await readFile(path))
   // The binary is large and its package never changes it in place: its size stands for its content.
@@ -57,6 +72,15 @@ async function inputKey(): Promise<string> {
   // The kernel's arguments hold a property of this processor.
   digest.update(`cpu ${cpus()[0]?.model}`)
   return digest.digest('hex').slice(0, 16)
+}
+
+/** Where the lean kernel is in a folder of images. */
+function leanFiles(folder: string, tscKhz: number): KernelFiles {
+  return {
+    kernel: join(folder, 'lean-vmlinux'),
+    initrd: join(folder, 'lean-initrd'),
+    kernelCommandLine: leanKernelArguments(tscKhz),
+  }
 }
 
 async function describeRuntime(folder: string, name: RuntimeName): Promise<RuntimeImage> {
@@ -77,36 +101,44 @@ async function readIndex(folder: string): Promise<GuestImages | null> {
 }
 
 /** The images for the present sources, if `buildGuestImages` has built them in this folder, else null. */
-export async function loadGuestImages(cacheDir: string): Promise<GuestImages | null> {
-  return readIndex(join(resolve(cacheDir), await inputKey()))
+export async function loadGuestImages(
+  cacheDir: string,
+  kernel: GuestKernel = 'debian',
+): Promise<GuestImages | null> {
+  return readIndex(join(resolve(cacheDir), await inputKey(kernel)))
 }
 
 /**
  * Builds kernel, initrd and the three runtimes without root, or returns at once what an earlier call built from
  * equal inputs. Callers at the same time wait for each other. Downloads about 50 MB once.
+ * With `kernel: 'lean'` it downloads another 140 MB and compiles for some minutes, once.
  * Throws `host_tool_missing` (with the command to type), `image_download_failed` or `image_build_failed`.
  */
 export async function buildGuestImages(options: {
   cacheDir: string
+  /** Default: `debian`. */
+  kernel?: GuestKernel
   onProgress?: (step: string) => void
 }): Promise<GuestImages> {
   const cacheDir = resolve(options.cacheDir)
-  const key = await inputKey()
+  const kernel = options.kernel ?? 'debian'
+  const key = await inputKey(kernel)
   const folder = join(cacheDir, key)
   const ready = await readIndex(folder)
   if (ready !== null) return ready
-  await assertHostTools()
+  await assertHostTools(kernel === 'lean' ? [...requiredHostTools, ...leanKernelTools] : requiredHostTools)
   await mkdir(cacheDir, { recursive: true })
   return withLock(buildLock(cacheDir), async () => {
     const builtMeanwhile = await readIndex(folder)
     if (builtMeanwhile !== null) return builtMeanwhile
-    return build(cacheDir, key, options.onProgress ?? (() => {}))
+    return build(cacheDir, key, kernel, options.onProgress ?? (() => {}))
   })
 }
 
 async function build(
   cacheDir: string,
   key: string,
+  kernel: GuestKernel,
   onProgress: (step: string) => void,
 ): Promise<GuestImages> {
   const folder = join(cacheDir, key)
@@ -127,6 +159,12 @@ async function build(
     kernel: join(partial, 'vmlinux'),
     initrd: join(partial, 'initrd'),
   })
+  const tscKhz = await measureTscKhz(workFolder)
+  if (kernel === 'lean') {
+    const lean = leanFiles(partial, tscKhz)
+    await buildLeanKernel({ archive, cacheDir, workFolder, output: lean.kernel, onProgress })
+    await writeInitrd(lean.initrd, agent)
+  }
   const runtimes = {} as Record<RuntimeName, RuntimeImage>
   for (const name of runtimeNames) {
     onProgress(`packing the ${name} runtime`)
@@ -137,7 +175,8 @@ async function build(
     key,
     kernel: join(folder, 'vmlinux'),
     initrd: join(folder, 'initrd'),
-    kernelCommandLine: kernelArguments(await measureTscKhz(workFolder)),
+    kernelCommandLine: kernelArguments(tscKhz),
+    lean: kernel === 'lean' ? leanFiles(folder, tscKhz) : null,
     runtimes,
   }
   await rm(workFolder, { recursive: true })

@@ -19,6 +19,15 @@ export const requiredHostTools: readonly HostTool[] = [
   { tool: '/usr/share/keyrings/debian-archive-keyring.gpg', package: 'debian-archive-keyring' },
 ]
 
+/** What compiling the lean kernel needs besides. */
+export const leanKernelTools: readonly HostTool[] = [
+  { tool: 'make', package: 'make' },
+  { tool: 'flex', package: 'flex' },
+  { tool: 'bison', package: 'bison' },
+  { tool: 'bc', package: 'bc' },
+  { tool: 'xz', package: 'xz-utils' },
+]
+
 /** What must be installed to build the instance image. */
 export const instanceHostTools: readonly HostTool[] = [
   ...requiredHostTools.filter(({ tool }) => !tool.startsWith('/usr/include') && tool !== 'gcc'),

@@ -23,11 +23,11 @@ const skippedInitcalls = [
 ]
 
 /**
- * The kernel's arguments. `console` is the VM's log; `panic=-1` and `reboot=t` end the VM at once when the
+ * Arguments of every kernel. `console` is the VM's log; `panic=-1` and `reboot=t` end the VM at once when the
  * kernel dies. Mitigations guard tenants from each other, and a guest has one. `tscKhz` is the host's time
  * stamp counter: left to measure it on a busy host, an emulated kernel fails and then hangs.
  */
-export function kernelArguments(tscKhz: number): string {
+function commonArguments(tscKhz: number): string[] {
   return [
     'console=ttyS0',
     'quiet',
@@ -35,17 +35,29 @@ export function kernelArguments(tscKhz: number): string {
     'panic=-1',
     'reboot=t',
     'mitigations=off',
-    'psi=0',
-    'lsm=',
-    'cgroup_disable=memory',
-    'nowatchdog',
     'random.trust_cpu=on',
     'no_timer_check',
     'tsc=reliable',
     `tsc_early_khz=${tscKhz}`,
+  ]
+}
+
+/** Arguments of Debian's kernel, which can do more than a guest has use for. */
+export function kernelArguments(tscKhz: number): string {
+  return [
+    ...commonArguments(tscKhz),
+    'psi=0',
+    'lsm=',
+    'cgroup_disable=memory',
+    'nowatchdog',
     'cryptomgr.notests',
     `initcall_blacklist=${skippedInitcalls.join(',')}`,
   ].join(' ')
+}
+
+/** Arguments of the lean kernel, which has nothing to switch off but its look for a bus that is not there. */
+export function leanKernelArguments(tscKhz: number): string {
+  return [...commonArguments(tscKhz), 'pci=off'].join(' ')
 }
 
 /** Name of the virtio-serial port that carries the guest channel. */
@@ -125,10 +137,7 @@ export async function buildKernelAndInitrd(options: {
   const modules = await readModules(join(tree, 'lib/modules'), wantedModules)
   const withVsock = await readModules(join(tree, 'lib/modules'), [...wantedModules, ...vsockModules])
   const forVsock = withVsock.slice(modules.length)
-  const entries: CpioEntry[] = [
-    { path: 'dev', kind: 'directory' },
-    { path: 'dev/console', kind: 'character-device', mode: 0o600, major: 5, minor: 1 },
-    { path: 'init', kind: 'file', mode: 0o755, data: options.agent },
+  await writeInitrd(options.initrd, options.agent, [
     { path: 'modules', kind: 'directory' },
     ...withVsock.map((module) => ({
       path: `modules/${module.name}`,
@@ -138,7 +147,21 @@ export async function buildKernelAndInitrd(options: {
     })),
     moduleList('order', modules),
     moduleList('vsock', forVsock),
+  ])
+}
+
+/** Writes an initrd of the agent alone, which is all that a kernel without modules needs, and of `modules`. */
+export async function writeInitrd(
+  path: string,
+  agent: Buffer,
+  modules: readonly CpioEntry[] = [],
+): Promise<void> {
+  const entries: CpioEntry[] = [
+    { path: 'dev', kind: 'directory' },
+    { path: 'dev/console', kind: 'character-device', mode: 0o600, major: 5, minor: 1 },
+    { path: 'init', kind: 'file', mode: 0o755, data: agent },
+    ...modules,
   ]
   // Not compressed: at under 2 MB, unpacking would cost the guest more time than reading.
-  await writeFile(options.initrd, encodeCpio(entries))
+  await writeFile(path, encodeCpio(entries))
 }

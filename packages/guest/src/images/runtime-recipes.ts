@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runCommand } from './run-command.ts'
@@ -36,25 +36,22 @@ export function guestNodeBinary(): string {
   return fileURLToPath(import.meta.resolve('node/bin/node'))
 }
 
+/** Compiles a C file to a shared library of the image, which finds its other `libraries` there. */
+async function compileLibrary(source: string, output: string, libraries: string[] = []): Promise<void> {
+  const warnings = ['-std=gnu17', '-Wall', '-Wextra', '-Werror']
+  const linking = ['-shared', '-fPIC', '-Os', '-s', '-Wl,--build-id=none']
+  await runCommand('gcc', [...warnings, ...linking, '-o', output, source, ...libraries])
+}
+
 async function finishNode(root: string): Promise<void> {
   await copyFile(guestNodeBinary(), join(root, 'usr/bin/node'))
   await chmod(join(root, 'usr/bin/node'), 0o755)
   for (const name of await readdir(join(runtimesFolder, 'node')))
     if (!name.endsWith('.c')) await copyFile(join(runtimesFolder, 'node', name), join(root, 'aleph', name))
-  await runCommand('gcc', [
-    '-std=gnu17',
-    '-shared',
-    '-fPIC',
-    '-Os',
-    '-s',
-    '-Wall',
-    '-Wextra',
-    '-Werror',
-    '-Wl,--build-id=none',
-    '-o',
-    join(root, 'aleph/kernel-randomness.node'),
+  await compileLibrary(
     join(runtimesFolder, 'node/kernel-randomness.c'),
-  ])
+    join(root, 'aleph/kernel-randomness.node'),
+  )
 }
 
 /** Standard library parts that a server has no use for. */
@@ -73,7 +70,12 @@ async function finishPython(root: string): Promise<void> {
   const library = join(root, 'usr/lib/python3.11')
   for (const part of prunedPython) await rm(join(library, part), { recursive: true, force: true })
   await symlink('python3.11', join(root, 'usr/bin/python3'))
-  await copyFile(join(runtimesFolder, 'python/serve.py'), join(root, 'aleph/serve.py'))
+  const sources = join(runtimesFolder, 'python')
+  await cp(sources, join(root, 'aleph'), { recursive: true, filter: (path) => !path.endsWith('.c') })
+  const openssl = join(root, libraries, 'libcrypto.so.3')
+  await compileLibrary(join(sources, 'kernel-randomness.c'), join(root, 'aleph/kernel-randomness.so'), [
+    openssl,
+  ])
   await bundleCertificates(root)
   // Byte code is made now, with the image's own Python: a guest could not keep what it compiles.
   await runCommand(
@@ -150,7 +152,9 @@ export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
       'zlib1g',
       'python3-asgiref',
       'python3-click',
+      'libhttp-parser2.9',
       'python3-h11',
+      'python3-httptools',
       'python3-typing-extensions',
       'python3-uvicorn',
       'python3-websockets',
@@ -161,6 +165,10 @@ export const runtimeRecipes: Record<RuntimeName, RuntimeRecipe> = {
     env: {
       PYTHONUNBUFFERED: '1',
       PYTHONDONTWRITEBYTECODE: '1',
+      // asyncio reads into 256 KiB each time: memory that would otherwise come from the kernel for every request.
+      MALLOC_MMAP_THRESHOLD_: '524288',
+      MALLOC_TRIM_THRESHOLD_: '2097152',
+      MALLOC_TOP_PAD_: '524288',
       SSL_CERT_FILE: '/etc/ssl/certs/ca-certificates.crt',
     },
     finish: finishPython,

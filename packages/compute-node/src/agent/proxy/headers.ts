@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { requestIdOf } from '../request-id.ts'
 import type { ProgramTarget } from './program-route.ts'
 
 const hopByHop = new Set([
@@ -12,14 +13,15 @@ const hopByHop = new Set([
   'transfer-encoding',
   'upgrade',
 ])
-const setByNode = new Set(['server', 'aleph-program-itemhash', 'aleph-program-code-ref'])
-/** Said by the node alone: through whom a call came, and that it is a message rather than a call. */
+const setByNode = new Set(['server', 'aleph-program-itemhash', 'aleph-program-code-ref', 'x-request-id'])
+/** Said by the node alone: through whom a call came, what it is called, and that it is a message rather than a call. */
 const saidByNode = new Set([
   'x-forwarded-for',
   'x-forwarded-proto',
   'x-forwarded-host',
   'x-forwarded-prefix',
   'aleph-event',
+  'x-request-id',
 ])
 
 /** Headers for the program, as a flat list that keeps order, case and duplicates. */
@@ -36,6 +38,7 @@ export function headersForProgram(request: IncomingMessage, target: ProgramTarge
   const host = request.headers['x-forwarded-host'] ?? request.headers.host
   headers.push('X-Forwarded-For', chain, 'X-Forwarded-Proto', proto === 'https' ? 'https' : 'http')
   if (typeof host === 'string') headers.push('X-Forwarded-Host', host)
+  headers.push('X-Request-Id', requestIdOf(request))
   if (target.prefix) headers.push('X-Forwarded-Prefix', target.prefix)
   if (request.headers['transfer-encoding'] !== undefined) headers.push('Transfer-Encoding', 'chunked')
   else if (request.headers['content-length'] === undefined && mayHaveBody(request.method)) {

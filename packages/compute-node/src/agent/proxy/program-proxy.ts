@@ -10,6 +10,7 @@ import { type Duplex, pipeline } from 'node:stream'
 import type { Logger } from 'pino'
 import { AgentError, toAgentError } from '../errors.ts'
 import type { AgentMetrics } from '../metrics.ts'
+import { requestIdOf } from '../request-id.ts'
 import type { VmHost } from '../vm-host.ts'
 import { hasBody, headersForClient, headersForProgram } from './headers.ts'
 import type { ProgramTarget } from './program-route.ts'
@@ -95,15 +96,16 @@ export class ProgramProxy {
   async refuse(response: ServerResponse, error: unknown, hash?: string): Promise<void> {
     const refusal = error instanceof UnseenRequestError ? crashed('') : toAgentError(error)
     this.#options.metrics.refusals.inc({ code: refusal.code })
+    const requestId = requestIdOf(response.req)
     if (refusal.code === 'internal')
-      this.#options.logger.error({ err: refusal.cause ?? refusal, hash }, 'call failed')
+      this.#options.logger.error({ err: refusal.cause ?? refusal, hash, requestId }, 'call failed')
     if (response.headersSent || response.destroyed) {
       response.destroy()
       return
     }
     const body = JSON.stringify(refusal.toBody())
     const headers = ['Server', this.#options.serverHeader, 'Content-Type', 'application/json; charset=utf-8']
-    headers.push('Content-Length', String(Buffer.byteLength(body)))
+    headers.push('Content-Length', String(Buffer.byteLength(body)), 'X-Request-Id', requestId)
     if (hash) headers.push('Aleph-Program-ItemHash', hash)
     if (refusal.retryAfterSeconds !== undefined)
       headers.push('Retry-After', String(refusal.retryAfterSeconds))
@@ -159,7 +161,7 @@ export class ProgramProxy {
     response.writeHead(
       answer.statusCode ?? 502,
       answer.statusMessage ?? '',
-      headersForClient(answer, this.#addedHeaders(lease)),
+      headersForClient(answer, this.#addedHeaders(response.req, lease)),
     )
     // Server-sent events must reach the client although no body byte is there yet.
     response.flushHeaders()
@@ -186,7 +188,7 @@ export class ProgramProxy {
       socket.once('close', onClientGone)
       upstream.once('upgrade', (answer, guest, guestHead) => {
         deadline.stop()
-        const added = [...this.#addedHeaders(lease), ...upgrade]
+        const added = [...this.#addedHeaders(request, lease), ...upgrade]
         socket.write(headText(answer, headersForClient(answer, added)))
         if (guestHead.length > 0) socket.write(guestHead)
         if (head.length > 0) guest.write(head)
@@ -219,7 +221,7 @@ export class ProgramProxy {
     return httpRequest({ ...how, method: request.method, path: target.path, headers, setHost: false })
   }
 
-  #addedHeaders(lease: ProxyLease): string[] {
+  #addedHeaders(request: IncomingMessage, lease: ProxyLease): string[] {
     const { hash, codeRef } = lease.facts
     return [
       'Server',
@@ -228,6 +230,8 @@ export class ProgramProxy {
       hash,
       'Aleph-Program-Code-Ref',
       codeRef,
+      'X-Request-Id',
+      requestIdOf(request),
     ]
   }
 

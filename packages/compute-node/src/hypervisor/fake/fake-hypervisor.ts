@@ -166,6 +166,8 @@ export class FakeHypervisor implements Hypervisor {
     return leftovers.length
   }
 
+  async close(): Promise<void> {}
+
   #find(id: string): FakeMachineProcess {
     const machine = [...this.#machines.values()].findLast(({ request }) => request.id === id)
     if (!machine) throw new Error(`no fake machine ${id} is running`)

@@ -12,10 +12,10 @@ import {
   type Machine,
   type MachineRecord,
 } from '../hypervisor.ts'
+import type { BootImages } from '../qemu/boot-images.ts'
 import type { MachineCgroups } from '../qemu/cgroup.ts'
 import { type HostProcess, identifyProcess, killProcess, processArguments } from '../qemu/host-process.ts'
 import { bootProbeGuest } from '../qemu/probe.ts'
-import type { BootImages } from '../qemu/qemu-hypervisor.ts'
 import { findProcess } from '../qemu/qemu-machine.ts'
 import { type LaunchPaths, RunDirectory } from '../qemu/run-directory.ts'
 import { connectWhenReady } from '../qemu/socket-connect.ts'
@@ -205,6 +205,8 @@ export class FirecrackerHypervisor implements Hypervisor {
     }
     return killed
   }
+
+  async close(): Promise<void> {}
 
   /** Those that have a folder, whatever became of their processes. */
   async #launchIds(): Promise<string[]> {

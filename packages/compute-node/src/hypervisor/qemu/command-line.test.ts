@@ -23,6 +23,7 @@ const line: QemuCommandLine = {
     channel: '/run/channel',
     migration: '/run/migration',
     pidFile: '/run/pid',
+    vm: '/run/vm',
   },
   incoming: false,
 }
@@ -34,6 +35,13 @@ function values(args: string[], option: string): string[] {
 
 describe('the QEMU command line', () => {
   const args = qemuArguments(line)
+
+  test('names no memory and no disk when the process shall wait for them', () => {
+    const waiting = qemuArguments({ ...line, incoming: true, spare: true })
+    expect(waiting).toContain('-preconfig')
+    expect(values(waiting, '-object').concat(values(waiting, '-drive'))).toEqual([])
+    expect(values(waiting, '-device')).toEqual(values(args, '-device'))
+  })
 
   test('gives the guest no network device, nor any default device', () => {
     expect(args).toContain('-nodefaults')

@@ -22,10 +22,12 @@ export interface QemuCommandLine {
   memory?: { path: string; mode: 'shared' | 'private' }
   /** Wait for a snapshot instead of beginning at the kernel. */
   incoming: boolean
+  /** Wait even before the machine is made: `memory` and the files of its disks come over the control socket. */
+  spare?: boolean
 }
 
-/** Part of every snapshot's key: bump it when a change below alters the machine the guest sees. */
-export const machineRevision = 2
+/** Part of every snapshot's key: bump it when a change alters the machine the guest sees, or who may open its memory. */
+export const machineRevision = 3
 
 /** Arguments of a machine without default devices, in a QEMU that can neither spawn nor gain rights. */
 export function qemuArguments(line: QemuCommandLine): string[] {
@@ -66,6 +68,7 @@ export function qemuArguments(line: QemuCommandLine): string[] {
   args.push('-global', 'migration.store-global-state=off')
   // A cold machine waits too, until the console is connected: not one line of its boot is lost.
   args.push(...(line.incoming ? ['-incoming', 'defer'] : ['-S']))
+  if (line.spare) args.push('-preconfig')
   return args
 }
 
@@ -81,6 +84,7 @@ function microvmArguments({
   initrd,
   kernelCommandLine,
   diskLimits,
+  spare,
 }: QemuCommandLine): string[] {
   const machine = 'microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on'
   const args = [
@@ -108,12 +112,14 @@ function microvmArguments({
   }
   for (const disk of shape.disks) {
     const limits = disk.writable ? driveLimits(diskLimits) : ''
-    args.push(
-      '-drive',
-      `id=${disk.serial},if=none,format=raw,readonly=${disk.writable ? 'off' : 'on'},file=${escapeOption(disk.path)}${limits}`,
-      '-device',
-      `virtio-blk-device,drive=${disk.serial},serial=${disk.serial}`,
-    )
+    const access = disk.writable ? 'off' : 'on'
+    if (!spare) {
+      args.push(
+        '-drive',
+        `id=${disk.serial},if=none,format=raw,readonly=${access},file=${escapeOption(disk.path)}${limits}`,
+      )
+    }
+    args.push('-device', `virtio-blk-device,drive=${disk.serial},serial=${disk.serial}`)
   }
   return args
 }

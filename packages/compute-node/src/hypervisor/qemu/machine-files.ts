@@ -39,7 +39,7 @@ export interface MachineFiles {
 export async function openMachineFiles(
   request: LaunchRequest,
   images: { kernel: string; initrd: string },
-  owner: { gid: number } | null,
+  memoryGroup: number | null,
 ): Promise<MachineFiles> {
   const handles: FileHandle[] = []
   const inherit = (handle: FileHandle) => {
@@ -106,11 +106,8 @@ export async function openMachineFiles(
       const handle = await open(start.memory, start.kind === 'restore' ? 'r+' : 'wx+', 0o600)
       files.memory = { path: inherit(handle), mode: 'shared' }
       await handle.truncate(shape.memoryMiB * 1024 * 1024)
-      if (owner) {
-        await handle.chown(0, owner.gid)
-        await handle.chmod(0o660)
-        files.memoryGroup = owner.gid
-      }
+      await shareMemory(handle, memoryGroup)
+      if (memoryGroup !== null) files.memoryGroup = memoryGroup
     }
     files.descriptors = handles.map((handle) => handle.fd)
     return files
@@ -120,8 +117,15 @@ export async function openMachineFiles(
   }
 }
 
+/** Lets the machines of this node write to the file, as far as they can reach it. */
+export async function shareMemory(handle: FileHandle, memoryGroup: number | null): Promise<void> {
+  if (memoryGroup === null) return
+  await handle.chown(0, memoryGroup)
+  await handle.chmod(0o660)
+}
+
 /** Copies what is there and leaves the holes; on file systems that can, by reference. */
-async function copySparse(from: string, to: string): Promise<void> {
+export async function copySparse(from: string, to: string): Promise<void> {
   await run('cp', ['--reflink=auto', '--sparse=auto', '--no-preserve=mode,ownership', from, to])
 }
 

@@ -13,6 +13,7 @@ import type {
   MachineShape,
 } from '../hypervisor.ts'
 import { HypervisorError } from '../hypervisor.ts'
+import { type BootImages, kernelFor } from './boot-images.ts'
 import { MachineCgroups } from './cgroup.ts'
 import { cpuModel, machineRevision, qemuArguments } from './command-line.ts'
 import type { DiskLimits } from './disk-limits.ts'
@@ -27,16 +28,8 @@ import { type LaunchPaths, RunDirectory } from './run-directory.ts'
 import { querySevCapabilities } from './sev-capabilities.ts'
 import { findSevSupport } from './sev-support.ts'
 import { connectSocket, connectWhenReady } from './socket-connect.ts'
+import { SpareLauncher } from './spare-launcher.ts'
 import { type ProcessUser, planUsers, type UserPlan } from './unprivileged-user.ts'
-
-/** What a guest boots from; `GuestImages` of the guest package fits. */
-export interface BootImages {
-  kernel: string
-  initrd: string
-  kernelCommandLine: string
-  /** Changes with the content of the files. */
-  key: string
-}
 
 export interface QemuHypervisorOptions {
   /** Remembers the probe's answer, and names the run directory. */
@@ -46,6 +39,8 @@ export interface QemuHypervisorOptions {
   cgroup?: string | null
   /** What the writable disks of each machine may do; null: anything. */
   diskLimits?: DiskLimits | null
+  /** For how many shapes of machines a process waits that the next snapshot goes on in. Default: none. */
+  spareProcesses?: number
   log: Logger
 }
 
@@ -55,6 +50,7 @@ export class QemuHypervisor implements Hypervisor {
   readonly #run: RunDirectory
   readonly #users: UserPlan
   readonly #cgroups: MachineCgroups | null
+  readonly #spares: SpareLauncher
   #capabilities: HypervisorCapabilities | null = null
 
   private constructor(
@@ -67,6 +63,14 @@ export class QemuHypervisor implements Hypervisor {
     this.#cgroups = cgroups
     this.#run = run
     this.#users = users
+    this.#spares = new SpareLauncher({
+      ...options,
+      limit: options.spareProcesses ?? 0,
+      run,
+      users,
+      place: (launchId, pid, shape) => cgroups?.place(launchId, pid, shape),
+      release: (launchId) => this.#release(launchId),
+    })
   }
 
   static async create(options: QemuHypervisorOptions): Promise<QemuHypervisor> {
@@ -119,23 +123,29 @@ export class QemuHypervisor implements Hypervisor {
   async launch(request: LaunchRequest): Promise<Machine> {
     const { accelerator } = await this.probe()
     if (accelerator === 'none') throw new TypeError('QEMU always has an accelerator')
-    return this.#launch(accelerator, request)
+    return (await this.#spares.launch(accelerator, request)) ?? this.#launch(accelerator, request)
+  }
+
+  async close(): Promise<void> {
+    await this.#spares.close()
   }
 
   async #launch(accelerator: Exclude<Accelerator, 'none'>, request: LaunchRequest): Promise<QemuMachine> {
     const { images, diskLimits } = this.#options
     const launchId = randomBytes(8).toString('hex')
     const user = this.#users.userFor(launchId, accelerator)
-    const files = await openMachineFiles(request, images, user)
+    const boot = kernelFor(request.shape, images)
+    const files = await openMachineFiles(request, boot, this.#users.memoryGroup)
     try {
       const paths = await this.#run.open(launchId, user)
       try {
+        await this.#run.label(launchId, request.id)
         const args = qemuArguments({
           id: request.id,
           accelerator,
           kernel: files.kernel,
           initrd: files.initrd,
-          kernelCommandLine: images.kernelCommandLine,
+          kernelCommandLine: boot.kernelCommandLine,
           shape: {
             ...request.shape,
             disks: files.disks,
@@ -259,6 +269,7 @@ export class QemuHypervisor implements Hypervisor {
       }
       await this.#run.remove(launchId)
     }
+    await this.#spares.sweep()
     await this.#cgroups?.sweep(kept)
     return killed
   }

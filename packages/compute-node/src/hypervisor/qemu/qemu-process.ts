@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { HypervisorError } from '../hypervisor.ts'
 import type { ProcessUser } from './unprivileged-user.ts'
@@ -16,25 +17,27 @@ export interface QemuProcess {
   assertRunning(): void
   /** The end of its standard error. */
   lastWords(): string
+  /** Our ends of the pipes it was given, in their order. */
+  readonly pipes: Socket[]
   /** From here on it no longer keeps this process from ending. */
   letGo(): void
 }
 
 /**
- * Spawns QEMU detached, as `user` when given, with `descriptors` inherited from 3 on. `pinsMemory`: devices write to
- * the guest's memory, which therefore must not move.
+ * Spawns QEMU detached, as `user` when given, with descriptors, or pipes made for it, inherited from 3 on. `pinsMemory`:
+ * devices write to the guest's memory, which therefore must not move.
  */
 export async function spawnQemu(
   args: string[],
   user: ProcessUser | null,
-  descriptors: number[],
+  inherited: (number | 'pipe')[],
   pinsMemory = false,
 ): Promise<QemuProcess> {
   const launch = launchCommand(args, user, pinsMemory)
   const child: ChildProcess = spawn(launch.file, launch.args, {
     cwd: '/',
     detached: true,
-    stdio: ['ignore', 'ignore', 'pipe', ...descriptors],
+    stdio: ['ignore', 'ignore', 'pipe', ...inherited],
     // Nothing of the node's environment: it may hold secrets.
     env: { PATH: process.env.PATH },
     ...launch.user,
@@ -54,14 +57,16 @@ export async function spawnQemu(
     child.once('spawn', resolve)
     child.once('error', (error: NodeJS.ErrnoException) => reject(spawnError(error, launch.file)))
   })
-  const lastWords = () => words
+  const pipes = (child.stdio as (Socket | null)[]).slice(3).filter((pipe) => pipe !== null)
+  for (const pipe of pipes) pipe.on('error', () => {})
   return {
     pid: child.pid!,
     ended,
-    lastWords,
+    pipes,
+    lastWords: () => words,
     letGo() {
       child.unref()
-      if (child.stderr && 'unref' in child.stderr) (child.stderr as { unref(): void }).unref()
+      for (const pipe of [child.stderr as Socket, ...pipes]) pipe.unref()
     },
     assertRunning() {
       if (end !== '') {

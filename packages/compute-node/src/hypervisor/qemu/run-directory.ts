@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chown, lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
+import { chown, lstat, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HypervisorError } from '../hypervisor.ts'
@@ -29,6 +29,7 @@ export class RunDirectory {
       channel: join(directory, 'channel'),
       migration: join(directory, 'migration'),
       pidFile: join(directory, 'pid'),
+      vm: join(directory, 'vm'),
     }
   }
 
@@ -47,6 +48,11 @@ export class RunDirectory {
     }
     if (owner) await chown(paths.directory, owner.uid, owner.gid)
     return paths
+  }
+
+  /** Notes which VM runs here, for whoever wonders about a process. */
+  async label(launchId: string, vm: string): Promise<void> {
+    await writeFile(this.paths(launchId).vm, `${vm}\n`, { mode: 0o644 })
   }
 
   async remove(launchId: string): Promise<void> {
@@ -99,4 +105,6 @@ export interface LaunchPaths {
   channel: string
   migration: string
   pidFile: string
+  /** Holds the id of the VM that runs in the process. */
+  vm: string
 }

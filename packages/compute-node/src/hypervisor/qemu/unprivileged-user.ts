@@ -18,6 +18,8 @@ export interface ProcessUser {
 export interface UserPlan {
   /** A user per machine; null when we are not root and everything runs as ourselves. */
   userFor(launchId: string, accelerator: Accelerator): ProcessUser | null
+  /** The group of all of them that may write to files of guest memory, if only they can reach one. */
+  memoryGroup: number | null
 }
 
 /**
@@ -25,10 +27,11 @@ export interface UserPlan {
  * a stranger to every other machine. In a user namespace that maps few ids it is `nobody` for all.
  */
 export async function planUsers(): Promise<UserPlan> {
-  if (process.getuid?.() !== 0) return { userFor: () => null }
-  const ownIds = await isMapped(firstId + rangeLength - 1)
+  if (process.getuid?.() !== 0) return { userFor: () => null, memoryGroup: null }
+  const ownIds = await isMapped(firstId + rangeLength)
   const kvmGroup = await groupOfKvm()
   return {
+    memoryGroup: ownIds ? firstId + rangeLength : nobody,
     userFor(launchId, accelerator) {
       const id = ownIds ? firstId + Number.parseInt(launchId.slice(0, 6), 16) : nobody
       return { uid: id, gid: id, extraGroup: accelerator === 'kvm' ? kvmGroup : undefined }
