@@ -43,17 +43,17 @@ const kept = []
 /** What most handlers do. @param {Request} request */
 async function handle(request) {
   const { pathname, searchParams } = new URL(request.url)
-  const response = await respond(request, pathname, searchParams)
+  const response = await respond(request, pathname, searchParams.get('query'))
   kept.push(request, response)
   return response
 }
 
-/** @param {Request} request @param {string} pathname @param {URLSearchParams} searchParams */
-async function respond(request, pathname, searchParams) {
+/** @param {Request} request @param {string} pathname @param {string | null} query */
+async function respond(request, pathname, query) {
   if (pathname === '/') return new Response('rehearsed')
   if (request.method === 'POST') return Response.json(await request.json())
   const headers = { 'content-type': 'text/html' }
-  return new Response(`${searchParams.get('query')} ${request.headers.get('host')}`, { headers })
+  return new Response(`${query} ${request.headers.get('host')}`, { headers })
 }
 
 /** What a program does that has a server of its own. @param {IncomingMessage} incoming @param {ServerResponse} outgoing */
