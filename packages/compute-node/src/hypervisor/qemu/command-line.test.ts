@@ -36,6 +36,18 @@ function values(args: string[], option: string): string[] {
 describe('the QEMU command line', () => {
   const args = qemuArguments(line)
 
+  test('has a second interrupt controller only for more devices than one has places for', () => {
+    const machine = (disks: number) => {
+      const shape = {
+        ...line.shape,
+        disks: Array.from({ length: disks }, (_, i) => ({ serial: `d${i}`, path: '/d' })),
+      }
+      return values(qemuArguments({ ...line, shape }), '-M')[0]
+    }
+    expect(machine(7)).toContain('ioapic2=off')
+    expect(machine(8)).toContain('ioapic2=on')
+  })
+
   test('names no memory and no disk when the process shall wait for them', () => {
     const waiting = qemuArguments({ ...line, incoming: true, spare: true })
     expect(waiting).toContain('-preconfig')
