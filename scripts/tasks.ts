@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import process from 'node:process'
+import { leanKernelTools } from '@aleph-ts/guest'
 import { hostRequirements, testTools } from './host-requirements.ts'
 import { runTests } from './run-tests.ts'
 
@@ -18,5 +19,8 @@ if (task === undefined) {
   console.error(`Unknown task "${name}". Known: ${Object.keys(tasks).join(', ')}.`)
   process.exit(2)
 }
-const more = name === 'test' ? testTools : []
+const more = [
+  ...(name === 'test' ? testTools : []),
+  ...(process.env.ALEPH_TEST_LEAN_KERNEL === '1' ? leanKernelTools : []),
+]
 process.exit((await hostRequirements(more)) ? await task(args) : 1)

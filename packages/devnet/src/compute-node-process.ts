@@ -12,6 +12,7 @@ export interface ComputeNodeSettings {
   nodeHash: string
   ownerAddress: string
   guestImagesDir: string
+  guestKernel: string
   profile: string
   /** Where the streams of the network's chain are read. */
   ethereumRpc?: string
@@ -49,6 +50,7 @@ export function computeNodeProcess(settings: ComputeNodeSettings): ComputeNodePr
       ALEPH_VM_NODE_HASH: settings.nodeHash,
       ALEPH_VM_OWNER_ADDRESS: settings.ownerAddress,
       ALEPH_VM_GUEST_IMAGES_DIR: settings.guestImagesDir,
+      ALEPH_VM_GUEST_KERNEL: settings.guestKernel,
       ALEPH_VM_PROFILE: settings.profile,
       ALEPH_VM_REUSE_TIMEOUT: String(settings.reuseTimeoutSeconds ?? 300),
       ALEPH_VM_STOP_VMS_ON_EXIT: '1',

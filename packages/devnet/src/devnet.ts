@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildGuestImages } from '@aleph-ts/guest'
+import { buildGuestImages, type GuestKernel } from '@aleph-ts/guest'
 import { devnetProfile } from '@aleph-ts/protocol'
 import { AlephClient, EthereumAccount } from '@aleph-ts/sdk'
 import { type ComputeNodeProcess, computeNodeProcess } from './compute-node-process.ts'
@@ -46,6 +46,8 @@ export interface DevnetConfig {
   central?: boolean
   /** Where guest images are built and kept, for all networks of this machine. */
   guestCacheDir: string
+  /** What programs' machines boot; Debian's kernel unless said otherwise. */
+  guestKernel?: GuestKernel
   /** Seconds an on-demand program stays up without a request. */
   reuseTimeoutSeconds?: number
   /** Further settings of core nodes, as environment variables. */
@@ -148,7 +150,11 @@ export class Devnet {
   async start(): Promise<NetworkFile> {
     const { progress, dataDir } = this.#config
     const images = await progress.step('Guest images: kernel, agent and runtimes', (note) =>
-      buildGuestImages({ cacheDir: this.#config.guestCacheDir, onProgress: note }),
+      buildGuestImages({
+        cacheDir: this.#config.guestCacheDir,
+        kernel: this.#config.guestKernel ?? 'debian',
+        onProgress: note,
+      }),
     )
     this.#chain = await progress.step('EVM chain with the ALEPH token', () =>
       startChain(dataDir, this.#ports.chain, progress.note),
@@ -267,6 +273,7 @@ export class Devnet {
         nodeHash: entry.hash,
         ownerAddress: entry.owner,
         guestImagesDir: this.#config.guestCacheDir,
+        guestKernel: this.#config.guestKernel ?? 'debian',
         profile: this.#profileFile,
         ethereumRpc: this.chain.chain.rpcUrl,
         ...(this.#config.reuseTimeoutSeconds === undefined

@@ -11,6 +11,7 @@ test('without options: three core nodes, two compute nodes, data in .devnet', ()
     once: false,
     central: false,
     quick: false,
+    guestKernel: 'debian',
   })
 })
 
@@ -26,6 +27,8 @@ test('every option is read', () => {
     '30000',
     '--once',
     '--central',
+    '--kernel',
+    'lean',
   ]
   expect(parseOptions(args)).toEqual({
     coreNodes: 5,
@@ -35,6 +38,7 @@ test('every option is read', () => {
     once: true,
     central: true,
     quick: false,
+    guestKernel: 'lean',
   })
 })
 
@@ -42,6 +46,7 @@ test.each([
   [['--nodes', 'many'], '--nodes must be a whole number from 1 to 32, got "many"'],
   [['--nodes', '0'], '--nodes must be a whole number from 1 to 32, got "0"'],
   [['--port-base', '80'], '--port-base must be a whole number from 1024 to 65000, got "80"'],
+  [['--kernel', 'mine'], '--kernel must be debian or lean, got "mine"'],
   [['--speed'], "Unknown option '--speed'"],
   [['here'], "Unexpected argument 'here'"],
 ])('a wrong command line %j is refused with the option named', (args, message) => {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { type GuestKernel, guestKernels } from '@aleph-ts/guest'
 
 export interface DevnetOptions {
   /** How many core nodes to start. */
@@ -16,6 +17,8 @@ export interface DevnetOptions {
   central: boolean
   /** Skip the main job. */
   quick: boolean
+  /** What programs' machines boot. */
+  guestKernel: GuestKernel
 }
 
 export const usage = `Start a whole Aleph network on this machine and run a program on it.
@@ -27,6 +30,8 @@ Usage: npm run up -- [options]
   --nodes N         core nodes (default 3)
   --compute M       compute nodes (default 2)
   --central         the first core node places VMs for all of them
+  --kernel lean     a smaller kernel for programs: starts take less where guests are
+                    emulated; compiled the first time, in some minutes
   --data-dir DIR    where everything is kept (default .devnet); start again to continue
   --port-base P     first port of the block to use (default: a free block from 24600)
   --help            this text
@@ -52,6 +57,7 @@ export function parseOptions(args: string[]): DevnetOptions | 'help' {
     once: values.once ?? false,
     central: values.central ?? false,
     quick: values.quick ?? false,
+    guestKernel: kernel(values.kernel),
   }
 }
 
@@ -67,12 +73,19 @@ function readArgs(args: string[]) {
         once: { type: 'boolean' },
         central: { type: 'boolean' },
         quick: { type: 'boolean' },
+        kernel: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     })
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
+}
+
+function kernel(text = 'debian'): GuestKernel {
+  const known = guestKernels.find((name) => name === text)
+  if (known) return known
+  throw new UsageError(`--kernel must be ${guestKernels.join(' or ')}, got "${text}"`)
 }
 
 function integer(name: string, text: string | undefined, fallback: number, min: number, max: number): number {
