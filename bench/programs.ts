@@ -6,7 +6,9 @@ import { spread } from './statistics.ts'
 
 const coldStarts = 3
 const runtimeStarts = 8
-const restoredStarts = 20
+const restoredStarts = 30
+/** The next spare QEMU process is started half a second after the last one was taken. */
+const sparePauseMs = 1_000
 const standbyStarts = 10
 /** A standby is prepared in the background after a stop; this is enough for it. */
 const standbyPauseMs = 3_000
@@ -53,7 +55,7 @@ async function measureSnapshots(runtime: RuntimeName): Promise<object> {
   return {
     cold: spread(cold),
     'from the runtime (A)': spread(fromRuntime),
-    'from the program (B)': spread(await measureAgain(lab, hash, restoredStarts, 0)),
+    'from the program (B)': spread(await measureAgain(lab, hash, restoredStarts, sparePauseMs)),
   }
 }
 
