@@ -4,10 +4,8 @@ import { type QemuCommandLine, qemuArguments } from './command-line.ts'
 const line: QemuCommandLine = {
   id: 'vm',
   accelerator: 'tcg',
-  kernel: '/kernel',
   sets: [],
-  initrd: '/initrd',
-  kernelCommandLine: 'console=ttyS0',
+  boot: { kernel: '/kernel', initrd: '/initrd', commandLine: 'console=ttyS0' },
   shape: {
     vcpus: 2,
     memoryMiB: 256,

@@ -12,9 +12,8 @@ const placesForDevices = 8
 export interface QemuCommandLine {
   id: string
   accelerator: Exclude<Accelerator, 'none'>
-  kernel: string
-  initrd: string
-  kernelCommandLine: string
+  /** What it boots; null: its disk, or nothing, as it goes on from a snapshot. */
+  boot: { kernel: string; initrd: string; commandLine: string } | null
   shape: MachineShape
   /** Descriptors to make sets of, for disks named `/dev/fdset/<n>`. */
   sets: DescriptorSet[]
@@ -79,16 +78,7 @@ export function qemuArguments(line: QemuCommandLine): string[] {
  * A machine with no network device (protocol 05 §21; the guest's only door is the `aleph.channel` port). It
  * ends when its kernel does.
  */
-function microvmArguments({
-  shape,
-  paths,
-  memory,
-  kernel,
-  initrd,
-  kernelCommandLine,
-  diskLimits,
-  spare,
-}: QemuCommandLine): string[] {
+function microvmArguments({ shape, paths, memory, boot, diskLimits, spare }: QemuCommandLine): string[] {
   // The second interrupt controller brings places for 16 devices more, which take time to make.
   const ioapic2 = shape.disks.length < placesForDevices ? 'off' : 'on'
   const machine = `microvm,isa-serial=on,rtc=on,acpi=on,pit=on,pic=on,ioapic2=${ioapic2}`
@@ -96,12 +86,7 @@ function microvmArguments({
     '-no-reboot',
     '-M',
     memory ? `${machine},memory-backend=memory` : machine,
-    '-kernel',
-    kernel,
-    '-initrd',
-    initrd,
-    '-append',
-    kernelCommandLine,
+    ...(boot ? ['-kernel', boot.kernel, '-initrd', boot.initrd, '-append', boot.commandLine] : []),
     '-device',
     'virtio-serial-device',
     ...serverSocket('channel', paths.channel),

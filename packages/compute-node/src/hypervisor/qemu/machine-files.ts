@@ -16,8 +16,8 @@ export interface DescriptorSet {
 
 /** Files a machine needs, opened by us and inherited by QEMU. */
 export interface MachineFiles {
-  kernel: string
-  initrd: string
+  /** Null for machines that boot from their disk, or go on from a snapshot. */
+  boot: { kernel: string; initrd: string } | null
   disks: DiskShape[]
   confidential?: ConfidentialShape
   /** Descriptors QEMU gets as sets, `/dev/fdset/<n>`: what it may write to. */
@@ -50,10 +50,11 @@ export async function openMachineFiles(
     await Promise.all(handles.map((handle) => handle.close()))
   }
   try {
-    // Only a machine of ours boots our kernel.
-    const ours = request.shape.boots !== 'disk'
-    const kernel = ours ? inherit(await openImage(images.kernel)) : ''
-    const initrd = ours ? inherit(await openImage(images.initrd)) : ''
+    // Reading a kernel takes longer than restoring a snapshot.
+    const bootsKernel = request.shape.boots !== 'disk' && request.start.kind === 'cold'
+    const boot = bootsKernel
+      ? { kernel: inherit(await openImage(images.kernel)), initrd: inherit(await openImage(images.initrd)) }
+      : null
     const sets: DescriptorSet[] = []
     // Opened by us, so that a file's rights need not change with QEMU's user.
     const asSet = async (path: string, ...flags: ('r' | 'r+')[]) => {
@@ -84,8 +85,7 @@ export async function openMachineFiles(
       }),
     }
     const files: MachineFiles = {
-      kernel,
-      initrd,
+      boot,
       disks,
       sets,
       descriptors: [],

@@ -134,8 +134,8 @@ export class QemuHypervisor implements Hypervisor {
     const { images, diskLimits } = this.#options
     const launchId = randomBytes(8).toString('hex')
     const user = this.#users.userFor(launchId, accelerator)
-    const boot = kernelFor(request.shape, images)
-    const files = await openMachineFiles(request, boot, this.#users.memoryGroup)
+    const kernel = kernelFor(request.shape, images)
+    const files = await openMachineFiles(request, kernel, this.#users.memoryGroup)
     try {
       const paths = await this.#run.open(launchId, user)
       try {
@@ -143,9 +143,7 @@ export class QemuHypervisor implements Hypervisor {
         const args = qemuArguments({
           id: request.id,
           accelerator,
-          kernel: files.kernel,
-          initrd: files.initrd,
-          kernelCommandLine: boot.kernelCommandLine,
+          boot: files.boot && { ...files.boot, commandLine: kernel.kernelCommandLine },
           shape: {
             ...request.shape,
             disks: files.disks,

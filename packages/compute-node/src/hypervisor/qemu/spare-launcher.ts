@@ -3,19 +3,11 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Accelerator, LaunchRequest, MachineShape } from '../hypervisor.ts'
-import { type BootImages, kernelFor } from './boot-images.ts'
 import { qemuArguments } from './command-line.ts'
 import { QemuMachine } from './qemu-machine.ts'
 import type { RunDirectory } from './run-directory.ts'
 import { SparePool } from './spare-pool.ts'
-import {
-  endSpare,
-  fitsSpare,
-  restoreInSpare,
-  type SpareProcess,
-  spareDescriptors,
-  startSpare,
-} from './spare-process.ts'
+import { endSpare, fitsSpare, restoreInSpare, type SpareProcess, startSpare } from './spare-process.ts'
 import type { UserPlan } from './unprivileged-user.ts'
 
 /** Snapshots or images are on another file system, or are somebody else's. */
@@ -25,7 +17,6 @@ interface SpareLauncherOptions {
   /** Shapes of machines that a process waits for. */
   limit: number
   dataDir: string
-  images: BootImages
   run: RunDirectory
   users: UserPlan
   /** Puts a process under the limits of a machine. */
@@ -102,24 +93,19 @@ export class SpareLauncher {
   }
 
   async #start(accelerator: Exclude<Accelerator, 'none'>, shape: MachineShape): Promise<SpareProcess> {
-    const { images, users, run, place, release } = this.#options
-    const boot = kernelFor(shape, images)
+    const { users, run, place, release } = this.#options
     const launchId = randomBytes(8).toString('hex')
     const user = users.userFor(launchId, accelerator)
     const paths = await run.open(launchId, user)
-    const inherited = (fd: number) => `/proc/self/fd/${fd}`
     try {
       const spare = await startSpare({
         launchId,
         paths,
         folder: join(this.#folder, launchId),
-        boot,
         args: qemuArguments({
           id: launchId,
           accelerator,
-          kernel: inherited(spareDescriptors.kernel),
-          initrd: inherited(spareDescriptors.initrd),
-          kernelCommandLine: boot.kernelCommandLine,
+          boot: null,
           shape,
           sets: [],
           paths,

@@ -14,8 +14,8 @@ import type { ProcessUser } from './unprivileged-user.ts'
 
 const startTimeoutMs = 30_000
 
-/** Descriptors that the process inherits: kernel, initrd, the folder of its files, the pipe of the device state. */
-export const spareDescriptors = { kernel: 3, initrd: 4, folder: 5, state: 6 } as const
+/** Descriptors that the process inherits: the folder of its files, the pipe of the device state. */
+const inherited = { folder: 3, state: 4 } as const
 
 /** A QEMU process that waits, before its machine is made, for the snapshot it shall go on from. */
 export interface SpareProcess {
@@ -35,7 +35,6 @@ export interface SpareLaunch {
   launchId: string
   paths: LaunchPaths
   folder: string
-  boot: { kernel: string; initrd: string }
   args: string[]
   user: ProcessUser | null
 }
@@ -49,16 +48,16 @@ export function fitsSpare(shape: MachineShape): boolean {
 
 /** Starts one; until it is given a snapshot it costs some 10 MiB and no time. */
 export async function startSpare(launch: SpareLaunch): Promise<SpareProcess> {
-  const { launchId, paths, folder, boot, args, user } = launch
+  const { launchId, paths, folder, args, user } = launch
   // Others may pass through if they know a name, and the folder above lets nobody in.
   await mkdir(folder, { recursive: true, mode: 0o711 })
   await chmod(join(folder, '..'), 0o700)
-  const handles = await Promise.all([boot.kernel, boot.initrd, folder].map((path) => open(path)))
+  const files = await open(folder)
   let qemu: QemuProcess
   try {
-    qemu = await spawnQemu(args, user, [...handles.map(({ fd }) => fd), 'pipe'])
+    qemu = await spawnQemu(args, user, [files.fd, 'pipe'])
   } finally {
-    await Promise.all(handles.map((handle) => handle.close()))
+    await files.close()
   }
   const host = await identifyProcess(qemu.pid)
   if (!host) throw new HypervisorError('hypervisor_failed', 'QEMU ended at once')
@@ -93,7 +92,7 @@ export async function restoreInSpare(
     link(memory ?? snapshot.memory, join(spare.folder, 'memory')),
     ...shape.disks.map(({ serial, path }) => link(path, join(spare.folder, serial))),
   ])
-  const path = (name: string) => `/proc/self/fd/${spareDescriptors.folder}/${name}`
+  const path = (name: string) => `/proc/self/fd/${inherited.folder}/${name}`
   const { qmp, qemu } = spare
   const made = Promise.all([
     qmp.execute('object-add', {
@@ -116,7 +115,7 @@ export async function restoreInSpare(
   ])
   const [pipe] = qemu.pipes
   if (!pipe) throw new HypervisorError('hypervisor_failed', 'a spare process has no pipe for its state')
-  await Promise.all([made, loadDeviceState(qmp, spareDescriptors.state), pipe.end(state)])
+  await Promise.all([made, loadDeviceState(qmp, inherited.state), pipe.end(state)])
   await rm(spare.folder, { recursive: true, force: true })
 }
 
