@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { identifyProcess } from '../../src/hypervisor/qemu/host-process.ts'
 import { RunDirectory } from '../../src/hypervisor/qemu/run-directory.ts'
-import { QemuHypervisor } from '../../src/supervisor/index.ts'
+import { QemuHypervisor, type Supervisor } from '../../src/supervisor/index.ts'
 import { staticSite } from './programs.ts'
 import { call, openVmLab, type VmLab } from './vm-lab.ts'
 
@@ -20,14 +20,20 @@ async function openSupervisor(lab: VmLab) {
   return lab.supervisor({ hypervisor, standbys: 0 })
 }
 
-test('a start from a snapshot goes on in a process that waited for it', async () => {
-  await using lab = await openVmLab()
-  await using supervisor = await openSupervisor(lab)
+/** A program whose next start is from a snapshot, and the process that waits for it meanwhile. */
+async function startAndStop(lab: VmLab, supervisor: Supervisor) {
   const spec = await lab.spec('site', staticSite)
   await supervisor.ensureRunning(spec)
   await supervisor.stop('site')
   await expect.poll(() => processes(lab)).toHaveLength(1)
   const [waiting] = await processes(lab)
+  return { spec, waiting: waiting! }
+}
+
+test('a start from a snapshot goes on in a process that waited for it', async () => {
+  await using lab = await openVmLab()
+  await using supervisor = await openSupervisor(lab)
+  const { spec, waiting } = await startAndStop(lab, supervisor)
   const again = await supervisor.ensureRunning(spec)
   expect(again.info).toMatchObject({ pid: waiting, startKind: 'restored' })
   expect(await call(again, '/page.txt')).toBe('a page\n')
@@ -42,13 +48,9 @@ test('a start from a snapshot goes on in a process that waited for it', async ()
 test('a process that died while it waited is replaced at the start that wanted it', async () => {
   await using lab = await openVmLab()
   await using supervisor = await openSupervisor(lab)
-  const spec = await lab.spec('site', staticSite)
-  await supervisor.ensureRunning(spec)
-  await supervisor.stop('site')
-  await expect.poll(() => processes(lab)).toHaveLength(1)
-  const [waiting] = await processes(lab)
-  process.kill(waiting!, 'SIGKILL')
-  await expect.poll(() => identifyProcess(waiting!)).toBeNull()
+  const { spec, waiting } = await startAndStop(lab, supervisor)
+  process.kill(waiting, 'SIGKILL')
+  await expect.poll(() => identifyProcess(waiting)).toBeNull()
   const again = await supervisor.ensureRunning(spec)
   expect(again.info.pid).not.toBe(waiting)
   expect(await call(again, '/page.txt')).toBe('a page\n')

@@ -97,11 +97,13 @@ export class SpareLauncher {
     const launchId = randomBytes(8).toString('hex')
     const user = users.userFor(launchId, accelerator)
     const paths = await run.open(launchId, user)
+    const folder = join(this.#folder, launchId)
+    let spare: SpareProcess | undefined
     try {
-      const spare = await startSpare({
+      spare = await startSpare({
         launchId,
         paths,
-        folder: join(this.#folder, launchId),
+        folder,
         args: qemuArguments({
           id: launchId,
           accelerator,
@@ -117,6 +119,8 @@ export class SpareLauncher {
       await place(launchId, spare.host.pid, shape)
       return spare
     } catch (error) {
+      if (spare) await endSpare(spare)
+      await rm(folder, { recursive: true, force: true })
       await release(launchId)
       throw error
     }
